@@ -1,0 +1,37 @@
+/** The API types as the code uses them: deeply readonly, with names for the parts that the generated files nest. */
+import type { Offboarding as GeneratedOffboarding } from './offboarding.ts';
+import type { WorkloadIdentity as GeneratedWorkloadIdentity } from './workload-identity.ts';
+
+type DeepReadonly<T> = T extends readonly (infer Item)[]
+  ? readonly DeepReadonly<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: DeepReadonly<T[Key]> }
+    : T;
+
+export const group = 'offboard.dev';
+export const version = 'v1alpha1';
+export const apiVersion = `${group}/${version}`;
+
+/** Holds an Offboarding until its end is true: deleting it does not cancel it. */
+export const offboardingFinalizer = `${group}/offboarding`;
+/** Holds a WorkloadIdentity until an Offboarding has confirmed that its access is gone. */
+export const workloadIdentityFinalizer = `${group}/workload-identity`;
+
+export type WorkloadIdentitySpec = DeepReadonly<GeneratedWorkloadIdentity['spec']>;
+export type WorkloadIdentityStatus = DeepReadonly<NonNullable<GeneratedWorkloadIdentity['status']>>;
+export type LifecycleState = NonNullable<WorkloadIdentityStatus['lifecycleState']>;
+export type IdentityDependency = NonNullable<WorkloadIdentityStatus['dependencies']>[number];
+
+export type OffboardingSpec = DeepReadonly<GeneratedOffboarding['spec']>;
+export type OffboardingStatus = DeepReadonly<NonNullable<GeneratedOffboarding['status']>>;
+export type Phase = NonNullable<OffboardingStatus['phase']>;
+export type Target = NonNullable<OffboardingStatus['target']>;
+export type Certificate = NonNullable<Target['certificates']>[number];
+export type Summary = NonNullable<OffboardingStatus['summary']>;
+export type DependencyStatus = NonNullable<OffboardingStatus['dependencies']>[number];
+export type DependencyState = DependencyStatus['state'];
+export type CredentialStatus = NonNullable<DependencyStatus['credentials']>[number];
+export type CredentialState = CredentialStatus['state'];
+export type Finding = NonNullable<DependencyStatus['findings']>[number];
+export type LastError = NonNullable<DependencyStatus['lastError']>;
+export type Condition = NonNullable<OffboardingStatus['conditions']>[number];

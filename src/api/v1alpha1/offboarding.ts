@@ -1,0 +1,401 @@
+// Generated from crds/offboard.dev_offboardings.yaml by `make generate`. Do not edit.
+
+/**
+ * Offboarding ends one workload identity: it finds every credential, revokes it, proves that it is gone, and says Ready=True only then.
+ */
+export interface Offboarding {
+  /**
+   * Whose access ends, why and how. Immutable but for suspend, deadline, cancel, soak (only down), urgency (Routine to Emergency) and mode (Plan to Enforce).
+   */
+  spec: {
+    /**
+     * The WorkloadIdentity to retire. Exactly one of workloadIdentityRef and identity is set.
+     */
+    workloadIdentityRef?: {
+      /**
+       * The WorkloadIdentity's name.
+       */
+      name: string;
+      /**
+       * The WorkloadIdentity's namespace. Accepted only on an Offboarding in the operator's own namespace, which is where the run goes when the identity's namespace is being deleted.
+       */
+      namespace?: string;
+    };
+    /**
+     * The identity to retire, where no WorkloadIdentity names it. Same meaning as in a WorkloadIdentity's spec.
+     */
+    identity?: {
+      /**
+       * The ServiceAccount, in the namespace of this object.
+       */
+      serviceAccount: {
+        /**
+         * The ServiceAccount's name.
+         */
+        name: string;
+        /**
+         * Pins the identity to the ServiceAccount with this UID.
+         */
+        uid?: string;
+        /**
+         * True says it is fine when the ServiceAccount does not exist and was never seen. Without it, such an identity is unknown, which is not the same as gone, and the run waits for a person.
+         */
+        mayBeAbsent?: boolean;
+      };
+      /**
+       * Who answers for the identity. Shown to people, used for nothing else.
+       */
+      owner?: {
+        /**
+         * The team or person.
+         */
+        name?: string;
+        /**
+         * How to reach them, such as an e-mail address or a channel.
+         */
+        contact?: string;
+      };
+      /**
+       * What the cluster cannot tell by itself.
+       */
+      kubernetes?: {
+        /**
+         * Client certificates that were issued to the identity. Nobody can revoke one: the bindings of its user are removed, and the certificate is waited out. Each commonName needs the requester's permission to impersonate that user.
+         */
+        certificates?: {
+          /**
+           * The subject's common name, which is the Kubernetes user name. Names that begin with "system:" belong to the cluster.
+           */
+          commonName: string;
+          /**
+           * When the certificate expires; until then it is accepted by every API server.
+           */
+          notAfter: string;
+        }[];
+      };
+      /**
+       * Systems other than the cluster that hold credentials of the identity. This version supports none, and refuses the field rather than ignore it.
+       */
+      dependencies?: {
+        [k: string]: unknown;
+      }[];
+    };
+    /**
+     * Why the identity ends.
+     */
+    reason: 'Retired' | 'Compromised' | 'OwnerLeft' | 'Expired';
+    /**
+     * Plan writes nothing anywhere but this object's status, which then holds the plan. Enforce does it. A Plan may become an Enforce, never the other way round.
+     */
+    mode: 'Plan' | 'Enforce';
+    /**
+     * Routine waits for the soak and for workloads that still run as the identity. Emergency does not, and only reports them; verification stays the same.
+     */
+    urgency?: 'Routine' | 'Emergency';
+    /**
+     * How long the reversible lock stands before anything irreversible happens, at most 168h. It may only become shorter.
+     */
+    soak?: string;
+    /**
+     * Past this time after the start, the run is reported as overdue, by an event and a metric. Work goes on.
+     */
+    deadline?: string;
+    /**
+     * True stops all work on this run, wherever it is, until it is false again.
+     */
+    suspend?: boolean;
+    /**
+     * Gives the run up and takes the lock back. Accepted until the first revoke, and never while the identity or its namespace is being deleted.
+     */
+    cancel?: {
+      /**
+       * Why, for the audit.
+       */
+      reason: string;
+    };
+    /**
+     * Who created this Offboarding, stamped by the API server over whatever the manifest says.
+     */
+    requestedBy?: {
+      /**
+       * The user name as the API server knows it.
+       */
+      username?: string;
+      /**
+       * The user's groups as the API server knows them.
+       */
+      groups?: string[];
+    };
+  };
+  /**
+   * How far the run is. Written by the operator only; the run's only memory.
+   */
+  status?: {
+    /**
+     * The generation of the spec that this status speaks of.
+     */
+    observedGeneration?: number;
+    /**
+     * The identity as namespace/name, for columns and field selectors.
+     */
+    identity?: string;
+    /**
+     * Where the run is, for people. Machines read the conditions.
+     */
+    phase?:
+      | 'Pending'
+      | 'Planned'
+      | 'Waiting'
+      | 'Blocked'
+      | 'Suspended'
+      | 'Soaking'
+      | 'Revoking'
+      | 'Verifying'
+      | 'Complete'
+      | 'Cancelled'
+      | 'Superseded'
+      | 'Resurrected';
+    /**
+     * Confirmed credentials of all, such as 15/17.
+     */
+    progress?: string;
+    /**
+     * The first dependency that is not confirmed.
+     */
+    waitingOn?: string;
+    /**
+     * The identity as resolved at the start. The run reads only this, whatever happens to the objects it came from.
+     */
+    target?: {
+      /**
+       * The WorkloadIdentity it was resolved from, if any.
+       */
+      workloadIdentity?: {
+        namespace: string;
+        name: string;
+        uid: string;
+        generation: number;
+      };
+      /**
+       * The ServiceAccount to retire.
+       */
+      serviceAccount: {
+        namespace: string;
+        name: string;
+        /**
+         * Absent only where the spec says that the ServiceAccount may never have existed.
+         */
+        uid?: string;
+      };
+      /**
+       * The client certificates to wait out.
+       */
+      certificates?: {
+        commonName: string;
+        notAfter: string;
+      }[];
+    };
+    /**
+     * When the target was resolved and the run began.
+     */
+    startedAt?: string;
+    /**
+     * When every dependency that can be locked was locked.
+     */
+    lockedAt?: string;
+    /**
+     * When the first revoke was about to be sent. From here on there is no way back.
+     */
+    revokeStartedAt?: string;
+    /**
+     * When every revoke had been accepted.
+     */
+    revokedAt?: string;
+    /**
+     * When the run ended: confirmed, cancelled or superseded.
+     */
+    completedAt?: string;
+    /**
+     * The latest time at which something not yet confirmed could still work, "unknown" where nobody can say, absent when there is none.
+     */
+    residualUntil?: string;
+    /**
+     * The credentials, counted.
+     */
+    summary?: {
+      /**
+       * Credentials found.
+       */
+      total: number;
+      /**
+       * Credentials proven gone.
+       */
+      confirmed: number;
+      /**
+       * Credentials that could not be observed the last time.
+       */
+      unknown: number;
+      /**
+       * Credentials that nobody can revoke and that are waited out.
+       */
+      unrevocable: number;
+      /**
+       * Kinds of access whose end nobody can observe.
+       */
+      notProvable: number;
+    };
+    /**
+     * Where each dependency is.
+     */
+    dependencies?: {
+      /**
+       * The dependency.
+       */
+      name: string;
+      /**
+       * Pending: not started. Locked: issues no more credentials. Revoking: revokes are being sent or awaited. Settling: absent, not yet long enough to be believed. Confirmed: all credentials are proven gone. Unknown: could not be asked. Blocked: a person must act. Waiting: a time must pass.
+       */
+      state: 'Pending' | 'Locked' | 'Revoking' | 'Settling' | 'Confirmed' | 'Unknown' | 'Blocked' | 'Waiting';
+      /**
+       * Why it is Blocked or Waiting, in one CamelCase word.
+       */
+      reason?: string;
+      /**
+       * What is going on and what to do, for people.
+       */
+      message?: string;
+      /**
+       * At most 128 in the whole status; beyond that one entry per class with count and digest.
+       */
+      credentials?: {
+        /**
+         * What it is called in its dependency.
+         */
+        id: string;
+        /**
+         * Its UID, where the dependency has one.
+         */
+        uid?: string;
+        /**
+         * The kind of credential, such as RoleBinding.
+         */
+        class: string;
+        /**
+         * Present, Absent (not yet believed), Unknown, Confirmed (absent through the settle time), or Waiting (unrevocable until expiresAt).
+         */
+        state: 'Present' | 'Absent' | 'Unknown' | 'Confirmed' | 'Waiting';
+        /**
+         * What it grants, such as ClusterRole/edit in ci.
+         */
+        grants?: string[];
+        /**
+         * Why it is not gone yet.
+         */
+        message?: string;
+        /**
+         * How it was observed, such as get/serviceaccounts.
+         */
+        method?: string;
+        /**
+         * When it ends by itself.
+         */
+        expiresAt?: string;
+        /**
+         * When the intent to revoke it was written down.
+         */
+        revokeRequestedAt?: string;
+        /**
+         * The first of the observations that found it absent.
+         */
+        absentSince?: string;
+        /**
+         * The last of the observations that confirmed it.
+         */
+        confirmedAt?: string;
+        /**
+         * True when it was gone before this run asked for it.
+         */
+        foundAbsent?: boolean;
+        /**
+         * How often something put it back during this run.
+         */
+        returned?: number;
+        /**
+         * On an entry for a whole class: how many.
+         */
+        count?: number;
+        /**
+         * On an entry for a whole class: the SHA-256 of the sorted ids, one a line.
+         */
+        digest?: string;
+      }[];
+      /**
+       * What is true of the identity and is not a credential to revoke.
+       */
+      findings?: {
+        /**
+         * Inherited: access through a group, which does not block. NotProvable: access whose end nobody can observe. NotEnumerated: credentials that cannot be listed and die with another. InUse: a workload that runs as, or names, the identity.
+         */
+        type: 'Inherited' | 'NotProvable' | 'NotEnumerated' | 'InUse';
+        /**
+         * What it is about.
+         */
+        object?: string;
+        /**
+         * What it means, for people.
+         */
+        message: string;
+      }[];
+      /**
+       * Failed attempts in a row; written on powers of two or when the error changes.
+       */
+      attempts?: number;
+      /**
+       * The last failure, while it lasts.
+       */
+      lastError?: {
+        /**
+         * Its reason, in one CamelCase word.
+         */
+        code: string;
+        /**
+         * The provider's own words, redacted.
+         */
+        message: string;
+        /**
+         * When this failure was first seen.
+         */
+        since: string;
+      };
+    }[];
+    /**
+     * kstatus conditions. Ready is always there; Reconciling and Stalled only while true; Planned, Locked, Revoked and Verified tell what is behind.
+     */
+    conditions?: {
+      /**
+       * The kind of condition.
+       */
+      type: string;
+      /**
+       * True, False or Unknown.
+       */
+      status: 'True' | 'False' | 'Unknown';
+      /**
+       * The generation of the spec that this condition speaks of.
+       */
+      observedGeneration?: number;
+      /**
+       * When the status last changed.
+       */
+      lastTransitionTime: string;
+      /**
+       * Why, in one CamelCase word.
+       */
+      reason: string;
+      /**
+       * What it means, for people.
+       */
+      message: string;
+    }[];
+  };
+}

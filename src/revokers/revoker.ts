@@ -1,0 +1,104 @@
+/**
+ * The contract between Offboard and one system that holds credentials: the manual for connector authors.
+ *
+ * A revoker only acts and tells what it saw. What is believed, and what happens next, is decided elsewhere, from what
+ * every revoker reports in the same words. Three rules make the reports trustworthy:
+ *
+ * 1. Unknown is not absent. Only positive evidence is `Absent`; every `catch` in `observe` ends in `Unknown`.
+ * 2. A revoke that was accepted says nothing about the outcome. Only `observe` does.
+ * 3. An inventory is complete or it is an error. A list that could not be read to its end is never a shorter list.
+ *
+ * Every call is idempotent, takes a signal, and has a deadline of its own that is shorter than the reconcile's. Failures
+ * are {@link OutcomeError}s whose messages carry no secret.
+ */
+import type { Finding, Target } from '../api/v1alpha1/index.ts';
+
+/** How a credential ends. */
+export type CredentialEnd =
+  /** `revoke` ends it. */
+  | { readonly by: 'Revoke' }
+  /** It has no life of its own and ends with the other credentials. It is observed, never revoked. */
+  | { readonly by: 'Others' }
+  /** Nobody can revoke it: it is waited out. */
+  | { readonly by: 'Expiry'; readonly at: Date }
+  /** Ending it is not ours: a person must act. The reason is CamelCase; the message says what to do, to the command. */
+  | { readonly by: 'Person'; readonly reason: string; readonly message: string };
+
+/** One thing that grants access. */
+export interface Credential {
+  /** What it is called in its dependency. Together with `uid` it is unique within a revoker. Never a secret. */
+  readonly id: string;
+  /** The UID, where the dependency has one. A thing of the same name with another UID is another credential. */
+  readonly uid?: string;
+  /** The kind, in the dependency's own terms, such as `RoleBinding`. A closed set per revoker. */
+  readonly class: string;
+  /** What it grants, for people. */
+  readonly grants?: readonly string[];
+  readonly end: CredentialEnd;
+  /** Who manages it as far as the dependency tells, such as a GitOps tool: named when the credential keeps returning. */
+  readonly manager?: string;
+}
+
+export interface Inventory {
+  readonly credentials: readonly Credential[];
+  /** What is true of the identity and is not a credential. `InUse` holds a Routine run. */
+  readonly findings: readonly Finding[];
+}
+
+/** Something the operator may not do, in words that name the exact permission. */
+export interface MissingPermission {
+  readonly permission: string;
+  readonly message: string;
+}
+
+/** What a dependency answered about one credential. */
+export interface Observation {
+  readonly state: 'Present' | 'Absent' | 'Unknown';
+  /** How it was asked, such as `get/serviceaccounts` or `via-serviceaccount`. */
+  readonly method: string;
+  /** Why it is still there or could not be told, in the dependency's own words, redacted. */
+  readonly message?: string;
+  /** When it is still there because of something only a person can end (somebody's finalizer): the condition's reason. */
+  readonly reason?: string;
+}
+
+/**
+ * `Cached` may answer from a watch and be late: fit for an inventory that people read. `Fresh` reads the dependency's
+ * own truth, starting after the call: the only kind that counts towards a confirmation.
+ */
+export type Freshness = 'Cached' | 'Fresh';
+
+/** How a dependency is stopped from issuing more credentials. */
+export type LockCapability =
+  /** It cannot be; the explanation is shown to people. */
+  | { readonly kind: 'NotLockable'; readonly explanation: string }
+  | {
+      readonly kind: 'Lockable';
+      readonly lock: (target: Target, signal: AbortSignal) => Promise<void>;
+      /** Leaves all as it was before `lock`. */
+      readonly unlock: (target: Target, signal: AbortSignal) => Promise<void>;
+      /** `Present` when the lock was seen to hold, by effect where that is possible. */
+      readonly observeLock: (target: Target, signal: AbortSignal) => Promise<Observation>;
+    };
+
+export interface Revoker {
+  /** The dependency's name in status and metrics: a closed set. */
+  readonly name: string;
+  /** Milliseconds for which `Absent` must hold before it is believed (caches, propagation). */
+  readonly settleTime: number;
+  /** How many calls of one run this dependency takes at the same time. */
+  readonly concurrency: number;
+  /** What we may not do for these credentials. Writes nothing. */
+  readonly preflight: (
+    target: Target,
+    credentials: readonly Credential[],
+    signal: AbortSignal,
+  ) => Promise<readonly MissingPermission[]>;
+  /** Every credential that the dependency holds for the target, whole, or an error. Writes nothing. */
+  readonly inventory: (target: Target, freshness: Freshness, signal: AbortSignal) => Promise<Inventory>;
+  readonly lock: LockCapability;
+  /** Asks the dependency to end a credential. Resolves when that was accepted, and also when it is gone already. */
+  readonly revoke: (credential: Credential, target: Target, signal: AbortSignal) => Promise<void>;
+  /** Asks the dependency's own truth about one credential. Never rejects. */
+  readonly observe: (credential: Credential, target: Target, signal: AbortSignal) => Promise<Observation>;
+}
