@@ -79,7 +79,7 @@ export interface ControlPlane {
   kubectl(args: readonly string[], options?: KubectlOptions): Promise<string>;
   /** One HTTPS call with just the credential that is given; resolves whatever the status. */
   request(path: string, request?: RawRequest): Promise<RawResponse>;
-  /** Ends the API server if it still runs, and starts it again on its port; resolves when it is ready. */
+  /** Kills the API server if it still runs, and starts it again on its port; resolves when it is ready. */
   restartApiServer(replica?: number): Promise<void>;
   /** Resolves when the process is gone. */
   killApiServer(signal?: NodeJS.Signals, replica?: number): Promise<void>;
@@ -110,7 +110,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     return await assemble(site, options, processes);
   } catch (error) {
     starting.abort(error);
-    await Promise.all([...processes].map((server) => server.stop(0)));
+    await Promise.all([...processes].map((server) => server.kill('SIGKILL')));
     await watchdog.close();
     throw error;
   }
@@ -183,7 +183,7 @@ async function assemble(
       rawRequest({ url: urls[request.replica ?? 0] ?? url, ca: pki.ca.certificate }, path, request),
     restartApiServer: async (replica = 0) => {
       const old = apiServer(replica);
-      await old.process.stop();
+      await old.process.kill('SIGKILL');
       processes.delete(old.process);
       servers[replica] = await launch(replica, old.port);
     },
@@ -202,8 +202,8 @@ async function assemble(
     },
     pids: () => [...processes].filter((server) => server.running()).map((server) => server.pid),
     stop: async () => {
-      // From the top down: a server whose storage goes first only fills its log with complaints.
-      for (const server of [...processes].reverse()) await server.stop();
+      // Not SIGTERM: the API server would wait up to a minute for open watches to end, and there is nothing to save.
+      await Promise.all([...processes].map((server) => server.kill('SIGKILL')));
       await site.watchdog.close();
     },
   };

@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 
 export interface ServerProcess {
   readonly name: string;
@@ -12,10 +11,8 @@ export interface ServerProcess {
   readonly exited: Promise<string>;
   running(): boolean;
   signal(signal: NodeJS.Signals): void;
-  /** Sends a signal that ends it, and resolves when it has ended. */
+  /** Sends a signal that ends it, and resolves when it has ended; at once when it already has. */
   kill(signal: NodeJS.Signals): Promise<void>;
-  /** SIGTERM, then SIGKILL after the grace period. */
-  stop(graceMs?: number): Promise<void>;
   /** The end of its log. */
   tail(lines?: number): string;
 }
@@ -106,19 +103,9 @@ export function startProcess(
         running: () => !ended,
         signal: (signal) => void child.kill(signal),
         kill: async (signal) => {
-          child.ref();
-          child.kill(signal);
-          await exited;
-        },
-        stop: async (graceMs = 5_000) => {
           if (ended) return;
           child.ref();
-          child.kill('SIGCONT'); // a paused process cannot hear SIGTERM
-          child.kill('SIGTERM');
-          const timer = new AbortController();
-          const late = delay(graceMs, 'late', { signal: timer.signal }).catch(() => 'stopped');
-          if ((await Promise.race([exited, late])) === 'late') child.kill('SIGKILL');
-          timer.abort();
+          child.kill(signal);
           await exited;
         },
         tail: (lines = 25) => readFileSync(options.logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n'),

@@ -1,11 +1,11 @@
 /** How each server of the control plane is started: its flags, and when it counts as ready. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { request as httpsRequest } from 'node:https';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { freePorts, type ServerProcess, startProcess, type Watchdog } from './process.ts';
-import { waitFor } from './wait-for.ts';
 import type { Pki } from './pki.ts';
+import { freePorts, type ServerProcess, startProcess, type Watchdog } from './process.ts';
+import { rawRequest } from './raw-request.ts';
+import { waitFor } from './wait-for.ts';
 
 /** What the servers of one control plane have in common. */
 export interface Site {
@@ -114,7 +114,8 @@ async function startApiServerOn(port: number, site: Site, options: ApiServerOpti
     ],
     { logFile: join(site.folder, `kube-apiserver-${String(options.index)}.log`), watchdog: site.watchdog },
   );
-  await ready(server, site.signal, async () => (await get(site, port, '/readyz')) === 200);
+  const endpoint = { url: `https://127.0.0.1:${String(port)}`, ca: site.pki.ca.certificate, ...site.pki.admin };
+  await ready(server, site.signal, async () => (await rawRequest(endpoint, '/readyz', { timeout: 5_000 })).status === 200);
   return { process: server, port };
 }
 
@@ -128,6 +129,9 @@ export function startControllerManager(site: Site, kubeconfig: string): Promise<
       '--bind-address=127.0.0.1',
       '--secure-port=0', // nobody asks it anything
       '--leader-elect=false', // there is only one
+      // With the default of 20 a second it spends five seconds on creating credentials for its controllers.
+      '--kube-api-qps=1000',
+      '--kube-api-burst=1000',
       '--use-service-account-credentials=true',
       `--service-account-private-key-file=${files.serviceAccountKey}`,
       `--root-ca-file=${files.ca}`,
@@ -178,7 +182,7 @@ async function ready(server: ServerProcess, signal: AbortSignal, check: () => Pr
     });
   } catch (error) {
     const why = ended.signal.aborted ? ended.signal.reason : error;
-    await server.stop(0);
+    await server.kill('SIGKILL');
     signal.throwIfAborted();
     throw new Error(`${why instanceof Error ? why.message : String(why)}. The end of its log:\n${server.tail()}`, {
       cause: error,
@@ -196,25 +200,4 @@ async function onFreePorts<T>(count: number, start: (ports: readonly number[]) =
       if (!taken || attempt >= PORT_ATTEMPTS) throw error;
     }
   }
-}
-
-/** The status code of an anonymous GET, from a server that proves to be ours by our CA. */
-function get(site: Site, port: number, path: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const request = httpsRequest(
-      { host: '127.0.0.1', port, path, ca: site.pki.ca.certificate, agent: false, timeout: 5_000 },
-      (response) => {
-        response.resume();
-        resolve(response.statusCode ?? 0);
-      },
-    );
-    request.once('timeout', () => request.destroy(new Error('timed out')));
-    request.once('error', reject);
-    request.end();
-  });
-}
-
-export function ensureFolder(path: string): string {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  return path;
 }
