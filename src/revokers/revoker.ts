@@ -35,6 +35,11 @@ export interface Credential {
   /** What it grants, for people. */
   readonly grants?: readonly string[];
   readonly end: CredentialEnd;
+  /**
+   * True when the dependency itself listed it in this inventory; false when it is only known from the target, such as
+   * an account that may be gone already. A confirmed credential that is seen again is open again.
+   */
+  readonly seen: boolean;
   /** Who manages it as far as the dependency tells, such as a GitOps tool: named when the credential keeps returning. */
   readonly manager?: string;
 }
@@ -50,6 +55,9 @@ export interface MissingPermission {
   readonly permission: string;
   readonly message: string;
 }
+
+/** `NothingThere`: it was gone before we asked. Neither answer is believed to be the end; both are shown as they are. */
+export type RevokeAnswer = 'Accepted' | 'NothingThere';
 
 /** What a dependency answered about one credential. */
 export interface Observation {
@@ -98,7 +106,7 @@ export interface Revoker {
   readonly inventory: (target: Target, freshness: Freshness, signal: AbortSignal) => Promise<Inventory>;
   readonly lock: LockCapability;
   /** Asks the dependency to end a credential. Resolves when that was accepted, and also when it is gone already. */
-  readonly revoke: (credential: Credential, target: Target, signal: AbortSignal) => Promise<void>;
+  readonly revoke: (credential: Credential, target: Target, signal: AbortSignal) => Promise<RevokeAnswer>;
   /** Asks the dependency's own truth about one credential. Never rejects. */
   readonly observe: (credential: Credential, target: Target, signal: AbortSignal) => Promise<Observation>;
 }

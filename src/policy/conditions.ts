@@ -1,0 +1,46 @@
+/** The conditions of every kind, in the form that kstatus, `kubectl wait` and people expect. */
+import { conditionTypes } from '../api/v1alpha1/conditions.ts';
+import type { Condition } from '../api/v1alpha1/index.ts';
+import type { Verdict } from './verdict.ts';
+
+/** A condition as it should be now; when it last changed follows from what was there before. */
+export interface Fact {
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+}
+
+const maxMessage = 2048;
+
+/** Ready, and Reconciling or Stalled while true: what a verdict means to a machine. */
+export const factsOf = ({ kind, reason, message }: Verdict): readonly Fact[] => {
+  const ready: Fact = { type: conditionTypes.ready, status: kind === 'Confirmed' ? 'True' : 'False', reason, message };
+  switch (kind) {
+    case 'Confirmed':
+    case 'Idle':
+      return [ready];
+    case 'Reconciling':
+      return [ready, { type: conditionTypes.reconciling, status: 'True', reason, message }];
+    case 'Stalled':
+      return [ready, { type: conditionTypes.stalled, status: 'True', reason, message }];
+  }
+};
+
+/** Every condition speaks of this generation; its transition time moves only when its status does. */
+export const conditionsOf = (
+  facts: readonly Fact[],
+  previous: readonly Condition[],
+  generation: number,
+  now: Date,
+): readonly Condition[] =>
+  facts.map((fact) => {
+    const before = previous.find(({ type }) => type === fact.type);
+    return {
+      ...fact,
+      message: fact.message.slice(0, maxMessage),
+      observedGeneration: generation,
+      lastTransitionTime:
+        before?.status === fact.status ? before.lastTransitionTime : now.toISOString().replace(/\.\d+Z$/, 'Z'),
+    };
+  });

@@ -1,0 +1,124 @@
+/**
+ * When a credential is believed to be gone.
+ *
+ *   Present ──absent──▶ Absent ──absent again, a settle time later──▶ Confirmed
+ *      ▲                  │ ▲                                            │
+ *      └─────present──────┘ └ could not tell: Unknown, the span goes on  │
+ *      └───────────────────seen again in a fresh enumeration─────────────┘
+ *
+ * The span is measured on the monotonic clock of this process, from the answer to the first absence to the asking of
+ * the last: a settle time is never taken shorter than it was.
+ */
+import type { CredentialStatus } from '../api/v1alpha1/index.ts';
+import type { Credential, Observation } from '../revokers/revoker.ts';
+
+/** An observation with its times. Monotonic milliseconds, but for `at`. */
+export interface Sighting extends Observation {
+  readonly askedAt: number;
+  readonly answeredAt: number;
+  /** Wall-clock time of the answer. */
+  readonly at: Date;
+}
+
+/** One credential of a run: what the revoker said it is, and what we believe of it. */
+export interface Tracked {
+  readonly credential: Credential;
+  readonly status: CredentialStatus;
+  /** Monotonic time of the answer that first found it absent, in this process. */
+  readonly absentSince?: number;
+  /** Why it is still there, when only a person can change that: a condition's reason. */
+  readonly blockedBy?: string;
+  /** True when this very process wrote the intent down, so that an answer "nothing there" means it was gone before us. */
+  readonly requestedHere?: true;
+  /** True once this process sent a revoke and it was accepted. Says nothing about the outcome. */
+  readonly accepted?: true;
+  /** Not revoked again before this monotonic time: what keeps coming back must not make us spin. */
+  readonly notBefore?: number;
+  /**
+   * An entry that stands for a whole class which was too long for the status, after a restart: its members are no longer
+   * known one by one, so only a fresh enumeration that finds none of them counts as an observation.
+   */
+  readonly aggregate?: true;
+}
+
+export const trackedKey = (credential: { readonly id: string; readonly uid?: string }): string =>
+  `${credential.id} ${credential.uid ?? ''}`;
+
+export const isOpen = (tracked: Tracked): boolean => tracked.status.state !== 'Confirmed';
+
+/** Starts to track a credential that an inventory just listed. */
+export const track = (credential: Credential): Tracked => ({ credential, status: initialStatus(credential) });
+
+const initialStatus = (credential: Credential): CredentialStatus => ({
+  id: credential.id,
+  ...(credential.uid === undefined ? {} : { uid: credential.uid }),
+  class: credential.class,
+  // Held to be there until it was observed not to be, whether it was listed or only known from the target.
+  state: credential.end.by === 'Expiry' ? 'Waiting' : 'Present',
+  ...(credential.grants === undefined || credential.grants.length === 0 ? {} : { grants: credential.grants.slice(0, 16) }),
+  ...(credential.end.by === 'Expiry' ? { expiresAt: credential.end.at.toISOString() } : {}),
+  ...(credential.end.by === 'Person' ? { message: credential.end.message.slice(0, 1024) } : {}),
+});
+
+/** What we believe after one more observation. Never believes less than it was shown, never more. */
+export const observed = (tracked: Tracked, sighting: Sighting, settleTime: number): Tracked => {
+  switch (sighting.state) {
+    case 'Absent':
+      return observedAbsent(tracked, sighting, settleTime);
+    case 'Present':
+      return observedPresent(tracked, sighting);
+    case 'Unknown':
+      return {
+        ...tracked,
+        status: withMessage({ ...tracked.status, state: 'Unknown', method: sighting.method }, sighting.message),
+      };
+  }
+};
+
+const observedAbsent = (tracked: Tracked, sighting: Sighting, settleTime: number): Tracked => {
+  const { blockedBy: _, ...rest } = tracked;
+  const status = withMessage({ ...tracked.status, method: sighting.method }, undefined);
+  if (tracked.absentSince === undefined) {
+    return {
+      ...rest,
+      absentSince: sighting.answeredAt,
+      status: { ...status, state: 'Absent', absentSince: sighting.at.toISOString() },
+    };
+  }
+  if (sighting.askedAt - tracked.absentSince < settleTime) return { ...rest, status: { ...status, state: 'Absent' } };
+  return { ...rest, status: { ...status, state: 'Confirmed', confirmedAt: sighting.at.toISOString() } };
+};
+
+const observedPresent = (tracked: Tracked, sighting: Sighting): Tracked => {
+  const { absentSince: _, blockedBy: __, ...rest } = tracked;
+  const { absentSince: ___, confirmedAt: ____, ...status } = tracked.status;
+  const { end } = tracked.credential;
+  return {
+    ...rest,
+    ...(sighting.reason === undefined ? {} : { blockedBy: sighting.reason }),
+    status: withMessage(
+      { ...status, state: end.by === 'Expiry' ? 'Waiting' : 'Present', method: sighting.method },
+      end.by === 'Person' ? end.message : sighting.message,
+    ),
+  };
+};
+
+const withMessage = (status: CredentialStatus, message: string | undefined): CredentialStatus => {
+  const { message: _, ...rest } = status;
+  return message === undefined ? rest : { ...rest, message: message.slice(0, 1024) };
+};
+
+/** Writes the intent to revoke down. Nothing irreversible is sent before this is stored. */
+export const requested = (tracked: Tracked, now: Date): Tracked => ({
+  ...tracked,
+  requestedHere: true,
+  status: { ...tracked.status, revokeRequestedAt: now.toISOString() },
+});
+
+/** True when a revoke is to be sent, once the intent is stored. */
+export const needsRevoke = ({ credential, status }: Tracked): boolean =>
+  credential.end.by === 'Revoke' && (status.state === 'Present' || status.state === 'Unknown') && status.absentSince === undefined;
+
+/** Monotonic time from which one more absence confirms it; undefined when it was not seen absent. */
+export const believableFrom = (tracked: Tracked, settleTime: number): number | undefined =>
+  tracked.absentSince === undefined ? undefined : tracked.absentSince + settleTime;

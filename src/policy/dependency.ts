@@ -1,0 +1,118 @@
+/** What one dependency's credentials add up to, for its state in status and for the run's verdict. */
+import { reasons } from '../api/v1alpha1/conditions.ts';
+import type { DependencyState } from '../api/v1alpha1/index.ts';
+import { believableFrom, isOpen, needsRevoke } from './credential.ts';
+import type { Tracked } from './credential.ts';
+import { maxReturns } from './tracking.ts';
+
+export interface Assessment {
+  readonly state: DependencyState;
+  /** CamelCase, one of the constants or the revoker's own reason for a person. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface Failure {
+  readonly kind: 'Invalid' | 'NeedsPerson' | 'Waiting' | 'Retryable';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/**
+ * The state once revoking has begun. One check a line, the worst first: a person, then what could not be asked, then
+ * what is still there, then time.
+ */
+export const assess = (
+  tracked: readonly Tracked[],
+  context: { readonly failure: Failure | undefined; readonly enumerated: boolean; readonly settleTime: number },
+): Assessment => {
+  const open = tracked.filter(isOpen);
+  return (
+    failedForAPerson(context.failure) ??
+    blocked(open) ??
+    unavailable(open, context.failure) ??
+    present(open) ??
+    settling(open, context.settleTime) ??
+    expiring(open) ??
+    confirmed(context.enumerated)
+  );
+};
+
+const failedForAPerson = (failure: Failure | undefined): Assessment | undefined =>
+  failure !== undefined && (failure.kind === 'NeedsPerson' || failure.kind === 'Invalid')
+    ? { state: 'Blocked', reason: failure.reason, message: failure.message }
+    : undefined;
+
+const blocked = (open: readonly Tracked[]): Assessment | undefined => {
+  for (const entry of open) {
+    const { credential, status } = entry;
+    if (credential.end.by === 'Person' && status.state !== 'Absent') {
+      return { state: 'Blocked', reason: credential.end.reason, message: credential.end.message };
+    }
+    if (entry.blockedBy !== undefined) {
+      return { state: 'Blocked', reason: entry.blockedBy, message: `${credential.id}: ${status.message ?? 'still there'}` };
+    }
+    if ((status.returned ?? 0) >= maxReturns) {
+      const manager = credential.manager === undefined ? 'something' : credential.manager;
+      return {
+        state: 'Blocked',
+        reason: reasons.managedElsewhere,
+        message: `${credential.id} came back ${status.returned ?? 0} times: ${manager} keeps putting it back; remove it there`,
+      };
+    }
+  }
+  return undefined;
+};
+
+const unavailable = (open: readonly Tracked[], failure: Failure | undefined): Assessment | undefined => {
+  if (failure !== undefined) return { state: 'Unknown', reason: reasons.dependencyUnavailable, message: failure.message };
+  const unknown = open.find(({ status }) => status.state === 'Unknown' && status.method !== undefined);
+  if (unknown === undefined) return undefined;
+  const { id, message } = unknown.status;
+  return { state: 'Unknown', reason: reasons.dependencyUnavailable, message: `${id}: ${message ?? 'could not be observed'}` };
+};
+
+const present = (open: readonly Tracked[]): Assessment | undefined => {
+  const left = open.filter(({ status }) => status.state === 'Present' || status.state === 'Unknown');
+  const [first] = left;
+  if (first === undefined) return undefined;
+  const unsent = left.filter(needsRevoke).length;
+  const what = first.status.message === undefined ? first.status.id : `${first.status.id}: ${first.status.message}`;
+  return {
+    state: 'Revoking',
+    reason: reasons.revoking,
+    message: `${left.length} still there${unsent === left.length ? '' : ', waiting for it to take effect'}; first: ${what}`,
+  };
+};
+
+const settling = (open: readonly Tracked[], settleTime: number): Assessment | undefined => {
+  const last = open
+    .filter(({ status }) => status.state === 'Absent')
+    .toSorted((a, b) => (believableFrom(a, settleTime) ?? 0) - (believableFrom(b, settleTime) ?? 0))
+    .at(-1)?.status;
+  if (last?.absentSince === undefined) return undefined;
+  const believedAt = new Date(Date.parse(last.absentSince) + settleTime).toISOString();
+  return {
+    state: 'Settling',
+    reason: reasons.settling,
+    message: `${last.id}: absent since ${last.absentSince}, believed at ${believedAt}`,
+  };
+};
+
+const expiring = (open: readonly Tracked[]): Assessment | undefined => {
+  const last = open
+    .filter(({ status }) => status.state === 'Waiting')
+    .toSorted((a, b) => (a.status.expiresAt ?? '').localeCompare(b.status.expiresAt ?? ''))
+    .at(-1)?.status;
+  if (last === undefined) return undefined;
+  return {
+    state: 'Waiting',
+    reason: reasons.waitingForExpiry,
+    message: `${last.id} cannot be revoked by anyone and works until ${last.expiresAt ?? 'an unknown time'}`,
+  };
+};
+
+const confirmed = (enumerated: boolean): Assessment =>
+  enumerated
+    ? { state: 'Confirmed', reason: reasons.confirmed, message: 'every credential is proven gone' }
+    : { state: 'Settling', reason: reasons.settling, message: 'every known credential is gone; looking for new ones' };

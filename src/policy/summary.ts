@@ -1,0 +1,98 @@
+/** The parts of an Offboarding's status that follow from the others: for columns, selectors and people. */
+import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
+import type { DependencyStatus, OffboardingSpec, OffboardingStatus, Phase, Summary } from '../api/v1alpha1/index.ts';
+import type { Fact } from './conditions.ts';
+import { believableFrom } from './credential.ts';
+import type { Tracked } from './credential.ts';
+import type { Verdict } from './verdict.ts';
+
+const countOf = (tracked: Tracked): number => tracked.status.count ?? 1;
+
+const countWhere = (tracked: readonly Tracked[], matches: (entry: Tracked) => boolean): number =>
+  tracked.filter(matches).reduce((sum, entry) => sum + countOf(entry), 0);
+
+export const summaryOf = (tracked: readonly Tracked[], dependencies: readonly DependencyStatus[]): Summary => ({
+  total: countWhere(tracked, () => true),
+  confirmed: countWhere(tracked, ({ status }) => status.state === 'Confirmed'),
+  unknown: countWhere(tracked, ({ status }) => status.state === 'Unknown'),
+  unrevocable: countWhere(tracked, ({ credential, status }) => credential.end.by === 'Expiry' && status.state === 'Waiting'),
+  notProvable: dependencies.flatMap(({ findings }) => findings ?? []).filter(({ type }) => type === 'NotProvable').length,
+});
+
+/**
+ * The latest time at which something not yet confirmed could still work: `unknown` while something is there that nobody
+ * gave an end, undefined when nothing is left.
+ */
+export const residualUntil = (tracked: readonly Tracked[], settleTime: number): string | undefined => {
+  const times: number[] = [];
+  for (const entry of tracked) {
+    const { state, absentSince, expiresAt } = entry.status;
+    if (state === 'Confirmed') continue;
+    if (state === 'Waiting' && expiresAt !== undefined) times.push(Date.parse(expiresAt));
+    else if (state === 'Absent' && absentSince !== undefined && believableFrom(entry, settleTime) !== undefined) {
+      times.push(Date.parse(absentSince) + settleTime);
+    } else return 'unknown';
+  }
+  const last = Math.max(...times);
+  return times.length === 0 ? undefined : new Date(last).toISOString().replace(/\.\d+Z$/, 'Z');
+};
+
+/** Where the run is, in one word. */
+export const phaseOf = (status: OffboardingStatus, verdict: Verdict): Phase => {
+  if (verdict.kind === 'Confirmed') return 'Complete';
+  switch (verdict.reason) {
+    case reasons.planOnly:
+      return 'Planned';
+    case reasons.suspended:
+      return 'Suspended';
+    case reasons.cancelled:
+      return 'Cancelled';
+    case reasons.superseded:
+      return 'Superseded';
+    case reasons.resurrected:
+      return 'Resurrected';
+    case reasons.soaking:
+      return 'Soaking';
+    case reasons.waitingForOtherRun:
+    case reasons.waitingForExpiry:
+      return 'Waiting';
+    default:
+      break;
+  }
+  if (verdict.kind === 'Stalled') return 'Blocked';
+  if (status.revokeStartedAt === undefined) return 'Pending';
+  return verdict.reason === reasons.revoking ? 'Revoking' : 'Verifying';
+};
+
+/** The conditions behind Ready: how far the run is, whatever it waits for. */
+export const progressFacts = (
+  spec: OffboardingSpec,
+  status: OffboardingStatus,
+  verdict: Verdict,
+  lock: { readonly lockable: boolean; readonly explanation: string },
+): readonly Fact[] => {
+  const planned: Fact =
+    status.dependencies !== undefined && status.dependencies.every(({ lastError }) => lastError === undefined)
+      ? fact(conditionTypes.planned, 'True', reasons.planComplete, 'every dependency was inventoried and checked')
+      : status.startedAt === undefined
+        ? fact(conditionTypes.planned, 'False', reasons.pending, 'the inventory is not complete')
+        : fact(conditionTypes.planned, 'True', reasons.planComplete, 'every dependency was inventoried and checked');
+  if (spec.mode === 'Plan') return [planned];
+  const locked = !lock.lockable
+    ? fact(conditionTypes.locked, 'False', reasons.notLockable, lock.explanation)
+    : status.lockedAt === undefined
+      ? fact(conditionTypes.locked, 'False', reasons.pending, 'nothing is locked yet')
+      : fact(conditionTypes.locked, 'True', reasons.lockHeld, 'every dependency that can be locked is locked');
+  return [
+    planned,
+    locked,
+    status.revokedAt === undefined
+      ? fact(conditionTypes.revoked, 'False', reasons.pending, 'not every revoke was accepted yet')
+      : fact(conditionTypes.revoked, 'True', reasons.revokesAccepted, 'every revoke was accepted'),
+    verdict.kind === 'Confirmed'
+      ? fact(conditionTypes.verified, 'True', reasons.fixedPoint, 'all is gone, and a last look found nothing new')
+      : fact(conditionTypes.verified, 'False', reasons.pending, 'not everything is proven gone'),
+  ];
+};
+
+const fact = (type: string, status: Fact['status'], reason: string, message: string): Fact => ({ type, status, reason, message });

@@ -1,0 +1,149 @@
+/** How an enumeration changes what a run tracks: new credentials open it again, known ones keep what was observed. */
+import { createHash } from 'node:crypto';
+import type { CredentialState, CredentialStatus } from '../api/v1alpha1/index.ts';
+import type { Credential } from '../revokers/revoker.ts';
+import { isOpen, track, trackedKey } from './credential.ts';
+import type { Tracked } from './credential.ts';
+
+/** How many credentials one status may list one by one; beyond that the largest classes become one entry each. */
+export const maxListedCredentials = 128;
+
+/** A credential that came back more often than this is managed by something else, and a person is told. */
+export const maxReturns = 3;
+
+const longestReturnPause = 300_000;
+
+export interface Merge {
+  readonly tracked: readonly Tracked[];
+  /** True when the enumeration showed something that was not known, or that was believed gone. */
+  readonly foundNew: boolean;
+}
+
+/**
+ * Merges a fresh inventory. A thing of a known name with a new UID, or one that was confirmed and is seen again, has
+ * returned: it replaces the old entry, counts, and is revoked again after a pause that grows with each return.
+ */
+export const mergeFresh = (tracked: readonly Tracked[], found: readonly Credential[], monotonic: number): Merge =>
+  merge(tracked, found, monotonic, true);
+
+/** Merges an inventory from a watch: it may be late, so it only ever adds what is not known at all. */
+export const mergeCached = (tracked: readonly Tracked[], found: readonly Credential[], monotonic: number): Merge =>
+  merge(tracked, found.filter((credential) => credential.seen), monotonic, false);
+
+const merge = (tracked: readonly Tracked[], found: readonly Credential[], monotonic: number, fresh: boolean): Merge => {
+  const result = new Map(tracked.map((entry) => [trackedKey(entry.credential), entry]));
+  const byId = new Map(tracked.map((entry) => [entry.credential.id, entry]));
+  let foundNew = false;
+  for (const credential of found) {
+    const key = trackedKey(credential);
+    const known = result.get(key);
+    if (known === undefined) {
+      const previous = byId.get(credential.id);
+      const replaces = previous !== undefined && credential.seen && previous.status.state !== 'Present' && sameKind(previous, credential);
+      if (replaces) result.delete(trackedKey(previous.credential));
+      result.set(key, replaces ? returned(credential, previous, monotonic) : track(credential));
+      foundNew = true;
+    } else if (!isOpen(known) && credential.seen && fresh) {
+      result.set(key, returned(credential, known, monotonic));
+      foundNew = true;
+    } else if (fresh) {
+      result.set(key, { ...known, credential });
+    }
+  }
+  return { tracked: [...result.values()], foundNew };
+};
+
+/** An account that came back is not the one that went: both stay in the run. Only what is revoked by name is replaced. */
+const sameKind = (previous: Tracked, credential: Credential): boolean =>
+  previous.credential.end.by === credential.end.by && credential.end.by === 'Revoke';
+
+const returned = (credential: Credential, previous: Tracked, monotonic: number): Tracked => {
+  const times = (previous.status.returned ?? 0) + 1;
+  const entry = track(credential);
+  return {
+    ...entry,
+    notBefore: monotonic + Math.min(1000 * 2 ** (times - 1), longestReturnPause),
+    status: { ...entry.status, returned: times },
+  };
+};
+
+/**
+ * Takes up a run where a process left it, with the first fresh inventory of the new process. What the status lists is
+ * observed again by this process; what it counted as a class becomes one entry, for those of the class that are not
+ * found any more, that only enumerations can confirm.
+ */
+export const resume = (
+  statuses: readonly CredentialStatus[],
+  found: readonly Credential[],
+  monotonic: number,
+): readonly Tracked[] => {
+  const left = statuses.flatMap((status) => {
+    if (status.count === undefined) return [status];
+    const count = status.count - found.filter((credential) => credential.seen && credential.class === status.class).length;
+    return count > 0 ? [{ ...status, count }] : [];
+  });
+  return mergeFresh(left.map(resumed), found, monotonic).tracked;
+};
+
+const resumed = (status: CredentialStatus): Tracked => {
+  const { absentSince: _, ...rest } = status;
+  const { expiresAt, grants, uid } = status;
+  return {
+    credential: {
+      id: status.id,
+      ...(uid === undefined ? {} : { uid }),
+      class: status.class,
+      ...(grants === undefined ? {} : { grants }),
+      end: expiresAt === undefined ? { by: 'Others' } : { by: 'Expiry', at: new Date(expiresAt) },
+      seen: false,
+    },
+    status: status.state === 'Absent' ? { ...rest, state: 'Unknown' } : status,
+    ...(status.count === undefined ? {} : { aggregate: true as const }),
+  };
+};
+
+const severity: readonly CredentialState[] = ['Present', 'Unknown', 'Waiting', 'Absent', 'Confirmed'];
+
+const worst = (states: readonly CredentialState[]): CredentialState =>
+  severity.find((state) => states.includes(state)) ?? 'Unknown';
+
+/** The credentials as the status lists them: at most `limit` entries, the largest classes counted instead of listed. */
+export const listed = (tracked: readonly Tracked[], limit = maxListedCredentials): readonly CredentialStatus[] => {
+  const classes = Map.groupBy(tracked, (entry) => entry.credential.class);
+  const bySize = [...classes.entries()].sort(([, a], [, b]) => b.length - a.length);
+  let total = tracked.length;
+  const counted = new Set<string>();
+  for (const [name, members] of bySize) {
+    if (total <= limit) break;
+    counted.add(name);
+    total -= members.length - 1;
+  }
+  return [...classes.entries()].flatMap(([name, members]) =>
+    counted.has(name) ? [asClass(name, members)] : members.map((entry) => entry.status),
+  );
+};
+
+const asClass = (name: string, members: readonly Tracked[]): CredentialStatus => {
+  const count = members.reduce((sum, entry) => sum + (entry.status.count ?? 1), 0);
+  const digest = createHash('sha256')
+    .update(members.map((entry) => entry.status.digest ?? trackedKey(entry.credential)).sort().join('\n'))
+    .digest('hex');
+  const times = (pick: (status: CredentialStatus) => string | undefined): readonly string[] =>
+    members.flatMap((entry) => pick(entry.status) ?? []).sort();
+  const requests = times((status) => status.revokeRequestedAt);
+  const state = worst(members.map((entry) => entry.status.state));
+  const absent = times((status) => status.absentSince).at(-1);
+  const confirmed = times((status) => status.confirmedAt).at(-1);
+  const message = members.find((entry) => entry.status.message !== undefined)?.status.message;
+  return {
+    id: `every ${name}`,
+    class: name,
+    state,
+    count,
+    digest,
+    ...(requests[0] === undefined ? {} : { revokeRequestedAt: requests[0] }),
+    ...((state === 'Absent' || state === 'Confirmed') && absent !== undefined ? { absentSince: absent } : {}),
+    ...(state === 'Confirmed' && confirmed !== undefined ? { confirmedAt: confirmed } : {}),
+    ...(message === undefined ? {} : { message }),
+  };
+};

@@ -1,0 +1,56 @@
+/** What one look at a run concluded: the one value that its conditions, phase and next look are made from. */
+import { reasons } from '../api/v1alpha1/conditions.ts';
+import type { DependencyState } from '../api/v1alpha1/index.ts';
+import type { OutcomeError } from '../runtime/outcome.ts';
+import type { Assessment } from './dependency.ts';
+
+/**
+ * - `Confirmed`: the promise is kept.
+ * - `Reconciling`: work goes on by itself.
+ * - `Stalled`: a person must act.
+ * - `Idle`: somebody wants it so (a plan, a suspended, cancelled or superseded run).
+ */
+export interface Verdict {
+  readonly kind: 'Confirmed' | 'Reconciling' | 'Stalled' | 'Idle';
+  /** A condition's reason. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+export const reconciling = (reason: string, message: string): Verdict => ({ kind: 'Reconciling', reason, message });
+export const stalled = (reason: string, message: string): Verdict => ({ kind: 'Stalled', reason, message });
+export const idle = (reason: string, message: string): Verdict => ({ kind: 'Idle', reason, message });
+
+export const verdictOfError = (error: OutcomeError): Verdict => {
+  switch (error.kind) {
+    case 'Invalid':
+    case 'NeedsPerson':
+      return stalled(error.reason, error.message);
+    case 'Waiting':
+      return reconciling(error.reason, error.message);
+    case 'Retryable':
+      return reconciling(reasons.dependencyUnavailable, error.message);
+  }
+};
+
+/** Which dependency speaks for the run: the one that most needs attention. */
+const attention: readonly DependencyState[] = ['Blocked', 'Unknown', 'Revoking', 'Pending', 'Locked', 'Settling', 'Waiting'];
+
+/** The verdict of a run whose revokes have begun. */
+export const verdictOf = (
+  dependencies: readonly { readonly name: string; readonly assessment: Assessment; readonly unprovable: boolean }[],
+): Verdict => {
+  for (const state of attention) {
+    const found = dependencies.find(({ assessment }) => assessment.state === state);
+    if (found === undefined) continue;
+    const message = `${found.name}: ${found.assessment.message}`;
+    return state === 'Blocked' ? stalled(found.assessment.reason, message) : reconciling(found.assessment.reason, message);
+  }
+  return dependencies.some(({ unprovable }) => unprovable)
+    ? {
+        kind: 'Confirmed',
+        reason: reasons.confirmedWithUnprovable,
+        message: 'every credential is proven gone; what cannot be observed is named in the findings',
+      }
+    : { kind: 'Confirmed', reason: reasons.confirmed, message: 'every credential is proven gone' };
+};

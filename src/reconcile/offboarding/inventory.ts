@@ -1,0 +1,51 @@
+/**
+ * What there is to end. Before the start: a fresh look each time. After it: what is tracked stays tracked, a new process
+ * takes it up with a fresh look of its own, and what the watches show meanwhile is added at once.
+ */
+import { reasons } from '../../api/v1alpha1/conditions.ts';
+import { track } from '../../policy/credential.ts';
+import type { Failure } from '../../policy/dependency.ts';
+import { mergeCached, resume } from '../../policy/tracking.ts';
+import { reconciling, stalled } from '../../policy/verdict.ts';
+import type { Verdict } from '../../policy/verdict.ts';
+import type { Revoker } from '../../revokers/revoker.ts';
+import { next, recordFailure, remember, stop, storedDependency } from './run.ts';
+import type { Context, Progress, TargetedRun } from './run.ts';
+
+export const inventory = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
+  await Promise.all(context.revokers.map((revoker) => inventoryOne(run, revoker, context, signal)));
+  if (run.draft.startedAt !== undefined) return next(run);
+  for (const revoker of context.revokers) {
+    const { failure } = remember(run, revoker, {});
+    if (failure !== undefined) return stop(run, failureVerdict(revoker.name, failure));
+  }
+  return next(run);
+};
+
+/** What a failure means while nothing was touched yet. */
+export const failureVerdict = (name: string, { kind, reason, message }: Failure): Verdict =>
+  kind === 'NeedsPerson' || kind === 'Invalid'
+    ? stalled(reason, `${name}: ${message}`)
+    : reconciling(reasons.dependencyUnavailable, `${name}: ${message}`);
+
+const inventoryOne = async (run: TargetedRun, revoker: Revoker, context: Context, signal: AbortSignal): Promise<void> => {
+  const known = remember(run, revoker, {});
+  const { target, startedAt } = run.draft;
+  const monotonic = context.clock.monotonic();
+  try {
+    if (startedAt !== undefined && known.inventoried) {
+      const { credentials } = await revoker.inventory(target, 'Cached', signal);
+      const { tracked, foundNew } = mergeCached(known.tracked, credentials, monotonic);
+      remember(run, revoker, { tracked, failure: undefined, enumerated: known.enumerated && !foundNew });
+      return;
+    }
+    const { credentials, findings } = await revoker.inventory(target, 'Fresh', signal);
+    const tracked =
+      startedAt === undefined
+        ? credentials.map(track)
+        : resume(storedDependency(run, revoker)?.credentials ?? [], credentials, monotonic);
+    remember(run, revoker, { tracked, findings, failure: undefined, enumerated: false, inventoried: true });
+  } catch (error) {
+    recordFailure(run, revoker, error);
+  }
+};

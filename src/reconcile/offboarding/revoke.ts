@@ -1,0 +1,78 @@
+/**
+ * Asks for the end of every credential. The intent is stored first, in a write of its own: only a credential whose
+ * stored status says `revokeRequestedAt` is ever revoked, so a process that dies forgets nothing it has begun.
+ */
+import { reasons } from '../../api/v1alpha1/conditions.ts';
+import { needsRevoke, requested, trackedKey } from '../../policy/credential.ts';
+import type { Tracked } from '../../policy/credential.ts';
+import { toOutcome } from '../../kube/errors.ts';
+import { reconciling } from '../../policy/verdict.ts';
+import type { Revoker } from '../../revokers/revoker.ts';
+import { mapBounded } from '../../runtime/concurrency.ts';
+import type { OutcomeError } from '../../runtime/outcome.ts';
+import { next, recordFailure, remember, stop, timestamp, withDraft } from './run.ts';
+import type { Context, Progress, TargetedRun } from './run.ts';
+
+export const revoke = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
+  const unwritten = recordIntent(run, context);
+  if (unwritten > 0 || run.draft.revokeStartedAt === undefined) {
+    const started = run.draft.revokeStartedAt ?? timestamp(context.clock);
+    return stop(
+      withDraft(run, { revokeStartedAt: started }),
+      reconciling(reasons.revoking, `about to revoke ${unwritten} credentials`),
+      0,
+    );
+  }
+  await Promise.all(context.revokers.map((revoker) => revokeAll(run, revoker, context, signal)));
+  if (run.draft.revokedAt !== undefined || !allAccepted(run, context)) return next(run);
+  return next(withDraft(run, { revokedAt: timestamp(context.clock) }));
+};
+
+/** Marks what is to be revoked and was not asked for yet. Returns how many. */
+const recordIntent = (run: TargetedRun, { revokers, clock }: Context): number => {
+  let count = 0;
+  for (const revoker of revokers) {
+    const tracked = remember(run, revoker, {}).tracked.map((entry) => {
+      if (!needsRevoke(entry) || entry.status.revokeRequestedAt !== undefined) return entry;
+      count += 1;
+      return requested(entry, clock.now());
+    });
+    remember(run, revoker, { tracked });
+  }
+  return count;
+};
+
+const isDue = (entry: Tracked, monotonic: number): boolean =>
+  needsRevoke(entry) && (entry.notBefore === undefined || entry.notBefore <= monotonic);
+
+const revokeAll = async (run: TargetedRun, revoker: Revoker, { clock }: Context, signal: AbortSignal): Promise<void> => {
+  const memory = remember(run, revoker, {});
+  const due = memory.tracked.filter((entry) => isDue(entry, clock.monotonic()));
+  const errors: OutcomeError[] = [];
+  const answered = new Map<string, Tracked>();
+  await mapBounded(
+    due,
+    revoker.concurrency,
+    async (entry) => {
+      try {
+        const answer = await revoker.revoke(entry.credential, run.draft.target, signal);
+        const goneBefore = answer === 'NothingThere' && entry.requestedHere === true && entry.accepted !== true;
+        const status = goneBefore ? { ...entry.status, foundAbsent: true } : entry.status;
+        answered.set(trackedKey(entry.credential), { ...entry, accepted: true, status });
+      } catch (error) {
+        errors.push(toOutcome(error));
+      }
+    },
+    signal,
+  );
+  remember(run, revoker, {
+    tracked: memory.tracked.map((entry) => answered.get(trackedKey(entry.credential)) ?? entry),
+  });
+  const worst = errors.find(({ kind }) => kind === 'NeedsPerson' || kind === 'Invalid') ?? errors[0];
+  if (worst !== undefined) recordFailure(run, revoker, worst);
+};
+
+const allAccepted = (run: TargetedRun, { revokers }: Context): boolean =>
+  revokers.every((revoker) =>
+    remember(run, revoker, {}).tracked.every((entry) => !needsRevoke(entry) || entry.accepted === true),
+  );

@@ -1,0 +1,93 @@
+/** The whole status of an Offboarding, made from what the steps wrote, what is tracked, and the verdict. */
+import type { DependencyStatus, OffboardingStatus } from '../../api/v1alpha1/index.ts';
+import { conditionsOf, factsOf } from '../../policy/conditions.ts';
+import { assess } from '../../policy/dependency.ts';
+import type { Assessment } from '../../policy/dependency.ts';
+import { obstacleOf } from '../../policy/obstacle.ts';
+import { phaseOf, progressFacts, residualUntil, summaryOf } from '../../policy/summary.ts';
+import { listed, maxListedCredentials } from '../../policy/tracking.ts';
+import type { Verdict } from '../../policy/verdict.ts';
+import type { Revoker } from '../../revokers/revoker.ts';
+import { powerOfTwo, remember, storedDependency } from './run.ts';
+import type { Context, DependencyMemory, Run } from './run.ts';
+
+const maxFindings = 64;
+
+export const summarise = (run: Run, verdict: Verdict, { revokers, clock }: Context): OffboardingStatus => {
+  const { offboarding, draft } = run;
+  const previous = offboarding.status;
+  const now = clock.now();
+  const dependencies = revokers.map((revoker) => dependencyStatus(run, revoker, now)).filter((status) => status !== undefined);
+  const tracked = revokers.flatMap((revoker) => remember(run, revoker, {}).tracked);
+  const counted = tracked.length > 0;
+  const summary = counted ? summaryOf(tracked, dependencies) : previous?.summary;
+  const waitingOn = verdict.kind === 'Confirmed' ? undefined : dependencies.find(({ state }) => state !== 'Confirmed')?.name;
+  const residual =
+    verdict.kind === 'Confirmed' || draft.startedAt === undefined
+      ? undefined
+      : counted
+        ? residualUntil(tracked, Math.max(...revokers.map(({ settleTime }) => settleTime)))
+        : previous?.residualUntil;
+  const generation = offboarding.metadata.generation ?? 0;
+  const status: OffboardingStatus = {
+    ...draft,
+    observedGeneration: generation,
+    ...(summary === undefined ? {} : { summary, progress: `${summary.confirmed}/${summary.total}` }),
+    ...(waitingOn === undefined ? {} : { waitingOn }),
+    ...(residual === undefined ? {} : { residualUntil: residual }),
+    ...(dependencies.length === 0 ? {} : { dependencies }),
+  };
+  const facts = [...factsOf(verdict), ...progressFacts(offboarding.spec, status, verdict, lockability(revokers))];
+  return {
+    ...status,
+    phase: phaseOf(status, verdict),
+    conditions: conditionsOf(facts, previous?.conditions ?? [], generation, now),
+  };
+};
+
+/** What this process knows of it, or, where it has not looked yet, what the status says. */
+const dependencyStatus = (run: Run, revoker: Revoker, now: Date): DependencyStatus | undefined => {
+  const memory = remember(run, revoker, {});
+  const stored = storedDependency(run, revoker);
+  if (!memory.inventoried && memory.failure === undefined) return stored;
+  const { state, reason, message } = assessment(run, revoker, memory);
+  const { failure } = memory;
+  if (failure === undefined) remember(run, revoker, { attempts: 0 });
+  const credentials = memory.inventoried ? listed(memory.tracked, maxListedCredentials) : stored?.credentials;
+  const findings = memory.inventoried ? memory.findings.slice(0, maxFindings) : stored?.findings;
+  const since = stored?.lastError?.code === failure?.reason ? stored?.lastError?.since : undefined;
+  return {
+    name: revoker.name,
+    state,
+    ...(state === 'Blocked' || state === 'Waiting' || state === 'Unknown' ? { reason } : {}),
+    message: message.slice(0, 2048),
+    ...(credentials === undefined ? {} : { credentials }),
+    ...(findings === undefined || findings.length === 0 ? {} : { findings }),
+    ...(failure === undefined
+      ? {}
+      : {
+          attempts: powerOfTwo(memory.attempts),
+          lastError: { code: failure.reason, message: failure.message.slice(0, 1024), since: since ?? now.toISOString() },
+        }),
+  };
+};
+
+const assessment = (run: Run, revoker: Revoker, memory: DependencyMemory): Assessment => {
+  const { failure, enumerated, tracked } = memory;
+  const { settleTime } = revoker;
+  if (run.draft.revokeStartedAt !== undefined) return assess(tracked, { failure, enumerated, settleTime });
+  if (failure !== undefined) {
+    const state = failure.kind === 'NeedsPerson' || failure.kind === 'Invalid' ? 'Blocked' : 'Unknown';
+    return { state, reason: failure.reason, message: failure.message };
+  }
+  const found = `${tracked.length} credentials found`;
+  if (run.draft.lockedAt !== undefined) return { state: 'Locked', reason: 'Locked', message: found };
+  return obstacleOf(memory, run.offboarding.spec.urgency) ?? { state: 'Pending', reason: 'Pending', message: found };
+};
+
+const lockability = (revokers: readonly Revoker[]): { readonly lockable: boolean; readonly explanation: string } => {
+  const explanations = revokers.flatMap(({ name, lock }) =>
+    lock.kind === 'NotLockable' ? [`${name}: ${lock.explanation}`] : [],
+  );
+  return { lockable: explanations.length === 0, explanation: explanations.join('; ') };
+};
