@@ -1,0 +1,51 @@
+/** Where a WorkloadIdentity is in its life, and what its end needs. */
+import { conditionTypes } from '../api/v1alpha1/conditions.ts';
+import type { LifecycleState, OffboardingStatus } from '../api/v1alpha1/index.ts';
+
+/** An Enforce run for the identity. Times are RFC 3339. */
+export interface RunOfIdentity {
+  readonly namespace: string;
+  readonly name: string;
+  /** UID of the WorkloadIdentity that the run was resolved from; undefined for an inline identity. */
+  readonly workloadIdentityUid: string | undefined;
+  readonly status: Pick<OffboardingStatus, 'startedAt' | 'completedAt' | 'conditions'>;
+}
+
+/** How long before its end an identity is shown as Expiring, in milliseconds. */
+export const expiringWindow = 24 * 3_600_000;
+
+export const isConfirmed = ({ status }: RunOfIdentity): boolean =>
+  status.conditions?.some(({ type, status: value }) => type === conditionTypes.ready && value === 'True') === true;
+
+export const isUnderWay = ({ status }: RunOfIdentity): boolean => status.completedAt === undefined;
+
+/** The run that speaks for the identity: the one under way, else the one that confirmed its end last. */
+export const runOf = (uid: string, runs: readonly RunOfIdentity[]): RunOfIdentity | undefined =>
+  runs.find(isUnderWay) ??
+  runs
+    .filter((run) => run.workloadIdentityUid === uid && isConfirmed(run))
+    .toSorted((a, b) => (a.status.completedAt ?? '').localeCompare(b.status.completedAt ?? ''))
+    .at(-1);
+
+export const lifecycleState = (
+  run: RunOfIdentity | undefined,
+  expiresAt: number | undefined,
+  now: number,
+): LifecycleState => {
+  if (run !== undefined) return isUnderWay(run) ? 'Offboarding' : 'Retired';
+  return expiresAt !== undefined && expiresAt - now <= expiringWindow ? 'Expiring' : 'Active';
+};
+
+/**
+ * What the deletion of a WorkloadIdentity waits for. Only a run that ended after the deletion was asked for releases it:
+ * an older one says nothing about what was granted since.
+ */
+export const onDeletion = (
+  deletedAt: string,
+  runs: readonly RunOfIdentity[],
+): { readonly kind: 'Release' } | { readonly kind: 'WaitFor'; readonly run: RunOfIdentity } | { readonly kind: 'Create' } => {
+  const after = Date.parse(deletedAt);
+  if (runs.some((run) => isConfirmed(run) && Date.parse(run.status.completedAt ?? '') >= after)) return { kind: 'Release' };
+  const run = runs.find(isUnderWay);
+  return run === undefined ? { kind: 'Create' } : { kind: 'WaitFor', run };
+};

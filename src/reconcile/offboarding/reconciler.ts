@@ -1,0 +1,175 @@
+/**
+ * One look at one Offboarding: read it, walk its steps until one says stop, write the status once, let go of the finalizer
+ * when it has ended.
+ *
+ *   cancel → resolve → giveWay → suspend → inventory → preflight → claim → lock → soak → revoke → verify
+ *                                            ▲                                            │
+ *                                            └─────── until nothing new is found ─────────┘
+ *
+ * Status is the only memory: every step knows from it what is done already. The first irreversible call comes in a later
+ * look than the write that announces it.
+ */
+import { offboardingFinalizer } from '../../api/v1alpha1/index.ts';
+import { reasons } from '../../api/v1alpha1/conditions.ts';
+import { toOutcome } from '../../kube/errors.ts';
+import { addFinalizer, removeFinalizer } from '../../kube/finalizers.ts';
+import { offboardings } from '../../kube/resources.ts';
+import { verdictOfError } from '../../policy/verdict.ts';
+import type { Verdict } from '../../policy/verdict.ts';
+import { jitter } from '../../runtime/random.ts';
+import type { Random } from '../../runtime/random.ts';
+import type { ReconcileResult } from '../../runtime/controller.ts';
+import type { OffboardingObject } from '../objects.ts';
+import { writeStatus } from '../status.ts';
+import { announce, deadlineOf } from './announce.ts';
+import { cancel } from './cancel.ts';
+import { finished } from './finish.ts';
+import { claim, giveWay, suspend } from './hold.ts';
+import { inventory } from './inventory.ts';
+import { lock } from './lock.ts';
+import { preflight } from './preflight.ts';
+import { resolve } from './resolve.ts';
+import { revoke } from './revoke.ts';
+import { timestamp, withDraft } from './run.ts';
+import type { Context, Draft, Progress, Run, RunMemory, Step } from './run.ts';
+import { soak } from './soak.ts';
+import { summarise } from './summarise.ts';
+import { verify } from './verify.ts';
+
+/** From a known target to the end, in order. */
+const steps: readonly Step[] = [giveWay, suspend, inventory, preflight, claim, lock, soak, revoke, verify];
+
+export interface OffboardingReconciler {
+  readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
+}
+
+export interface OffboardingReconcilerOptions {
+  readonly context: Context;
+  readonly random: Random;
+  readonly read: (key: string) => OffboardingObject | undefined;
+}
+
+export const createOffboardingReconciler = ({ context, random, read }: OffboardingReconcilerOptions): OffboardingReconciler => {
+  const memories = new Map<string, RunMemory>();
+  const uids = new Map<string, string>();
+
+  const forget = (key: string): void => {
+    const uid = uids.get(key);
+    uids.delete(key);
+    if (uid !== undefined) memories.delete(uid);
+    for (const [identity, holder] of context.claims) if (holder === uid) context.claims.delete(identity);
+  };
+
+  const memoryFor = (key: string, { metadata: { uid } }: OffboardingObject): RunMemory => {
+    if (uids.get(key) !== uid) forget(key);
+    uids.set(key, uid);
+    const memory = memories.get(uid) ?? { dependencies: new Map(), looks: 0, lastReason: '' };
+    memories.set(uid, memory);
+    return memory;
+  };
+
+  const reconcile = async (key: string, signal: AbortSignal): Promise<ReconcileResult> => {
+    const offboarding = read(key);
+    if (offboarding === undefined) {
+      forget(key);
+      return { kind: 'done' };
+    }
+    const run: Run = { offboarding, memory: memoryFor(key, offboarding), draft: draftOf(offboarding) };
+    const look = await lookAt(run, context, signal);
+    await conclude(look, context, signal);
+    if (look.run.draft.completedAt === undefined) return whenAgain(look, random, context);
+    forget(key);
+    return { kind: 'done' };
+  };
+
+  return { reconcile };
+};
+
+/** What one look concluded. `again`, in milliseconds, where a step knows when to look again. */
+interface Look {
+  readonly run: Run;
+  readonly verdict: Verdict;
+  readonly again?: number;
+}
+
+const lookAt = async (run: Run, context: Context, signal: AbortSignal): Promise<Look> => {
+  if (run.draft.completedAt !== undefined) return { run, verdict: await finished(run, context, signal) };
+  const look = await walk(run, context, signal);
+  if (look.verdict.kind !== 'Confirmed') return look;
+  return { ...look, run: withDraft(look.run, { completedAt: timestamp(context.clock) }) };
+};
+
+/** A Plan takes part in nothing but the first steps: it holds no identity and cannot be suspended or superseded. */
+const walk = async (run: Run, context: Context, signal: AbortSignal): Promise<Look> => {
+  try {
+    const begun = await cancel(run, context, signal);
+    if (begun.kind === 'stop') return begun;
+    let progress: Progress = await resolve(begun.run, context, signal);
+    for (const step of steps) {
+      if (progress.kind === 'stop') return progress;
+      progress = await step(progress.run, context, signal);
+    }
+    if (progress.kind === 'stop') return progress;
+    throw new Error('the last step did not say stop');
+  } catch (error) {
+    if (signal.aborted) throw error;
+    context.log.warn('A look at an Offboarding failed', { offboarding: run.offboarding.metadata.name, error });
+    return { run, verdict: verdictOfError(toOutcome(error)) };
+  }
+};
+
+const draftOf = ({ status }: OffboardingObject): Draft => {
+  const { target, identity, startedAt, lockedAt, revokeStartedAt, revokedAt, completedAt } = status ?? {};
+  return {
+    ...(target === undefined ? {} : { target }),
+    ...(identity === undefined ? {} : { identity }),
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(lockedAt === undefined ? {} : { lockedAt }),
+    ...(revokeStartedAt === undefined ? {} : { revokeStartedAt }),
+    ...(revokedAt === undefined ? {} : { revokedAt }),
+    ...(completedAt === undefined ? {} : { completedAt }),
+  };
+};
+
+/** The finalizer stands before the status says that the run has started, and goes after the status says that it has ended. */
+const conclude = async ({ run, verdict }: Look, context: Context, signal: AbortSignal): Promise<void> => {
+  const { client, keep } = context.cluster;
+  let object = run.offboarding;
+  const active = run.draft.startedAt !== undefined && run.draft.completedAt === undefined;
+  if (active && object.metadata.deletionTimestamp === undefined) {
+    object = await addFinalizer(client, offboardings, object, offboardingFinalizer, { signal });
+    keep(object);
+  }
+  object = await writeStatus(client, offboardings, object, summarise(run, verdict, context), signal);
+  keep(object);
+  announce(run, verdict, context);
+  if (run.draft.completedAt === undefined) return;
+  const released = await removeFinalizer(client, offboardings, object, offboardingFinalizer, { signal });
+  if (released !== undefined) keep(released);
+};
+
+const firstPause = { Stalled: 15_000, Reconciling: 500 } as const;
+const longestPause = { Stalled: 240_000, Reconciling: 120_000 } as const;
+
+/** A person's problem is looked at again within five minutes, our own and the provider's with back-off. */
+const whenAgain = ({ run, verdict, again }: Look, random: Random, context: Context): ReconcileResult => {
+  const { memory } = run;
+  memory.looks = memory.lastReason === verdict.reason ? memory.looks + 1 : 0;
+  memory.lastReason = verdict.reason;
+  const waits = [again ?? pauseAfter(verdict, memory.looks), untilDeadline(run, context)].filter((wait) => wait !== undefined);
+  if (waits.length === 0) return { kind: 'done' };
+  const after = Math.min(...waits);
+  return { kind: 'again', after: after === 0 ? 0 : after + jitter(random, after * 0.05, 1) };
+};
+
+const pauseAfter = (verdict: Verdict, looks: number): number | undefined => {
+  if (verdict.reason === reasons.invalidSpec || verdict.kind === 'Confirmed') return undefined;
+  if (verdict.kind === 'Idle') return undefined;
+  return Math.min(firstPause[verdict.kind] * 2 ** looks, longestPause[verdict.kind]);
+};
+
+const untilDeadline = ({ offboarding }: Run, { clock }: Context): number | undefined => {
+  const at = deadlineOf(offboarding);
+  const left = at === undefined ? 0 : at - clock.now().getTime();
+  return left > 0 ? left : undefined;
+};

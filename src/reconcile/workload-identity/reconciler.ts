@@ -1,0 +1,207 @@
+/**
+ * One look at one WorkloadIdentity.
+ *
+ *   alive:   hold it by the finalizer → note the ServiceAccount's UID → inventory → expired? create an Offboarding
+ *   deleted: an Offboarding that confirmed the end since then? let go : make sure that one is under way
+ */
+import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
+import { workloadIdentityFinalizer } from '../../api/v1alpha1/index.ts';
+import type { Target, WorkloadIdentityStatus } from '../../api/v1alpha1/index.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import type { EventRecorder } from '../../kube/events.ts';
+import { toOutcome } from '../../kube/errors.ts';
+import { addFinalizer, removeFinalizer } from '../../kube/finalizers.ts';
+import { workloadIdentities } from '../../kube/resources.ts';
+import { conditionsOf, factsOf } from '../../policy/conditions.ts';
+import type { Fact } from '../../policy/conditions.ts';
+import { expiringWindow, lifecycleState, onDeletion, runOf } from '../../policy/lifecycle.ts';
+import type { RunOfIdentity } from '../../policy/lifecycle.ts';
+import { reconciling, stalled, verdictOfError } from '../../policy/verdict.ts';
+import type { Verdict } from '../../policy/verdict.ts';
+import type { Revoker } from '../../revokers/revoker.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { ReconcileResult } from '../../runtime/controller.ts';
+import type { OffboardingObject, WorkloadIdentityObject } from '../objects.ts';
+import { writeStatus } from '../status.ts';
+import { takeInventory } from './inventory.ts';
+import { createOffboarding, offboardingName } from './offboard.ts';
+
+export interface WorkloadIdentityContext {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly events: EventRecorder;
+  readonly revokers: readonly Revoker[];
+  readonly operatorNamespace: string;
+  readonly read: (key: string) => WorkloadIdentityObject | undefined;
+  /** The ServiceAccount's UID, from the watch; undefined when it does not exist. */
+  readonly serviceAccountUid: (namespace: string, name: string) => string | undefined;
+  /** Every Offboarding for this identity (`namespace/name` of its ServiceAccount), from the watch. */
+  readonly runsFor: (identity: string) => readonly OffboardingObject[];
+  /** The answer of a write, so that the next look does not start from before it. */
+  readonly keep: (identity: WorkloadIdentityObject) => void;
+}
+
+export const createWorkloadIdentityReconciler =
+  (context: WorkloadIdentityContext) =>
+  async (key: string, signal: AbortSignal): Promise<ReconcileResult> => {
+    const identity = context.read(key);
+    if (identity === undefined) return { kind: 'done' };
+    return identity.metadata.deletionTimestamp === undefined
+      ? alive(identity, context, signal)
+      : deleted(identity, identity.metadata.deletionTimestamp, context, signal);
+  };
+
+const alive = async (read: WorkloadIdentityObject, context: WorkloadIdentityContext, signal: AbortSignal): Promise<ReconcileResult> => {
+  const { client, clock, keep } = context;
+  const holds = read.spec.lifecycle?.onDelete !== 'Orphan';
+  const identity = holds
+    ? await addFinalizer(client, workloadIdentities, read, workloadIdentityFinalizer, { signal })
+    : ((await removeFinalizer(client, workloadIdentities, read, workloadIdentityFinalizer, { signal })) ?? read);
+  keep(identity);
+  const run = runOf(identity.metadata.uid, runsOf(identity, context));
+  const expiresAt = Date.parse(identity.spec.lifecycle?.expiresAt ?? '');
+  const now = clock.now().getTime();
+  if (run === undefined && expiresAt <= now) {
+    const created = await createOffboarding(client, identity, 'Expired', context.operatorNamespace, signal);
+    if (created !== undefined) announceEnd(identity, created, 'expired', context);
+  }
+  const { inventoried, ...seen } = await inventoryStatus(identity, context, signal);
+  const status = statusOf(identity, run, { ...seen, facts: [inventoried] }, context);
+  keep(await writeStatus(client, workloadIdentities, identity, status, signal));
+  return nextTime(expiresAt, now);
+};
+
+/** An identity that expired is not offboarded twice: somebody may have cancelled that run. Deleting it always ends it. */
+const deleted = async (
+  identity: WorkloadIdentityObject,
+  deletedAt: string,
+  context: WorkloadIdentityContext,
+  signal: AbortSignal,
+): Promise<ReconcileResult> => {
+  const { client, keep } = context;
+  if (identity.metadata.finalizers?.includes(workloadIdentityFinalizer) !== true) return { kind: 'done' };
+  const end = identity.spec.lifecycle?.onDelete === 'Orphan' ? { kind: 'Release' as const } : onDeletion(deletedAt, runsOf(identity, context));
+  switch (end.kind) {
+    case 'Release': {
+      const released = await removeFinalizer(client, workloadIdentities, identity, workloadIdentityFinalizer, { signal });
+      if (released !== undefined) keep(released);
+      return { kind: 'done' };
+    }
+    case 'WaitFor':
+      keep(await writeStatus(client, workloadIdentities, identity, statusOf(identity, end.run, {}, context), signal));
+      return { kind: 'done' };
+    case 'Create': {
+      const created = await createOffboarding(client, identity, 'Retired', context.operatorNamespace, signal);
+      if (created !== undefined) announceEnd(identity, created, 'deleted', context);
+      // The watch will show it; until then, or when an ended run of that name is in the way, look again.
+      return { kind: 'again', after: created === undefined ? 30_000 : 1_000 };
+    }
+  }
+};
+
+const announceEnd = (
+  identity: WorkloadIdentityObject,
+  { metadata }: OffboardingObject,
+  why: 'expired' | 'deleted',
+  { events }: WorkloadIdentityContext,
+): void => {
+  events.record({
+    regarding: identity,
+    type: 'Normal',
+    reason: 'OffboardingCreated',
+    action: 'Offboard',
+    note: `The identity was ${why}; Offboarding "${metadata.name}" in namespace "${metadata.namespace ?? ''}" retires it`,
+  });
+};
+
+const identityOf = ({ metadata, spec }: WorkloadIdentityObject): string =>
+  `${metadata.namespace ?? ''}/${spec.serviceAccount.name}`;
+
+const runsOf = (identity: WorkloadIdentityObject, { runsFor }: WorkloadIdentityContext): readonly RunOfIdentity[] =>
+  runsFor(identityOf(identity))
+    .filter(({ spec }) => spec.mode === 'Enforce')
+    .map(({ metadata, status }) => ({
+      namespace: metadata.namespace ?? '',
+      name: metadata.name,
+      workloadIdentityUid: status?.target?.workloadIdentity?.uid,
+      status: status ?? {},
+    }));
+
+interface Seen {
+  readonly uid?: string;
+  readonly dependencies?: WorkloadIdentityStatus['dependencies'];
+  readonly verdict?: Verdict;
+  readonly facts?: readonly Fact[];
+}
+
+const inventoryStatus = async (
+  identity: WorkloadIdentityObject,
+  context: WorkloadIdentityContext,
+  signal: AbortSignal,
+): Promise<Seen & { readonly inventoried: Fact }> => {
+  const { metadata, spec, status } = identity;
+  const { uid: pinned, name, mayBeAbsent } = spec.serviceAccount;
+  const live = context.serviceAccountUid(metadata.namespace ?? '', name);
+  const uid = pinned ?? live ?? status?.serviceAccountUID;
+  const target: Target = {
+    serviceAccount: { namespace: metadata.namespace ?? '', name, ...(uid === undefined ? {} : { uid }) },
+    ...(spec.kubernetes?.certificates === undefined ? {} : { certificates: spec.kubernetes.certificates }),
+  };
+  try {
+    const { dependencies, inventoried } = await takeInventory(context.revokers, target, signal);
+    const verdict = accountVerdict(pinned, live, mayBeAbsent === true, name);
+    return { ...(uid === undefined ? {} : { uid }), dependencies, verdict, inventoried };
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const verdict = verdictOfError(toOutcome(error));
+    const inventoried: Fact = { type: conditionTypes.inventoried, status: 'Unknown', reason: verdict.reason, message: verdict.message };
+    return { ...(uid === undefined ? {} : { uid }), verdict, inventoried };
+  }
+};
+
+const accountVerdict = (pinned: string | undefined, live: string | undefined, mayBeAbsent: boolean, name: string): Verdict => {
+  if (live === undefined && !mayBeAbsent) {
+    return reconciling(reasons.serviceAccountMissing, `ServiceAccount "${name}" does not exist yet; create it, or set mayBeAbsent`);
+  }
+  if (pinned !== undefined && live !== undefined && live !== pinned) {
+    return stalled(reasons.uidMismatch, `ServiceAccount "${name}" has UID ${live}, and spec.serviceAccount.uid pins ${pinned}`);
+  }
+  return { kind: 'Confirmed', reason: reasons.inventoryComplete, message: 'the inventory is complete' };
+};
+
+const statusOf = (
+  identity: WorkloadIdentityObject,
+  run: RunOfIdentity | undefined,
+  seen: Seen,
+  { clock }: WorkloadIdentityContext,
+): WorkloadIdentityStatus => {
+  const { metadata, spec, status } = identity;
+  const now = clock.now();
+  const expiresAt = spec.lifecycle?.expiresAt === undefined ? undefined : Date.parse(spec.lifecycle.expiresAt);
+  const state = lifecycleState(run, expiresAt, now.getTime());
+  const uid = seen.uid ?? status?.serviceAccountUID;
+  const dependencies = seen.dependencies ?? status?.dependencies;
+  const ready = run?.status.conditions?.find(({ type }) => type === conditionTypes.ready);
+  const verdict =
+    state === 'Offboarding' || seen.verdict === undefined
+      ? reconciling(reasons.offboarding, `Offboarding "${run?.name ?? ''}" is retiring the identity: ${ready?.message ?? 'starting'}`)
+      : state === 'Retired' && seen.verdict.reason === reasons.serviceAccountMissing
+        ? ({ kind: 'Confirmed', reason: reasons.inventoryComplete, message: 'the identity is retired' } as const)
+        : seen.verdict;
+  const kept = (status?.conditions ?? []).filter(({ type }) => type === conditionTypes.inventoried);
+  const generation = metadata.generation ?? 0;
+  return {
+    observedGeneration: generation,
+    lifecycleState: state,
+    ...(uid === undefined ? {} : { serviceAccountUID: uid }),
+    ...(dependencies === undefined ? {} : { dependencies }),
+    ...(run === undefined ? {} : { offboardingRef: { namespace: run.namespace, name: run.name } }),
+    conditions: conditionsOf([...factsOf(verdict), ...(seen.facts ?? kept)], status?.conditions ?? [], generation, now),
+  };
+};
+
+/** When time alone changes something: the identity begins to expire, or has. */
+const nextTime = (expiresAt: number, now: number): ReconcileResult => {
+  const waits = [expiresAt - expiringWindow - now, expiresAt - now].filter((wait) => wait > 0);
+  return waits.length === 0 ? { kind: 'done' } : { kind: 'again', after: Math.min(...waits) };
+};
