@@ -1,0 +1,116 @@
+/**
+ * RoleBindings and ClusterRoleBindings in a form small enough to keep every one of a big cluster, with all that is needed
+ * to tell whose they are.
+ */
+import type { ObjectMeta, RoleBinding, Subject } from '../../kube/objects.ts';
+import { clusterRoleBindings, type Resource, roleBindings } from '../../kube/resources.ts';
+import { rbacGroup, subjectKey, type SubjectKey } from './identity.ts';
+
+export type BindingKind = 'RoleBinding' | 'ClusterRoleBinding';
+export type RoleKind = 'Role' | 'ClusterRole';
+
+/** One subject of a binding that may be somebody's we look for, with its place in the list. */
+export interface PlacedSubject {
+  readonly index: number;
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace?: string;
+}
+
+export interface Binding {
+  readonly kind: BindingKind;
+  /** Absent on a ClusterRoleBinding. */
+  readonly namespace?: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly roleKind: RoleKind;
+  readonly roleName: string;
+  /** ServiceAccounts, users, and the groups of all ServiceAccounts; other groups are only counted. */
+  readonly subjects: readonly PlacedSubject[];
+  readonly subjectCount: number;
+  readonly manager?: string;
+}
+
+/** Gives back an equal string that others hold already: names repeat a thousandfold in bindings. */
+export type Intern = (text: string) => string;
+
+/** Remembers at most `limit` strings; forgetting costs memory, never correctness. */
+export const createIntern = (limit = 20_000): Intern => {
+  const known = new Map<string, string>();
+  return (text) => {
+    const same = known.get(text);
+    if (same !== undefined) return same;
+    if (known.size >= limit) known.clear();
+    known.set(text, text);
+    return text;
+  };
+};
+
+/** @param managerOf is left out where memory counts. */
+export const projectBinding = (
+  kind: BindingKind, raw: RoleBinding, intern: Intern, managerOf?: (metadata: ObjectMeta) => string | undefined,
+): Binding => {
+  const { namespace, name, uid } = raw.metadata;
+  const all = raw.subjects ?? [];
+  const subjects: PlacedSubject[] = [];
+  all.forEach((subject, index) => {
+    if (subjectKey(subject, namespace) !== undefined) subjects.push(placeSubject(subject, index, intern));
+  });
+  const manager = managerOf?.(raw.metadata);
+  return {
+    kind,
+    ...(namespace !== undefined && { namespace: intern(namespace) }),
+    name,
+    uid,
+    roleKind: raw.roleRef.kind === 'ClusterRole' ? 'ClusterRole' : 'Role',
+    roleName: intern(raw.roleRef.name),
+    subjects,
+    subjectCount: all.length,
+    ...(manager !== undefined && { manager }),
+  };
+};
+
+const placeSubject = (subject: Subject, index: number, intern: Intern): PlacedSubject => ({
+  index,
+  kind: intern(subject.kind),
+  name: intern(subject.name),
+  ...(subject.namespace !== undefined && { namespace: intern(subject.namespace) }),
+});
+
+/** What it can be looked up by, each key once. */
+export const keysOf = (binding: Binding): readonly SubjectKey[] => {
+  const keys = new Set<SubjectKey>();
+  for (const subject of binding.subjects) {
+    const key = subjectKey(subject, binding.namespace);
+    if (key !== undefined) keys.add(key);
+  }
+  return [...keys];
+};
+
+/** The subjects that are one of `users`. */
+export const ownSubjects = (binding: Binding, users: ReadonlySet<SubjectKey>): readonly PlacedSubject[] =>
+  binding.subjects.filter((subject) => {
+    const key = subjectKey(subject, binding.namespace);
+    return key !== undefined && users.has(key);
+  });
+
+/** The subjects of a binding as the server gave them, parted into ours and the others', each in order. */
+export const partSubjects = (
+  raw: RoleBinding, users: ReadonlySet<SubjectKey>,
+): { readonly ours: readonly Subject[]; readonly others: readonly Subject[] } => {
+  const ours: Subject[] = [];
+  const others: Subject[] = [];
+  for (const subject of raw.subjects ?? []) {
+    const key = subjectKey(subject, raw.metadata.namespace);
+    (key !== undefined && users.has(key) ? ours : others).push(subject);
+  }
+  return { ours, others };
+};
+
+/** A subject as the API server stores it, for a JSON patch that tests before it removes. */
+export const storedSubject = (subject: PlacedSubject): Subject =>
+  subject.kind === 'ServiceAccount'
+    ? { kind: subject.kind, name: subject.name, ...(subject.namespace !== undefined && { namespace: subject.namespace }) }
+    : { kind: subject.kind, apiGroup: rbacGroup, name: subject.name };
+
+export const resourceOf = (kind: BindingKind): Resource => (kind === 'RoleBinding' ? roleBindings : clusterRoleBindings);
