@@ -11,14 +11,24 @@ export interface Clock {
   schedule(delay: number, action: () => void): () => void;
 }
 
-/** The longest delay that `setTimeout` takes; a longer one would fire at once. */
+/** The longest delay that `setTimeout` takes; a longer one would fire at once, so it is waited for in pieces. */
 const longestTimer = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => new Date(),
   monotonic: () => performance.now(),
   schedule: (delay, action) => {
-    const timer = setTimeout(action, Math.min(Math.max(delay, 0), longestTimer));
+    let timer: NodeJS.Timeout;
+    const wait = (left: number): void => {
+      timer = setTimeout(
+        () => {
+          if (left > longestTimer) wait(left - longestTimer);
+          else action();
+        },
+        Math.min(Math.max(left, 0), longestTimer),
+      );
+    };
+    wait(delay);
     return () => {
       clearTimeout(timer);
     };

@@ -159,7 +159,7 @@ const whenAgain = ({ run, verdict, again }: Look, random: Random, context: Conte
   const waits = [again ?? pauseAfter(verdict, memory.looks), untilDeadline(run, context)].filter((wait) => wait !== undefined);
   if (waits.length === 0) return { kind: 'done' };
   const after = Math.min(...waits);
-  return { kind: 'again', after: after === 0 ? 0 : after + jitter(random, after * 0.05, 1) };
+  return { kind: 'again', after: after === 0 ? 0 : after + jitter(random, after * 0.01, 1) };
 };
 
 const pauseAfter = (verdict: Verdict, looks: number): number | undefined => {

@@ -1,0 +1,80 @@
+import type { Clock } from '../../src/runtime/clock.ts';
+
+/** A clock that stands still until the test moves it. */
+export interface FakeClock extends Clock {
+  /** Moves time on, running each timer at its own time, in order, and letting promises settle after each. */
+  advance(ms: number): Promise<void>;
+  /** Moves on until `condition` holds; throws when it does not within `limit` milliseconds of virtual time. */
+  advanceUntil(condition: () => boolean, limit?: number): Promise<void>;
+  /** Lets every promise settle that waits for no timer. */
+  settle(): Promise<void>;
+  /** Steps the wall clock alone, as an NTP correction does. */
+  stepWall(ms: number): void;
+  /** How many timers wait. */
+  pending(): number;
+}
+
+interface Timer {
+  readonly at: number;
+  readonly action: () => void;
+}
+
+/** `setImmediate` runs after all microtasks, and so after everything that only promises hold up. */
+const settle = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+
+export const createFakeClock = (start: Date = new Date('2026-11-23T10:00:00.000Z')): FakeClock => {
+  // Timers of the same time run in the order in which they were set, as a Set keeps it.
+  const timers = new Set<Timer>();
+  let elapsed = 0;
+  let wallStep = 0;
+
+  const earliest = (): Timer | undefined => {
+    let found: Timer | undefined;
+    for (const timer of timers) if (found === undefined || timer.at < found.at) found = timer;
+    return found;
+  };
+
+  /** Runs the next timer if it is due by `end`. */
+  const step = async (end: number): Promise<boolean> => {
+    const next = earliest();
+    if (next === undefined || next.at > end) return false;
+    elapsed = Math.max(elapsed, next.at);
+    timers.delete(next);
+    next.action();
+    await settle();
+    return true;
+  };
+
+  return {
+    now: () => new Date(start.getTime() + elapsed + wallStep),
+    monotonic: () => elapsed,
+    schedule: (delay, action) => {
+      const timer: Timer = { at: elapsed + Math.max(delay, 0), action };
+      timers.add(timer);
+      return () => {
+        timers.delete(timer);
+      };
+    },
+    advance: async (ms) => {
+      const end = elapsed + ms;
+      await settle();
+      while (await step(end));
+      elapsed = end;
+    },
+    advanceUntil: async (condition, limit = 3_600_000) => {
+      const end = elapsed + limit;
+      await settle();
+      while (!condition()) {
+        if (!(await step(end))) throw new Error(`not reached within ${String(limit)} ms: ${String(condition)}`);
+      }
+    },
+    settle,
+    stepWall: (ms) => {
+      wallStep += ms;
+    },
+    pending: () => timers.size,
+  };
+};
