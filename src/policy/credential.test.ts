@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { aSighting, aTracked } from '../../test/builders/credentials.ts';
+import { needsRevoke, observed, requested } from './credential.ts';
+import type { Tracked } from './credential.ts';
+
+const settle = 15_000;
+const at = (ms: number, state: 'Present' | 'Absent' | 'Unknown' = 'Absent') =>
+  aSighting({ state, askedAt: ms, answeredAt: ms + 10, at: new Date(Date.UTC(2026, 10, 23, 10) + ms) });
+
+const after = (...sightings: readonly ReturnType<typeof at>[]): Tracked =>
+  sightings.reduce((tracked, sighting) => observed(tracked, sighting, settle), aTracked());
+
+describe('a credential', () => {
+  it('is not believed gone on one absence, however late it comes', () => {
+    expect(after(at(1_000_000)).status.state).toBe('Absent');
+  });
+
+  it('is confirmed by two absences that span the settle time', () => {
+    const { status } = after(at(0), at(15_010));
+    expect(status).toMatchObject({ state: 'Confirmed', absentSince: '2026-11-23T10:00:00.000Z', confirmedAt: '2026-11-23T10:00:15.010Z' });
+  });
+
+  it('is not confirmed when the span from the first answer to the last question is a moment short', () => {
+    expect(after(at(0), at(15_009)).status.state).toBe('Absent');
+  });
+
+  it('needs two absences also when the settle time is zero', () => {
+    const once = observed(aTracked(), at(0), 0);
+    expect(once.status.state).toBe('Absent');
+    expect(observed(once, at(10), 0).status.state).toBe('Confirmed');
+  });
+
+  it('starts its span anew when it was present in between', () => {
+    expect(after(at(0), at(5_000, 'Present'), at(16_000)).status.state).toBe('Absent');
+    expect(after(at(0), at(5_000, 'Present'), at(16_000), at(31_010)).status.state).toBe('Confirmed');
+  });
+
+  it('is never confirmed by an answer that could not tell', () => {
+    expect(after(at(0), at(20_000, 'Unknown')).status.state).toBe('Unknown');
+    expect(after(at(0), at(20_000, 'Unknown'), at(40_000)).status.state).toBe('Confirmed');
+  });
+
+  it('that only a person can end keeps the words that say how', () => {
+    const tracked = aTracked({ credential: { end: { by: 'Person', reason: 'SharedBinding', message: 'run: kubectl …' } } });
+    expect(observed(tracked, at(0, 'Present'), settle).status.message).toBe('run: kubectl …');
+  });
+
+  it('that nobody can revoke is waited for while it is there', () => {
+    const tracked = aTracked({ credential: { end: { by: 'Expiry', at: new Date('2027-01-01T00:00:00Z') } } });
+    expect(tracked.status).toMatchObject({ state: 'Waiting', expiresAt: '2027-01-01T00:00:00.000Z' });
+    expect(observed(tracked, at(0, 'Present'), settle).status.state).toBe('Waiting');
+  });
+
+  it('names what holds it, and forgets that when it is gone', () => {
+    const held = observed(aTracked(), { ...at(0, 'Present'), reason: 'HeldByFinalizer', message: 'held by x/y' }, settle);
+    expect(held).toMatchObject({ blockedBy: 'HeldByFinalizer', status: { message: 'held by x/y' } });
+    const gone = observed(held, at(100), settle);
+    expect(gone.blockedBy).toBeUndefined();
+    expect(gone.status.message).toBeUndefined();
+  });
+
+  it.each([
+    ['Revoke', aTracked(), true],
+    ['Others', aTracked({ credential: { end: { by: 'Others' } } }), false],
+    ['a person', aTracked({ credential: { end: { by: 'Person', reason: 'X', message: 'x' } } }), false],
+    ['an absence', observed(aTracked(), at(0), settle), false],
+  ])('that ends by %s needs a revoke: %s', (_, tracked, expected) => {
+    expect(needsRevoke(tracked)).toBe(expected);
+  });
+
+  it('has its intent written with the time', () => {
+    expect(requested(aTracked(), new Date('2026-11-23T10:00:00Z')).status.revokeRequestedAt).toBe('2026-11-23T10:00:00.000Z');
+  });
+});

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { aTracked } from '../../test/builders/credentials.ts';
+import { assess } from './dependency.ts';
+import type { Failure } from './dependency.ts';
+
+const person: Failure = { kind: 'NeedsPerson', reason: 'PermissionMissing', message: 'cannot delete rolebindings' };
+const outage: Failure = { kind: 'Retryable', reason: 'Timeout', message: 'no answer within 10 s' };
+const settleTime = 15_000;
+
+const absent = aTracked({ absentSince: 0, status: { state: 'Absent', absentSince: '2026-11-23T10:00:00.000Z' } });
+const present = aTracked();
+const unknown = aTracked({ status: { state: 'Unknown', method: 'get/rolebindings', message: 'no answer' } });
+const waiting = aTracked({ credential: { id: 'certificate of user x', end: { by: 'Expiry', at: new Date('2027-01-01T00:00:00Z') } } });
+const shared = aTracked({ credential: { end: { by: 'Person', reason: 'SharedBinding', message: 'run: kubectl …' } } });
+const held = aTracked({ blockedBy: 'HeldByFinalizer', status: { message: 'held by x/y' } });
+const returning = aTracked({ credential: { manager: 'argocd' }, status: { returned: 3 } });
+const confirmed = aTracked({ status: { state: 'Confirmed' } });
+
+describe('a dependency', () => {
+  it.each([
+    ['a permission that is missing', [present], person, 'Blocked', 'PermissionMissing', 'cannot delete rolebindings'],
+    ['a credential that only a person can end', [shared, present], undefined, 'Blocked', 'SharedBinding', 'run: kubectl …'],
+    ['a foreign finalizer', [held], undefined, 'Blocked', 'HeldByFinalizer', 'held by x/y'],
+    ['something that keeps coming back', [returning], undefined, 'Blocked', 'ManagedElsewhere', 'argocd keeps putting it back'],
+    ['a call that failed', [absent], outage, 'Unknown', 'DependencyUnavailable', 'no answer within 10 s'],
+    ['an answer that could not tell', [unknown, absent], undefined, 'Unknown', 'DependencyUnavailable', 'no answer'],
+    ['a credential that is still there', [present, absent], undefined, 'Revoking', 'Revoking', '1 still there'],
+    ['an absence that is not old enough', [absent, waiting], undefined, 'Settling', 'Settling', 'believed at 2026-11-23T10:00:15.000Z'],
+    ['a certificate', [waiting, confirmed], undefined, 'Waiting', 'WaitingForExpiry', '2027-01-01'],
+  ])('with %s is shown so', (_, tracked, failure, state, reason, message) => {
+    const assessment = assess(tracked, { failure, enumerated: false, settleTime });
+    expect(assessment).toMatchObject({ state, reason });
+    expect(assessment.message).toContain(message);
+  });
+
+  it('is confirmed only after a last enumeration found nothing new', () => {
+    expect(assess([confirmed], { failure: undefined, enumerated: false, settleTime }).state).toBe('Settling');
+    expect(assess([confirmed], { failure: undefined, enumerated: true, settleTime }).state).toBe('Confirmed');
+  });
+
+  it('is never confirmed while a look fails, whatever was confirmed before', () => {
+    expect(assess([confirmed], { failure: outage, enumerated: true, settleTime }).state).toBe('Unknown');
+  });
+});

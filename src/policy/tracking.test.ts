@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+import { aCredential, aTracked } from '../../test/builders/credentials.ts';
+import { listed, maxListedCredentials, mergeCached, mergeFresh, resume } from './tracking.ts';
+
+const many = (n: number, name = 'RoleBinding') =>
+  Array.from({ length: n }, (_, i) =>
+    aTracked({ credential: { id: `${name}/${i}`, uid: `u${i}`, class: name }, status: { id: `${name}/${i}`, class: name } }),
+  );
+
+describe('a fresh enumeration', () => {
+  it('changes nothing when it shows only what is known', () => {
+    const known = [aTracked()];
+    expect(mergeFresh(known, [aCredential()], 0)).toEqual({ tracked: known, foundNew: false });
+  });
+
+  it('opens the run again for a credential that is new', () => {
+    const { tracked, foundNew } = mergeFresh([aTracked()], [aCredential({ id: 'rolebindings/ci/other', uid: 'uid-2' })], 0);
+    expect(foundNew).toBe(true);
+    expect(tracked.map(({ status }) => status.state)).toEqual(['Present', 'Present']);
+  });
+
+  it('opens a confirmed credential that is seen again, and counts its return', () => {
+    const confirmed = aTracked({ status: { state: 'Confirmed' } });
+    const { tracked, foundNew } = mergeFresh([confirmed], [aCredential()], 1_000);
+    expect(foundNew).toBe(true);
+    expect(tracked).toMatchObject([{ status: { state: 'Present', returned: 1 }, notBefore: 2_000 }]);
+  });
+
+  it('believes no more of a confirmed credential that is only known from the target', () => {
+    const confirmed = aTracked({ status: { state: 'Confirmed' } });
+    expect(mergeFresh([confirmed], [aCredential({ seen: false })], 0).foundNew).toBe(false);
+  });
+
+  it('counts a binding that was re-created under another UID as a return, with a growing pause', () => {
+    let tracked = [aTracked({ status: { state: 'Absent' } })] as readonly ReturnType<typeof aTracked>[];
+    for (let life = 2; life <= 12; life += 1) {
+      tracked = mergeFresh(tracked, [aCredential({ uid: `uid-${life}` })], 0).tracked;
+      expect(tracked).toHaveLength(1);
+      expect(tracked[0]?.status.returned).toBe(life - 1);
+      tracked = tracked.map((entry) => ({ ...entry, status: { ...entry.status, state: 'Absent' as const } }));
+    }
+    expect(tracked[0]?.notBefore).toBe(300_000);
+  });
+
+  it('keeps an account that was re-created apart from the one that was revoked', () => {
+    const account = aTracked({ credential: { id: 'serviceaccounts/ci/a', class: 'ServiceAccount' }, status: { state: 'Confirmed' } });
+    const second = aCredential({
+      id: 'serviceaccounts/ci/a',
+      uid: 'uid-2',
+      class: 'ServiceAccount',
+      end: { by: 'Person', reason: 'IdentityRecreated', message: 'left alone' },
+    });
+    expect(mergeFresh([account], [second], 0).tracked.map(({ status }) => status.state)).toEqual(['Confirmed', 'Present']);
+  });
+});
+
+describe('an inventory from a watch', () => {
+  it('adds what is not known', () => {
+    expect(mergeCached([], [aCredential()], 0).foundNew).toBe(true);
+  });
+
+  it('never reopens what a quorum read found gone', () => {
+    const confirmed = [aTracked({ status: { state: 'Confirmed' } })];
+    expect(mergeCached(confirmed, [aCredential()], 0)).toEqual({ tracked: confirmed, foundNew: false });
+  });
+
+  it('adds nothing that is only known from the target', () => {
+    expect(mergeCached([], [aCredential({ seen: false })], 0).tracked).toEqual([]);
+  });
+});
+
+describe('the list in the status', () => {
+  it('names every credential up to the limit', () => {
+    expect(listed(many(maxListedCredentials))).toHaveLength(maxListedCredentials);
+  });
+
+  it('counts the largest class instead of listing it beyond that', () => {
+    const entries = listed([...many(2_000), ...many(3, 'TokenSecret')]);
+    expect(entries).toHaveLength(4);
+    expect(entries[0]).toMatchObject({ id: 'every RoleBinding', count: 2_000, state: 'Present' });
+    expect(entries[0]?.digest).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('shows the worst state of a class that is counted', () => {
+    const tracked = many(200).map((entry, i) => ({ ...entry, status: { ...entry.status, state: i === 7 ? ('Unknown' as const) : ('Confirmed' as const) } }));
+    expect(listed(tracked)[0]?.state).toBe('Unknown');
+  });
+});
+
+describe('a new process', () => {
+  it('observes again what an earlier one found absent, and keeps what it confirmed', () => {
+    const tracked = resume(
+      [
+        { id: 'a', class: 'RoleBinding', state: 'Absent', absentSince: '2026-11-23T10:00:00Z', revokeRequestedAt: '2026-11-23T09:59:00Z' },
+        { id: 'b', class: 'RoleBinding', state: 'Confirmed', confirmedAt: '2026-11-23T10:00:00Z' },
+      ],
+      [],
+      0,
+    );
+    expect(tracked.map(({ status }) => status)).toEqual([
+      { id: 'a', class: 'RoleBinding', state: 'Unknown', revokeRequestedAt: '2026-11-23T09:59:00Z' },
+      { id: 'b', class: 'RoleBinding', state: 'Confirmed', confirmedAt: '2026-11-23T10:00:00Z' },
+    ]);
+  });
+
+  it('takes a counted class up as those it finds, and the rest as a count that only enumerations can confirm', () => {
+    const counted = { id: 'every RoleBinding', class: 'RoleBinding', state: 'Present' as const, count: 10, digest: 'x' };
+    const found = [aCredential({ id: 'rolebindings/ci/1' }), aCredential({ id: 'rolebindings/ci/2' })];
+    const tracked = resume([counted], found, 0);
+    expect(tracked).toHaveLength(3);
+    expect(tracked[0]).toMatchObject({ aggregate: true, status: { count: 8 } });
+  });
+
+  it('drops the count of a class that it finds whole', () => {
+    const counted = { id: 'every RoleBinding', class: 'RoleBinding', state: 'Present' as const, count: 1 };
+    expect(resume([counted], [aCredential()], 0).map(({ credential }) => credential.id)).toEqual(['rolebindings/ci/deploy']);
+  });
+});
