@@ -41,25 +41,26 @@ export type Locator =
 
 /** Reads an id back; `undefined` when it is none of this revoker's. Names never hold a `/`. */
 export const locate = (credential: Pick<Credential, 'id' | 'class'>): Locator | undefined => {
-  const { id } = credential;
-  switch (credential.class) {
+  const { id, class: kind } = credential;
+  switch (kind) {
     case 'ServiceAccount':
-      return namespaced(credential.class, 'serviceaccounts/', id);
+      return inNamespace('serviceaccounts/', id, (name) => ({ class: kind, ...name }));
     case 'BoundTokens':
-      return namespaced(credential.class, 'tokens of serviceaccounts/', id);
+      return inNamespace('tokens of serviceaccounts/', id, (name) => ({ class: kind, ...name }));
     case 'TokenSecret':
-      return namespaced(credential.class, 'secrets/', id);
+      return inNamespace('secrets/', id, (name) => ({ class: kind, ...name }));
     case 'RoleBinding':
-      return digestTail.test(id) ? { class: 'RoleBinding', cut: true } : namespaced(credential.class, 'rolebindings/', id);
+      if (digestTail.test(id)) return { class: kind, cut: true };
+      return inNamespace('rolebindings/', id, (name) => ({ class: kind, ...name }));
     case 'ClusterRoleBinding': {
-      if (digestTail.test(id)) return { class: 'ClusterRoleBinding', cut: true };
+      if (digestTail.test(id)) return { class: kind, cut: true };
       const name = after('clusterrolebindings/', id);
-      return name === undefined || name.includes('/') ? undefined : { class: 'ClusterRoleBinding', name };
+      return name === undefined || name.includes('/') ? undefined : { class: kind, name };
     }
     case 'Certificate':
-      return ofUser(credential.class, 'certificate of user ', id);
+      return ofUser('certificate of user ', id, (user) => ({ class: kind, user }));
     case 'Access':
-      return ofUser(credential.class, 'access review of ', id);
+      return ofUser('access review of ', id, (user) => ({ class: kind, user }));
     default:
       return undefined;
   }
@@ -68,16 +69,14 @@ export const locate = (credential: Pick<Credential, 'id' | 'class'>): Locator | 
 const after = (prefix: string, id: string): string | undefined =>
   id.startsWith(prefix) && id.length > prefix.length ? id.slice(prefix.length) : undefined;
 
-const namespaced = (
-  kind: 'ServiceAccount' | 'BoundTokens' | 'TokenSecret' | 'RoleBinding', prefix: string, id: string,
-): Locator | undefined => {
+const inNamespace = (prefix: string, id: string, make: (name: AccountName) => Locator): Locator | undefined => {
   const [namespace, name, ...rest] = after(prefix, id)?.split('/') ?? [];
-  return namespace && name && rest.length === 0 ? { class: kind, namespace, name } : undefined;
+  return namespace && name && rest.length === 0 ? make({ namespace, name }) : undefined;
 };
 
-const ofUser = (kind: 'Certificate' | 'Access', prefix: string, id: string): Locator | undefined => {
+const ofUser = (prefix: string, id: string, make: (user: string) => Locator): Locator | undefined => {
   const user = after(prefix, id);
-  return user === undefined ? undefined : { class: kind, user };
+  return user === undefined ? undefined : make(user);
 };
 
 /** A role where it is granted. Without a namespace it is granted in all of them. */

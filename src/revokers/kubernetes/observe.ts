@@ -1,0 +1,127 @@
+/** Asks the API server about one credential. Only what it says itself about that very object is `Absent`. */
+import type { Target } from '../../api/v1alpha1/index.ts';
+import type { ObjectMeta } from '../../kube/objects.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Credential, Observation } from '../revoker.ts';
+import type { AccessReview } from './access-review.ts';
+import { type BindingKind, ownSubjects, partSubjects, resourceOf } from './bindings.ts';
+import type { ClusterReader, Read } from './client.ts';
+import { userKeysOf } from './credentials.ts';
+import { describeFailure } from './errors.ts';
+import type { AccountName } from './identity.ts';
+import { type Locator, locate } from './ids.ts';
+import { printable, someOf } from './text.ts';
+
+export interface Observers {
+  readonly reader: ClusterReader;
+  readonly accessReview: AccessReview;
+  readonly clock: Clock;
+}
+
+/** Never rejects. */
+export const observe = async (
+  observers: Observers, credential: Credential, target: Target, signal: AbortSignal,
+): Promise<Observation> => {
+  const located = locate(credential);
+  if (located === undefined) return unknown('none', `${printable(credential.id)} is not one of this dependency's credentials`);
+  try {
+    return await observeLocated(observers, located, credential, target, signal);
+  } catch (error) {
+    return unknown('none', describeFailure(error));
+  }
+};
+
+const observeLocated = async (
+  { reader, accessReview, clock }: Observers, located: Locator, credential: Credential, target: Target, signal: AbortSignal,
+): Promise<Observation> => {
+  switch (located.class) {
+    case 'ServiceAccount':
+      return observeObject('get/serviceaccounts', await reader.account(located, signal), credential, stillAccount(located));
+    case 'BoundTokens':
+      return observeObject('via-serviceaccount', await reader.account(located, signal), credential, stillTokens);
+    case 'TokenSecret':
+      return observeObject('get/secrets', await reader.tokenSecret(located, signal), credential, () => ({}));
+    case 'RoleBinding':
+    case 'ClusterRoleBinding':
+      return 'cut' in located
+        ? observeBySweep(reader, located.class, credential, target, signal)
+        : observeBinding(reader, { ...located, kind: located.class }, credential, target, signal);
+    case 'Certificate':
+      return observeCertificate(located.user, credential, target, clock);
+    case 'Access':
+      return accessReview(located.user, credential.grants ?? [], signal);
+  }
+};
+
+const unknown = (method: string, message: string): Observation => ({ state: 'Unknown', method, message });
+
+/** By UID: an object of the same name with another one is another credential. */
+const observeObject = <T extends { readonly metadata: ObjectMeta }>(
+  method: string, read: Read<T>, credential: Credential, describe: (object: T) => { readonly message?: string },
+): Observation => {
+  if (read.state === 'Unknown') return unknown(method, read.message);
+  if (credential.uid === undefined) return unknown(method, 'its UID is not known, so nothing can be told from its name');
+  if (read.state === 'Absent') return { state: 'Absent', method };
+  const { metadata } = read.object;
+  if (metadata.uid !== credential.uid) return { state: 'Absent', method };
+  return { state: 'Present', method, ...describe(read.object), ...heldBy(metadata) };
+};
+
+/** Somebody's finalizer is for a person: deleting it again would change nothing. */
+const heldBy = ({ deletionTimestamp, finalizers = [] }: ObjectMeta): Pick<Observation, 'message' | 'reason'> =>
+  deletionTimestamp === undefined || finalizers.length === 0
+    ? {}
+    : {
+        reason: 'HeldByFinalizer',
+        message: `deleted at ${deletionTimestamp}, but held by ${printable(someOf(finalizers, 4), 300)}: it grants access until that is removed by its owner`,
+      };
+
+const stillAccount = ({ namespace, name }: AccountName) => ({ metadata }: { readonly metadata: ObjectMeta }): { readonly message?: string } =>
+  metadata.deletionTimestamp === undefined
+    ? {}
+    : { message: `serviceaccounts/${namespace}/${name} is being deleted and can still mint tokens` };
+
+const stillTokens = (): { readonly message: string } => ({ message: 'its ServiceAccount is still there' });
+
+const observeBinding = async (
+  reader: ClusterReader,
+  key: { readonly kind: BindingKind; readonly namespace?: string; readonly name: string },
+  credential: Credential,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Observation> => {
+  const method = `get/${resourceOf(key.kind).plural}`;
+  const read = await reader.binding(key, signal);
+  if (read.state === 'Present' && read.object.metadata.uid === credential.uid) {
+    const { ours } = partSubjects(read.object, userKeysOf(target));
+    if (ours.length === 0) return { state: 'Absent', method };
+    const names = ours.map(({ kind, name }) => `${kind} ${name}`);
+    return observeObject(method, read, credential, () => ({ message: printable(`still names ${someOf(names, 3)}`, 400) }));
+  }
+  return observeObject(method, read, credential, () => ({}));
+};
+
+/** For a binding whose name does not fit: the list of all is the only way to it. */
+const observeBySweep = async (
+  reader: ClusterReader, kind: BindingKind, credential: Credential, target: Target, signal: AbortSignal,
+): Promise<Observation> => {
+  const method = `list/${resourceOf(kind).plural}`;
+  if (credential.uid === undefined) return unknown(method, 'its UID is not known, so nothing can be told from its name');
+  const binding = (await reader.sweep(signal)).bindingByUid(credential.uid);
+  const left = binding === undefined ? 0 : ownSubjects(binding, userKeysOf(target)).length;
+  return { state: left === 0 ? 'Absent' : 'Present', method };
+};
+
+const observeCertificate = (user: string, credential: Credential, target: Target, clock: Clock): Observation => {
+  const method = 'not-after';
+  const end = credential.end.by === 'Expiry' ? credential.end.at : notAfterOf(user, target);
+  if (end === undefined || Number.isNaN(end.getTime())) return unknown(method, 'it is not known when the certificate expires');
+  return clock.now().getTime() > end.getTime()
+    ? { state: 'Absent', method }
+    : { state: 'Present', method, message: `accepted by every API server until ${end.toISOString()}` };
+};
+
+const notAfterOf = (user: string, target: Target): Date | undefined => {
+  const certificate = target.certificates?.find(({ commonName }) => commonName === user);
+  return certificate && new Date(certificate.notAfter);
+};

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+
+import { brokenRules, describeRevoker } from './describe-revoker.ts';
+import { type Lie, toyHarness } from './toy.ts';
+
+describeRevoker('toy', toyHarness());
+
+/** Each lie, and the rule that was written against it. */
+const lies: Readonly<Record<Lie, string>> = {
+  'errors are absence': 'says Unknown, and never rejects, when it cannot tell',
+  'unknown is rejected': 'says Unknown, and never rejects, when it cannot tell',
+  'revoked is absent': 'does not take its own revoke for a proof',
+  'short lists': 'gives a whole inventory or an error, never a shorter list',
+  'skips a credential': 'lists every credential that is there, each once',
+  'lists twice': 'lists every credential that is there, each once',
+  'ends by name': 'takes a thing of the same name for another thing, and leaves it alone',
+  'ends those of others': 'ends what it revokes, sees that it is gone, touches nothing of others, and may be asked again',
+  'forgets to revoke': 'ends what it revokes, sees that it is gone, touches nothing of others, and may be asked again',
+  'cannot be asked twice': 'ends what it revokes, sees that it is gone, touches nothing of others, and may be asked again',
+  'refused is accepted': 'rejects when a revoke was not accepted',
+  'nothing is missing': 'names what it may not do',
+  'touches while listing': 'writes nothing while it looks',
+  'tells the answer': 'tells no secret, whatever it is answered',
+  'remembers in memory': 'needs nothing but what the status remembers',
+  'ignores the signal': 'gives up at once when it is told to',
+  'waits for ever': 'gives a whole inventory or an error, never a shorter list',
+  'throws anything': 'gives a whole inventory or an error, never a shorter list',
+};
+
+describe('the kit', () => {
+  it.each(Object.entries(lies))('shows a revoker wrong that lies: %s', async (lie, rule) => {
+    expect(await brokenRules(toyHarness(lie as Lie))).toContain(rule);
+  }, 120_000);
+
+  it('shows a thorough liar wrong in many ways', async () => {
+    const broken = await brokenRules(toyHarness('errors are absence', 'forgets to revoke', 'nothing is missing', 'tells the answer'));
+    expect(broken.length).toBeGreaterThanOrEqual(4);
+  }, 120_000);
+});
