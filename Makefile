@@ -1,0 +1,46 @@
+# Every target first makes sure of Node 24 and the npm packages. `make help` says what there is.
+.DEFAULT_GOAL := help
+.PHONY: help demo test tools cluster run dev lint generate unit integration e2e clean
+SHELL := /bin/bash
+
+# The folder of Node 24, first on PATH for what follows.
+node = bin=$$(test/env/bootstrap.sh) && export PATH="$$bin:$$PATH" &&
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Retire a live build agent on a real API server, and watch (KEEP=1 leaves it running)
+	@$(node) node test/env/tools.ts >/dev/null && KEEP=$(KEEP) node test/demo/demo.ts
+
+test: ## The whole gate: types, lint, layers, unused code, generated files, all tests
+	@$(node) node test/env/gate.ts
+
+tools: ## Install what the tests need into the cache folder; the last line is that folder
+	@$(node) node test/env/tools.ts
+
+cluster: ## A real control plane in the foreground, with CRDs and policies; prints its KUBECONFIG
+	@$(node) node test/env/tools.ts >/dev/null && node test/env/cluster.ts
+
+run: ## The operator against $KUBECONFIG (more flags in ARGS)
+	@$(node) exec node src/main.ts $(ARGS)
+
+dev: ## The same, started anew at every change
+	@$(node) exec node --watch src/main.ts $(ARGS)
+
+lint: ## Types, lint, layers, unused code
+	@$(node) npm run -s typecheck && npm run -s lint && npm run -s layers && npm run -s unused
+
+generate: ## Write the API types and the API reference from crds/
+	@$(node) npm run -s generate
+
+unit: ## The unit and contract tests
+	@$(node) npx vitest run --project unit
+
+integration: ## The tests against a real API server
+	@$(node) node test/env/tools.ts >/dev/null && npx vitest run --project integration
+
+e2e: ## The tests of the operator as its own process
+	@$(node) node test/env/tools.ts >/dev/null && npx vitest run --project e2e
+
+clean: ## Remove what was built in this checkout (the cache folder stays)
+	rm -rf node_modules coverage

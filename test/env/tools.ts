@@ -1,0 +1,10 @@
+/** `make tools`: finds or installs what the tests need. The last line is the folder of the control plane's binaries. */
+import { install } from './tools/install.ts';
+import { locateTools } from './tools/locate.ts';
+
+try {
+  console.log((await locateTools()) ?? (await install()));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

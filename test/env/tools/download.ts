@@ -1,0 +1,73 @@
+/** Downloads the official releases, each checked against its published SHA-512 before it is used. */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { load } from 'js-yaml';
+import type { Platform } from './versions.ts';
+
+const run = promisify(execFile);
+
+/** Where releases are published. A test puts a server of its own here. */
+export interface Sites {
+  /** The index of controller-tools' envtest archives, which hold etcd, kube-apiserver and kubectl. */
+  readonly envtestIndex: string;
+  /** The Kubernetes release bucket, for kube-controller-manager. */
+  readonly kubernetes: string;
+}
+
+export const officialSites = (env: NodeJS.ProcessEnv = process.env): Sites => ({
+  envtestIndex:
+    env['OFFBOARD_ENVTEST_INDEX'] ??
+    'https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml',
+  kubernetes: env['OFFBOARD_KUBERNETES_RELEASES'] ?? 'https://dl.k8s.io/release',
+});
+
+interface EnvtestIndex {
+  readonly releases: Readonly<Record<string, Readonly<Record<string, { readonly hash: string; readonly selfLink: string }>>>>;
+}
+
+/** How long the index may take: whoever reaches nothing should know soon. Archives may take minutes. */
+const indexTimeout = 5_000;
+const archiveTimeout = 600_000;
+
+/** Fills `folder` with the four binaries. kube-controller-manager is published for Linux only. */
+export const download = async (
+  version: string,
+  { os, arch }: Platform,
+  folder: string,
+  sites: Sites,
+  say: (line: string) => void,
+): Promise<void> => {
+  if (os !== 'linux') throw new Error('kube-controller-manager is not published for macOS');
+  const index = load((await get(sites.envtestIndex, indexTimeout)).toString('utf8')) as EnvtestIndex;
+  const name = `envtest-v${version}-${os}-${arch}.tar.gz`;
+  const release = index.releases[`v${version}`]?.[name];
+  if (release === undefined) throw new Error(`${sites.envtestIndex} lists no ${name}`);
+  say(`Downloading ${release.selfLink}`);
+  const archive = join(folder, name);
+  await writeFile(archive, verified(await get(release.selfLink, archiveTimeout), release.hash, release.selfLink));
+  await run('tar', ['-xzf', archive, '-C', folder, '--strip-components=2']);
+
+  const manager = `${sites.kubernetes}/v${version}/bin/${os}/${arch}/kube-controller-manager`;
+  say(`Downloading ${manager}`);
+  const hash = (await get(`${manager}.sha512`, indexTimeout)).toString('utf8').trim().split(/\s/)[0] ?? '';
+  const target = join(folder, 'kube-controller-manager');
+  await writeFile(target, verified(await get(manager, archiveTimeout), hash, manager));
+  await chmod(target, 0o755);
+};
+
+const verified = (body: Buffer, expected: string, url: string): Buffer => {
+  const actual = createHash('sha512').update(body).digest('hex');
+  if (actual !== expected) throw new Error(`${url}: SHA-512 is ${actual}, published is ${expected}`);
+  return body;
+};
+
+const get = async (url: string, timeout: number): Promise<Buffer> => {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(timeout) }).catch((error: unknown) => {
+    throw new Error(`${url} cannot be reached: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
+  return Buffer.from(await answer.arrayBuffer());
+};
