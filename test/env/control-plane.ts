@@ -7,7 +7,7 @@
  *     cluster.kubeconfigFor({ token });                          // as anybody, also { as: 'jane', asGroups: [] }
  *     await cluster.request('/api', { token });                  // one raw call: { status, body }
  *     await cluster.restartApiServer();  cluster.killApiServer();  cluster.pauseApiServer();  cluster.resumeApiServer();
- *     await cluster.compactEtcd();                               // `continue` tokens and old watches then get a 410
+ *     await cluster.compactEtcd();                               // with a restart after it, old reads get a 410
  *     await cluster.stop();
  *
  * Options: `replicas: 2`, `audit: 'Request'`, `controllerManager: false`. One per test file is the usual way (in
@@ -86,7 +86,10 @@ export interface ControlPlane {
   /** SIGSTOP: connections stay open and nothing answers. */
   pauseApiServer(replica?: number): void;
   resumeApiServer(replica?: number): void;
-  /** Drops all history from etcd. The API server's watch cache keeps its own until it is restarted. */
+  /**
+   * Drops all history from etcd. The API server still answers `continue` tokens and old watches from snapshots in
+   * its memory: only after {@link restartApiServer} do they get a 410.
+   */
   compactEtcd(): Promise<void>;
   /** Ids of the processes that run now. */
   pids(): readonly number[];

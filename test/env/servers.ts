@@ -181,7 +181,7 @@ async function ready(server: ServerProcess, signal: AbortSignal, check: () => Pr
       signal: AbortSignal.any([ended.signal, signal]),
     });
   } catch (error) {
-    const why = ended.signal.aborted ? ended.signal.reason : error;
+    const why: unknown = ended.signal.aborted ? ended.signal.reason : error;
     await server.kill('SIGKILL');
     signal.throwIfAborted();
     throw new Error(`${why instanceof Error ? why.message : String(why)}. The end of its log:\n${server.tail()}`, {
