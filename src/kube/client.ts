@@ -1,5 +1,13 @@
-import type { KubeObject } from './objects.ts';
-import type { Resource } from './resources.ts';
+import { checkList, checkObject, checkReview } from './check.ts';
+import type { KubeObject, WatchEvent } from './objects.ts';
+import { type FetchPage, type Page, collectPages, readPages } from './paging.ts';
+import { pathTo } from './path.ts';
+import type { ApiRequest, Verb } from './request.ts';
+import { type Resource, apiVersionOf } from './resources.ts';
+import type { Transport } from './transport.ts';
+import { readEvents } from './watch-stream.ts';
+
+export type { WatchEvent } from './objects.ts';
 
 export interface CallOptions {
   /** Aborting it ends the call with the signal's reason. */
@@ -68,12 +76,6 @@ export interface WatchQuery {
   readonly allowWatchBookmarks: boolean;
 }
 
-/** A `BOOKMARK` holds an object with nothing but `metadata.resourceVersion`. An in-stream `ERROR` is thrown instead. */
-export interface WatchEvent<T extends KubeObject = KubeObject> {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
-  readonly object: T;
-}
-
 /**
  * Kubernetes in the form an operator needs it: raw JSON in and out, every read a quorum read, every failure an
  * {@link import('./errors.ts').ApiError}. Names are data from outside and are encoded into the path here.
@@ -91,7 +93,7 @@ export interface KubeClient {
     resource: Resource, query: ListQuery, options?: CallOptions,
   ): AsyncIterable<ListResult<T>>;
   create<T extends KubeObject>(
-    resource: Resource, namespace: string | undefined, body: unknown, options?: CallOptions,
+    resource: Resource, namespace: string | undefined, body: unknown, options?: ReadOptions,
   ): Promise<T>;
   /** Asks a question by POST (access reviews): nothing is stored. */
   review<T>(resource: Resource, body: T, options?: CallOptions): Promise<T>;
@@ -101,3 +103,90 @@ export interface KubeClient {
   /** Ends when the server ends it, or with an error; never outlives `timeoutSeconds` by more than a short grace. */
   watch<T extends KubeObject>(resource: Resource, query: WatchQuery, signal: AbortSignal): AsyncIterable<WatchEvent<T>>;
 }
+
+const metadataAccept = (form: 'PartialObjectMetadata' | 'PartialObjectMetadataList'): string =>
+  `application/json;as=${form};g=meta.k8s.io;v=v1`;
+
+const patchTypes = {
+  merge: 'application/merge-patch+json',
+  json: 'application/json-patch+json',
+  apply: 'application/apply-patch+yaml',
+} as const;
+
+const ourFieldManager = 'offboard';
+const defaultPageSize = 500;
+/** How long after its `timeoutSeconds` a watch may still end by itself, in milliseconds. */
+const watchGrace = 10_000;
+
+export const createKubeClient = (transport: Transport): KubeClient => {
+  const call = async (
+    verb: Verb, resource: Resource, request: Omit<ApiRequest, 'verb' | 'resource'>, options: CallOptions | undefined,
+  ): Promise<unknown> =>
+    transport.request({ verb, resource: resource.plural, ...request, signal: options?.signal, timeout: options?.timeout });
+
+  /** For calls that answer with the one object. */
+  const callForObject = async <T extends KubeObject>(
+    verb: Verb, resource: Resource, request: Omit<ApiRequest, 'verb' | 'resource'>, options: ReadOptions | undefined,
+    name?: string,
+  ): Promise<T> => {
+    const metadataOnly = options?.metadataOnly ?? false;
+    const accept = metadataOnly ? metadataAccept('PartialObjectMetadata') : undefined;
+    const answer = await call(verb, resource, { ...request, accept }, options);
+    return checkObject(answer, resource, { verb, metadataOnly, ...(name !== undefined && { name }) }) as T;
+  };
+
+  const listPages = async function* <T extends KubeObject>(
+    resource: Resource, query: ListQuery, options?: CallOptions,
+  ): AsyncGenerator<ListResult<T>, void, undefined> {
+    const { namespace, fieldSelector, labelSelector, metadataOnly = false, pageSize = defaultPageSize } = query;
+    const accept = metadataOnly ? metadataAccept('PartialObjectMetadataList') : undefined;
+    const fetch: FetchPage<T> = async (limit, next) => {
+      const path = pathTo(resource, { namespace }, { fieldSelector, labelSelector, limit, continue: next });
+      const answer = await call('list', resource, { method: 'GET', path, accept }, options);
+      return checkList(answer, resource, metadataOnly) as Page<T>;
+    };
+    yield* readPages(fetch, pageSize);
+  };
+
+  return {
+    get: async (resource, key, options) =>
+      callForObject('get', resource, { method: 'GET', path: pathTo(resource, key) }, options, key.name),
+    listPages,
+    list: (resource, query, options) => collectPages(() => listPages(resource, query, options)),
+    create: async (resource, namespace, body, options) => {
+      const path = pathTo(resource, { namespace }, { fieldManager: ourFieldManager });
+      return callForObject('create', resource, { method: 'POST', path, body: withType(resource, body) }, options);
+    },
+    review: async (resource, body, options) => {
+      const request = { method: 'POST', path: pathTo(resource, {}), body: withType(resource, body) } as const;
+      return checkReview(await call('create', resource, request, options), resource) as typeof body;
+    },
+    delete: async (resource, key, { uid, resourceVersion, propagationPolicy } = {}, options) => {
+      const preconditions = uid === undefined && resourceVersion === undefined ? undefined : { uid, resourceVersion };
+      const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions, propagationPolicy };
+      // What a finalizer holds is answered whole, a Secret with its data; metadata is all we let in.
+      const accept = metadataAccept('PartialObjectMetadata');
+      await call('delete', resource, { method: 'DELETE', path: pathTo(resource, key), body, accept }, options);
+    },
+    patch: async (resource, key, patch, options) => {
+      const query = { fieldManager: patch.fieldManager ?? ourFieldManager, force: patch.force };
+      const path = pathTo(resource, { ...key, subresource: patch.subresource }, query);
+      const request = { method: 'PATCH', path, body: patch.body, contentType: patchTypes[patch.type] } as const;
+      return callForObject('patch', resource, request, options, key.name);
+    },
+    watch: async function* (resource, query, signal) {
+      const { namespace, metadataOnly = false, ...rest } = query;
+      const path = pathTo(resource, { namespace }, { watch: true, ...rest });
+      const accept = metadataOnly ? metadataAccept('PartialObjectMetadata') : undefined;
+      const request = { verb: 'watch', resource: resource.plural, method: 'GET', path, accept, signal } as const;
+      const chunks = transport.stream(request, query.timeoutSeconds * 1000 + watchGrace);
+      yield* readEvents(chunks, resource, metadataOnly);
+    },
+  };
+};
+
+const withType = (resource: Resource, body: unknown): object => ({
+  apiVersion: apiVersionOf(resource),
+  kind: resource.kind,
+  ...(body as object),
+});

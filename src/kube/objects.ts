@@ -199,3 +199,9 @@ export interface StatusCause {
   readonly message?: string;
   readonly field?: string;
 }
+
+/** A `BOOKMARK` holds an object with nothing but `metadata.resourceVersion`. An in-stream `ERROR` is thrown instead. */
+export interface WatchEvent<T extends KubeObject = KubeObject> {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
+  readonly object: T;
+}

@@ -17,7 +17,7 @@ export const redactText = (text: string, limit = 500): string => {
   // Bounded first: a hostile body of many megabytes must not be searched whole. A secret cut in half still matches.
   let result = text.slice(0, limit * 8);
   for (const shape of secretShapes) result = result.replace(shape, '[redacted]');
-  // eslint-disable-next-line no-control-regex -- control characters would let a server forge log lines
+  // Control characters would let a server forge log lines.
   result = result.replace(/[\s\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
   return result.length > limit ? `${result.slice(0, limit - 1)}…` : result;
 };

@@ -1,0 +1,111 @@
+import type { Dispatcher } from 'undici';
+
+import { ApiError, errorFromStatus } from './errors.ts';
+import { type ApiRequest, nameOf } from './request.ts';
+
+/** The whole body, as long as it is not larger than `limit` bytes. */
+export const readBody = async (
+  answer: Dispatcher.ResponseData, limit: number, request: ApiRequest,
+): Promise<Buffer> => {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > limit) {
+      throw new ApiError(
+        answer.statusCode, 'TooLarge',
+        `the answer to ${nameOf(request)} is larger than ${Math.round(limit / 2 ** 20)} MiB`, { verb: request.verb },
+      );
+    }
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, size);
+};
+
+/** What a whole answer says: the parsed body of a 2xx, else an {@link ApiError} is thrown. */
+export const interpret = (request: ApiRequest, answer: Dispatcher.ResponseData, body: Buffer): unknown => {
+  const { statusCode: code } = answer;
+  const parsed = isJson(answer) ? parse(body) : undefined;
+  if (code >= 200 && code < 300) {
+    if (parsed === undefined) throw garbage(request, code);
+    if (isFailure(parsed)) throw errorFromStatus(parsed, undefined, { verb: request.verb });
+    return parsed;
+  }
+  throw errorOf(request, answer, parsed);
+};
+
+const errorOf = (request: ApiRequest, answer: Dispatcher.ResponseData, parsed: unknown): ApiError => {
+  const { statusCode: code } = answer;
+  const retryAfter = retryAfterOf(answer);
+  const options = { verb: request.verb, ...(retryAfter !== undefined && { retryAfter }) };
+  if (code >= 300 && code < 400) {
+    return new ApiError(code, 'Garbage', `${nameOf(request)} was redirected (HTTP ${code}), which is never followed`, options);
+  }
+  const isStatus = typeof parsed === 'object' && parsed !== null && 'kind' in parsed && parsed.kind === 'Status';
+  if (isStatus) return errorFromStatus(parsed, code, options);
+  // The API server itself says these in plain text when it sheds load, before it has a Status to give.
+  if (code === 429) return new ApiError(code, 'TooManyRequests', `the server has too many requests for ${nameOf(request)}`, options);
+  if (code === 503) return new ApiError(code, 'ServiceUnavailable', `the server is unavailable for ${nameOf(request)}`, options);
+  if (code === 404) return notServed(request, options);
+  return garbage(request, code, options);
+};
+
+/** The API server says so in plain text when a resource type (a CRD, mostly) is not there. A proxy may say it as well. */
+const notServed = (request: ApiRequest, options: { readonly retryAfter?: number; readonly verb: string }): ApiError =>
+  new ApiError(
+    404, 'NotServed',
+    `the server does not know ${request.path.split('?')[0] ?? ''}: are the CRDs installed, and is this the API server?`, options,
+  );
+
+const garbage = (request: ApiRequest, code: number, options: { readonly retryAfter?: number } = {}): ApiError =>
+  new ApiError(
+    code, 'Garbage',
+    `the answer to ${nameOf(request)} (HTTP ${code}) is not one of a Kubernetes API server: is there a proxy in between?`,
+    { ...options, verb: request.verb },
+  );
+
+const isJson = (answer: Dispatcher.ResponseData): boolean => {
+  const type = answer.headers['content-type'];
+  return typeof type === 'string' && /^application\/json\b/i.test(type);
+};
+
+const parse = (body: Buffer): object | undefined => {
+  try {
+    const value: unknown = JSON.parse(body.toString('utf8'));
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
+const isFailure = (value: object): boolean =>
+  'kind' in value && value.kind === 'Status' && 'status' in value && value.status === 'Failure';
+
+/** In milliseconds. The API server sends seconds, never a date. */
+const retryAfterOf = (answer: Dispatcher.ResponseData): number | undefined => {
+  const value = answer.headers['retry-after'];
+  if (typeof value !== 'string' || !/^\d{1,6}$/.test(value)) return undefined;
+  return Number(value) * 1000;
+};
+
+export const timedOut = (request: ApiRequest, limit: number): ApiError =>
+  new ApiError(0, 'Timeout', `no answer to ${nameOf(request)} within ${limit / 1000} s`, { verb: request.verb });
+
+/** What broke on the way, as an {@link ApiError}. The caller's own abort stays what it is. */
+export const toApiError = (error: unknown, request: ApiRequest, server: string): Error => {
+  if (error instanceof ApiError || (request.signal?.aborted && error === request.signal.reason)) return error as Error;
+  const code = codeOf(error);
+  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
+    return new ApiError(0, 'Timeout', `no answer to ${nameOf(request)} in time`, { verb: request.verb });
+  }
+  const text = error instanceof Error ? error.message : String(error);
+  return new ApiError(
+    0, 'Transport',
+    `${nameOf(request)} did not get through to ${server}: ${text}${text.includes(code) ? '' : ` (${code})`}`,
+    { verb: request.verb },
+  );
+};
+
+/** Connection errors hide in an AggregateError when a name has several addresses, with an empty message of its own. */
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
