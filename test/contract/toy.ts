@@ -3,7 +3,7 @@
  * connector author can read here what a stage takes.
  */
 import type { Target } from '../../src/api/v1alpha1/index.ts';
-import { OutcomeError, invalid, needsPerson, retryable } from '../../src/runtime/outcome.ts';
+import { invalid, needsPerson, type OutcomeError, retryable } from '../../src/runtime/outcome.ts';
 import type { Credential, Observation, Revoker } from '../../src/revokers/revoker.ts';
 import { createFakeClock, type FakeClock } from '../fakes/clock.ts';
 import type { Fault, Harness, Stage } from './stage.ts';
@@ -46,7 +46,7 @@ interface Answer {
 
 const createDependency = () => {
   const keys = new Map<string, Key>(
-    ['a', 'b', 'c'].map((id) => [id, { id, uid: `u-${id}`, owner: 'bot' }] as const).concat([['d', { id: 'd', uid: 'u-d', owner: 'other' }]]),
+    ['a', 'b', 'c', 'd'].map((id) => [id, { id, uid: `u-${id}`, owner: id === 'd' ? 'other' : 'bot' }]),
   );
   const held = new Set<string>();
   let fault: Fault | undefined;

@@ -154,9 +154,12 @@ const sweep = async (client: KubeClient, tokenSecrets: boolean, signal: AbortSig
   };
 };
 
-/** All of a list, made small page by page. What `project` drops is not kept. */
+/** What to keep of an object; `undefined` keeps nothing of it. */
+export type Projection<Raw, Kept> = (raw: Raw) => Kept | undefined;
+
+/** All of a list, made small page by page. */
 export const collect = async <Raw extends KubeObject, Kept>(
-  client: KubeClient, resource: Resource, query: ListQuery, project: (raw: Raw) => Kept | undefined, signal: AbortSignal,
+  client: KubeClient, resource: Resource, query: ListQuery, project: Projection<Raw, Kept>, signal: AbortSignal,
 ): Promise<readonly Kept[]> => {
   for (let attempt = 1; ; attempt += 1) {
     const kept: Kept[] = [];

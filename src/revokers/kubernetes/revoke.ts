@@ -7,7 +7,7 @@ import type { KubeObject, RoleBinding } from '../../kube/objects.ts';
 import { type Resource, secrets, serviceAccounts } from '../../kube/resources.ts';
 import { invalid, needsPerson } from '../../runtime/outcome.ts';
 import type { Credential, RevokeAnswer } from '../revoker.ts';
-import { type Binding, type BindingKind, createIntern, partSubjects, projectBinding, resourceOf } from './bindings.ts';
+import { type BindingKind, createIntern, partSubjects, projectBinding, resourceOf } from './bindings.ts';
 import { type ClusterReader, type Read, presentOrThrow } from './client.ts';
 import { userKeysOf } from './credentials.ts';
 import { classifyError } from './errors.ts';

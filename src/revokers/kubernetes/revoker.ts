@@ -1,0 +1,118 @@
+/**
+ * Kubernetes itself as a dependency: the ServiceAccount and the tokens bound to it, legacy token Secrets, the bindings that
+ * name it or the users of its certificates, and the access that is left.
+ */
+import type { KubeClient } from '../../kube/client.ts';
+import { ApiError, toOutcome } from '../../kube/errors.ts';
+import { redactText } from '../../kube/redact.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { OutcomeError, type OutcomeKind } from '../../runtime/outcome.ts';
+import type { Observation, RevokeAnswer, Revoker } from '../revoker.ts';
+import { createAccessReview } from './access-review.ts';
+import { createClusterReader } from './client.ts';
+import { withDeadline } from './deadline.ts';
+import { describeFailure } from './errors.ts';
+import type { AccountName } from './identity.ts';
+import { type CachedCluster, takeInventory } from './inventory.ts';
+import { observe } from './observe.ts';
+import { createPermissions, neededFor } from './permissions.ts';
+import { revoke } from './revoke.ts';
+import { createWorkloadReader } from './workloads.ts';
+
+/** The calls of the contract. */
+export type Operation = 'inventory' | 'preflight' | 'revoke' | 'observe';
+
+/** How a call ended: what it answered, or the kind of its failure. A closed set, fit for a metric's label. */
+export type OperationOutcome = 'Success' | RevokeAnswer | Observation['state'] | OutcomeKind;
+
+export interface ReportedOperation {
+  readonly operation: Operation;
+  readonly outcome: OperationOutcome;
+}
+
+export interface RevokerOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  /**
+   * Milliseconds for which `Absent` must hold. A token is cached by each API server for exactly 10 s from its first use,
+   * so less than that believes in tokens that still work; 15 s is ample.
+   */
+  readonly settleTime: number;
+  /** Whether legacy token Secrets are listed (by metadata alone) and ended one by one. Needs `list secrets`. */
+  readonly tokenSecrets: boolean;
+  readonly cached: CachedCluster;
+  /** The operator's own ServiceAccount, where it runs as one. */
+  readonly ownAccount?: AccountName;
+  /** Told after each call of the contract. */
+  readonly onOperation?: (operation: ReportedOperation) => void;
+}
+
+/** Milliseconds in which each call ends, one way or another. An inventory may wait for one sweep that others began. */
+const deadlines: Readonly<Record<Operation, number>> = { inventory: 90_000, preflight: 30_000, revoke: 30_000, observe: 30_000 };
+
+export const assembleRevoker = (options: RevokerOptions): Revoker => {
+  const { client, clock, tokenSecrets, cached, ownAccount } = options;
+  const reader = createClusterReader({ client, clock, tokenSecrets });
+  const permissions = createPermissions({ client, clock });
+  const sources = { reader, permissions, cached, workloads: createWorkloadReader({ client, clock }) };
+  const observers = { reader, clock, accessReview: createAccessReview({ client, reader }) };
+  const actors = { client, reader, ownAccount };
+  const run = createRunner(options);
+  return {
+    name: 'kubernetes',
+    settleTime: options.settleTime,
+    concurrency: 8,
+    lock: {
+      kind: 'NotLockable',
+      explanation: 'nothing stops the API server from issuing tokens of a ServiceAccount that exists; deleting the account does',
+    },
+    inventory: (target, freshness, signal) =>
+      run('inventory', signal, (bounded) => takeInventory(sources, target, freshness, bounded)),
+    preflight: (target, credentials, signal) =>
+      run('preflight', signal, (bounded) => permissions.missing(neededFor(target, credentials, tokenSecrets), bounded)),
+    revoke: (credential, target, signal) =>
+      run('revoke', signal, (bounded) => revoke(actors, credential, target, bounded), (answer) => answer),
+    observe: async (credential, target, signal) => {
+      try {
+        return await run('observe', signal, (bounded) => observe(observers, credential, target, bounded), ({ state }) => state);
+      } catch (error) {
+        return { state: 'Unknown', method: 'none', message: describeFailure(error) };
+      }
+    },
+  };
+};
+
+type Runner = <T>(
+  operation: Operation,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+  outcomeOf?: (result: T) => OperationOutcome,
+) => Promise<T>;
+
+/** A deadline, one kind of error, and one report, for every call of the contract. */
+const createRunner = ({ clock, onOperation = () => undefined }: RevokerOptions): Runner =>
+  async (operation, signal, work, outcomeOf = () => 'Success') => {
+    try {
+      const result = await withDeadline(clock, deadlines[operation], operation, signal, work);
+      onOperation({ operation, outcome: outcomeOf(result) });
+      return result;
+    } catch (error) {
+      const outcome = tellable(error);
+      onOperation({ operation, outcome: operation === 'observe' ? 'Unknown' : outcome.kind });
+      throw outcome;
+    }
+  };
+
+/** What was thrown and nobody expected may hold anything in its text, and causes are logged, too. */
+const tellable = (error: unknown): OutcomeError => {
+  const outcome = toOutcome(error);
+  const { kind, reason, message, cause, until, retryAfter } = outcome;
+  if (!(cause instanceof Error) || cause instanceof ApiError || cause instanceof OutcomeError) return outcome;
+  const clean = new Error(redactText(cause.message));
+  clean.stack = redactText(cause.stack ?? '', 4_000);
+  return new OutcomeError(kind, reason, message, {
+    cause: clean,
+    ...(until !== undefined && { until }),
+    ...(retryAfter !== undefined && { retryAfter }),
+  });
+};
