@@ -24,7 +24,10 @@ install_node() {
   fresh=$(mktemp -d "$cache/node/.new.XXXXXX")
   echo '{"private":true,"allowScripts":{"node":true}}' > "$fresh/package.json"
   (cd "$fresh" && npm install --no-audit --no-fund --loglevel=error --prefix . "node@$version" >&2)
-  mv "$fresh" "$cache/node/$version" 2>/dev/null || rm -rf "$fresh"
+  # Another process may have been first. A folder that is there and does not work is replaced, as `mv` would move into it.
+  if [ "$(major "$bin/node")" -ge 24 ]; then rm -rf "$fresh"; return; fi
+  rm -rf "${cache:?}/node/$version"
+  mv "$fresh" "$cache/node/$version"
 }
 
 bin="$cache/node/$version/node_modules/.bin"

@@ -2,6 +2,9 @@
 import { install } from './tools/install.ts';
 import { locateTools } from './tools/locate.ts';
 
+// An interrupted installation still runs its exit handlers, which clean up.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 try {
   console.log((await locateTools()) ?? (await install()));
 } catch (error) {

@@ -6,6 +6,7 @@ import { execFile, spawn } from 'node:child_process';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Binary } from './versions.ts';
 
 const run = promisify(execFile);
 
@@ -25,17 +26,23 @@ export const hasGo = (): Promise<boolean> =>
     () => false,
   );
 
-/** Builds into `folder`, which then also holds the sources' module. Takes minutes; `say` is told how it goes. */
-export const buildFromSource = async (version: string, folder: string, say: (line: string) => void): Promise<void> => {
+/** Builds the named binaries into `folder`, which then also holds the sources' module. Takes minutes; `say` is told how it goes. */
+export const buildFromSource = async (
+  version: string,
+  folder: string,
+  say: (line: string) => void,
+  names: readonly Binary[],
+): Promise<void> => {
   const module = join(folder, 'module');
   await mkdir(module);
   await writeFile(join(module, 'go.mod'), ownModule(await kubernetesModule(version), version));
   const [, minor] = version.split('.');
   const set = (name: string, value: string): string => `-X k8s.io/component-base/version.${name}=${value}`;
   const flags = ['-s -w', set('gitVersion', `v${version}`), set('gitMajor', '1'), set('gitMinor', minor ?? '')].join(' ');
-  for (const [index, target] of targets.entries()) {
-    const args = ['build', '-mod=mod', '-trimpath', '-ldflags', flags, '-o', `${join(folder, target.built)}`, target.package];
-    await go(args, module, `${target.name} (${index + 1} of ${targets.length})`, say);
+  const wanted = targets.filter(({ name }) => names.includes(name));
+  for (const [index, target] of wanted.entries()) {
+    const args = ['build', '-mod=mod', '-trimpath', '-ldflags', flags, '-o', join(folder, target.built), target.package];
+    await go(args, module, `${target.name} (${index + 1} of ${wanted.length})`, say);
     if (target.built !== target.name) await rename(join(folder, target.built), join(folder, target.name));
   }
 };

@@ -1,7 +1,7 @@
 /** Downloads the official releases, each checked against its published SHA-512 before it is used. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { load } from 'js-yaml';
@@ -32,15 +32,14 @@ interface EnvtestIndex {
 const indexTimeout = 5_000;
 const archiveTimeout = 600_000;
 
-/** Fills `folder` with the four binaries. kube-controller-manager is published for Linux only. */
-export const download = async (
+/** Puts etcd, kube-apiserver and kubectl into `folder`. */
+export const downloadEnvtest = async (
   version: string,
   { os, arch }: Platform,
   folder: string,
   sites: Sites,
   say: (line: string) => void,
 ): Promise<void> => {
-  if (os !== 'linux') throw new Error('kube-controller-manager is not published for macOS');
   const index = load((await get(sites.envtestIndex, indexTimeout)).toString('utf8')) as EnvtestIndex;
   const name = `envtest-v${version}-${os}-${arch}.tar.gz`;
   const release = index.releases[`v${version}`]?.[name];
@@ -49,7 +48,17 @@ export const download = async (
   const archive = join(folder, name);
   await writeFile(archive, verified(await get(release.selfLink, archiveTimeout), release.hash, release.selfLink));
   await run('tar', ['-xzf', archive, '-C', folder, '--strip-components=2']);
+  await rm(archive);
+};
 
+/** Puts kube-controller-manager into `folder`. It is published for Linux only. */
+export const downloadControllerManager = async (
+  version: string,
+  { os, arch }: Platform,
+  folder: string,
+  sites: Sites,
+  say: (line: string) => void,
+): Promise<void> => {
   const manager = `${sites.kubernetes}/v${version}/bin/${os}/${arch}/kube-controller-manager`;
   say(`Downloading ${manager}`);
   const hash = (await get(`${manager}.sha512`, indexTimeout)).toString('utf8').trim().split(/\s/)[0] ?? '';

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ownModule } from './build.ts';
 import { install } from './install.ts';
 import { BINARIES, BUILT_VERSION, DOWNLOADED_VERSION, currentPlatform } from './versions.ts';
+import type { Platform } from './versions.ts';
 
 const sha512 = (body: Buffer): string => createHash('sha512').update(body).digest('hex');
 const { os, arch } = currentPlatform();
@@ -37,7 +38,7 @@ describe.skipIf(os !== 'linux')('installing the control plane', () => {
   });
 
   /** An archive and a binary as they are published, but small. */
-  const publish = (): void => {
+  const publish = (platform: Platform = { os, arch }): void => {
     const source = join(root, 'source/controller-tools/envtest');
     mkdirSync(source, { recursive: true });
     for (const name of ['etcd', 'kube-apiserver', 'kubectl']) {
@@ -45,7 +46,7 @@ describe.skipIf(os !== 'linux')('installing the control plane', () => {
       chmodSync(join(source, name), 0o755);
     }
     const archive = execFileSync('tar', ['-cz', '-C', join(root, 'source'), 'controller-tools']);
-    const name = `envtest-v${DOWNLOADED_VERSION}-${os}-${arch}.tar.gz`;
+    const name = `envtest-v${DOWNLOADED_VERSION}-${platform.os}-${platform.arch}.tar.gz`;
     const manager = Buffer.from('#!/bin/sh\necho manager\n');
     const managerPath = `/k/v${DOWNLOADED_VERSION}/bin/${os}/${arch}/kube-controller-manager`;
     files.set('/archive', archive);
@@ -58,13 +59,14 @@ describe.skipIf(os !== 'linux')('installing the control plane', () => {
   };
 
   const said: string[] = [];
-  const attempt = () =>
+  const attempt = (platform: Platform = { os, arch }) =>
     install({
       root,
+      platform,
       sites: { envtestIndex: `${url}/index.yaml`, kubernetes: `${url}/k` },
       say: (line) => said.push(line),
-      build: (_, folder) => {
-        for (const name of BINARIES) {
+      build: (_version, folder, _say, names) => {
+        for (const name of names) {
           writeFileSync(join(folder, name), 'built');
           chmodSync(join(folder, name), 0o755);
         }
@@ -77,6 +79,27 @@ describe.skipIf(os !== 'linux')('installing the control plane', () => {
     expect(folder).toContain(DOWNLOADED_VERSION);
     expect(readdirSync(folder)).toEqual(expect.arrayContaining([...BINARIES]));
     expect(readFileSync(join(folder, 'kube-controller-manager'), 'utf8')).toContain('manager');
+  });
+
+  it('builds only what is not published for macOS', async () => {
+    const mac: Platform = { os: 'darwin', arch: 'arm64' };
+    publish(mac);
+    const folder = await attempt(mac);
+    expect(folder).toContain(`${DOWNLOADED_VERSION}-darwin-arm64`);
+    expect(readFileSync(join(folder, 'etcd'), 'utf8')).toContain('echo etcd');
+    expect(readFileSync(join(folder, 'kube-controller-manager'), 'utf8')).toBe('built');
+    expect(readdirSync(folder).sort()).toEqual([...BINARIES].sort());
+  });
+
+  it('refuses a kube-controller-manager whose checksum is another', async () => {
+    files.set(`/k/v${DOWNLOADED_VERSION}/bin/${os}/${arch}/kube-controller-manager`, Buffer.from('something else'));
+    expect(await attempt()).toContain(BUILT_VERSION);
+  });
+
+  it('may run twice at the same time', async () => {
+    const folders = await Promise.all([attempt(), attempt()]);
+    expect(new Set(folders).size).toBe(1);
+    expect(readdirSync(join(root, 'control-plane'))).toEqual([`${DOWNLOADED_VERSION}-${os}-${arch}`]);
   });
 
   it('refuses a release whose checksum is another, says so, and builds instead', async () => {

@@ -1,0 +1,107 @@
+/** A build agent that is really alive: an account, tokens that work, and grants in three places, each of which can be tried. */
+import type { ControlPlane } from './control-plane.ts';
+import { waitFor } from './wait-for.ts';
+
+/** One way in. `attempt` really uses it, and answers the HTTP status. */
+export interface AccessPath {
+  readonly name: string;
+  readonly request: string;
+  readonly attempt: () => Promise<number>;
+}
+
+export interface BuildAgent {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly tokens: { readonly requested: string; readonly legacy: string };
+  readonly paths: readonly AccessPath[];
+}
+
+const manifest = (namespace: string, name: string): string => `
+apiVersion: v1
+kind: Namespace
+metadata: {name: ${namespace}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: ${namespace}-artifacts}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: ${name}, namespace: ${namespace}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: ${name}-token, namespace: ${namespace}, annotations: {kubernetes.io/service-account.name: ${name}}}
+type: kubernetes.io/service-account-token
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: ${name}-edit, namespace: ${namespace}}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: edit}
+subjects: [{kind: ServiceAccount, name: ${name}, namespace: ${namespace}}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: ${name}-view, namespace: ${namespace}-artifacts}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: 'system:serviceaccount:${namespace}:${name}'}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: ${namespace}-${name}-nodes}
+rules: [{apiGroups: [''], resources: [nodes], verbs: [get, list]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: ${namespace}-${name}-nodes}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: ${namespace}-${name}-nodes}
+subjects: [{kind: ServiceAccount, name: ${name}, namespace: ${namespace}}]
+`;
+
+export const createBuildAgent = async (cluster: ControlPlane, namespace = 'ci', name = 'build-agent-7'): Promise<BuildAgent> => {
+  await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: manifest(namespace, name) });
+  const uid = await cluster.kubectl(['get', 'serviceaccount', name, '-n', namespace, '-o', 'jsonpath={.metadata.uid}']);
+  const requested = (await cluster.kubectl(['create', 'token', name, '-n', namespace, '--duration', '1h'])).trim();
+  const legacy = await waitFor(
+    async () => {
+      const data = await cluster.kubectl(['get', 'secret', `${name}-token`, '-n', namespace, '-o', 'jsonpath={.data.token}']);
+      return data === '' ? undefined : Buffer.from(data, 'base64').toString('utf8');
+    },
+    { what: 'the legacy token' },
+  );
+  const withToken = (label: string, token: string, path: string): AccessPath => ({
+    name: label,
+    request: `GET ${path}`,
+    attempt: async () => (await cluster.request(path, { token })).status,
+  });
+  // What a grant allows whoever acts under the name: it outlives the account, and so is tried without a token.
+  const asName = (label: string, path: string): AccessPath => ({
+    name: label,
+    request: `GET ${path}`,
+    attempt: () => impersonated(cluster, `system:serviceaccount:${namespace}:${name}`, namespace, path),
+  });
+  const paths = [
+    withToken('requested token', requested, `/api/v1/namespaces/${namespace}/pods`),
+    withToken('legacy token', legacy, `/api/v1/namespaces/${namespace}/pods`),
+    asName(`RoleBinding in ${namespace}`, `/api/v1/namespaces/${namespace}/configmaps`),
+    asName(`RoleBinding in ${namespace}-artifacts`, `/api/v1/namespaces/${namespace}-artifacts/configmaps`),
+    asName('ClusterRoleBinding', '/api/v1/nodes'),
+  ];
+  // RBAC takes a few milliseconds to see a new binding.
+  await waitFor(async () => (await Promise.all(paths.map(({ attempt }) => attempt()))).every((status) => status === 200), {
+    what: 'every access path of the build agent',
+  });
+  return { namespace, name, uid, tokens: { requested, legacy }, paths };
+};
+
+const impersonated = async (cluster: ControlPlane, user: string, namespace: string, path: string): Promise<number> => {
+  const groups = ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'];
+  try {
+    await cluster.kubectl(['get', '--raw', path, `--as=${user}`, ...groups.map((group) => `--as-group=${group}`)]);
+    return 200;
+  } catch (error) {
+    if (error instanceof Error && error.message.includes('(Forbidden)')) return 403;
+    throw error;
+  }
+};

@@ -1,0 +1,61 @@
+/** The operator as a process of its own, as a user starts it. */
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ControlPlane } from './control-plane.ts';
+import { startProcess, startWatchdog } from './process.ts';
+import type { ServerProcess } from './process.ts';
+import { waitFor } from './wait-for.ts';
+
+export interface OperatorProcess {
+  readonly process: ServerProcess;
+  /** Of /healthz, /readyz and /metrics. */
+  readonly url: string;
+  readonly log: () => string;
+  /** Resolves when it has ended, to how. */
+  readonly stop: (signal?: NodeJS.Signals) => Promise<string>;
+}
+
+export interface OperatorOptions {
+  readonly kubeconfig?: string;
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+const entry = new URL('../../src/main.ts', import.meta.url).pathname;
+
+/** Resolves when it is ready: its watches have synced. */
+export const startOperator = async (cluster: ControlPlane, options: OperatorOptions = {}): Promise<OperatorProcess> => {
+  const folder = mkdtempSync(join(tmpdir(), 'offboard-operator-'));
+  const logFile = join(folder, 'operator.log');
+  const watchdog = startWatchdog(folder);
+  const args = [entry, '--port=0', `--kubeconfig=${options.kubeconfig ?? cluster.kubeconfig}`, ...(options.args ?? [])];
+  const child = await startProcess('operator', process.execPath, args, { logFile, watchdog, env: { ...process.env, ...options.env } });
+  const log = (): string => readFileSync(logFile, 'utf8');
+  try {
+    const url = await waitFor(
+      () => {
+        if (!child.running()) throw new Error(`the operator ended:\n${child.tail()}`);
+        return /"url":"(http:[^"]+)"/.exec(log())?.[1];
+      },
+      { timeout: 20_000, what: 'the operator to serve' },
+    );
+    await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { timeout: 30_000, what: 'the operator to be ready' });
+    return {
+      process: child,
+      url,
+      log,
+      stop: async (signal = 'SIGTERM') => {
+        await child.kill(signal);
+        const how = await child.exited;
+        await watchdog.close();
+        return how;
+      },
+    };
+  } catch (error) {
+    const tail = child.tail();
+    await child.kill('SIGKILL');
+    await watchdog.close();
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${tail}`);
+  }
+};
