@@ -131,19 +131,26 @@ const draftOf = ({ status }: OffboardingObject): Draft => {
   };
 };
 
+/** What can never begin holds nobody up: such a run may be deleted. All others are held to their end, or cancelled. */
+const cannotBegin: readonly string[] = [reasons.invalidSpec, reasons.identityNotFound, reasons.identityUnknown];
+
+const mayGo = ({ run, verdict }: Look): boolean =>
+  run.draft.completedAt !== undefined || (run.draft.startedAt === undefined && cannotBegin.includes(verdict.reason));
+
 /** The finalizer stands before the status says that the run has started, and goes after the status says that it has ended. */
-const conclude = async ({ run, verdict }: Look, context: Context, signal: AbortSignal): Promise<void> => {
+const conclude = async (look: Look, context: Context, signal: AbortSignal): Promise<void> => {
+  const { run, verdict } = look;
   const { client, keep } = context.cluster;
+  const { mode } = run.offboarding.spec;
   let object = run.offboarding;
-  const active = run.draft.startedAt !== undefined && run.draft.completedAt === undefined;
-  if (active && object.metadata.deletionTimestamp === undefined) {
+  if (mode === 'Enforce' && !mayGo(look) && object.metadata.deletionTimestamp === undefined) {
     object = await addFinalizer(client, offboardings, object, offboardingFinalizer, { signal });
     keep(object);
   }
   object = await writeStatus(client, offboardings, object, summarise(run, verdict, context), signal);
   keep(object);
   announce(run, verdict, context);
-  if (run.draft.completedAt === undefined) return;
+  if (!mayGo(look)) return;
   const released = await removeFinalizer(client, offboardings, object, offboardingFinalizer, { signal });
   if (released !== undefined) keep(released);
 };

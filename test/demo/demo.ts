@@ -1,0 +1,96 @@
+/**
+ * `make demo`: a build agent that is alive, its Offboarding, and its end, on a real control plane with the operator as a
+ * process of its own. Every line was really tried. `KEEP=1` leaves it running.
+ */
+import { createBuildAgent } from '../env/build-agent.ts';
+import type { BuildAgent } from '../env/build-agent.ts';
+import { startControlPlane } from '../env/control-plane.ts';
+import type { ControlPlane } from '../env/control-plane.ts';
+import { installOffboard } from '../integration/install.ts';
+import { startOperator } from '../env/operator.ts';
+import { follow } from './follow.ts';
+import { tryUntilRefused } from './probe.ts';
+import type { Attempts } from './probe.ts';
+
+const say = (line = ''): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+const row = (state: string, name: string, request: string, answer: string): void => {
+  say(`  ${state.padEnd(8)}${name.padEnd(28)}${request.padEnd(44)}${answer}`);
+};
+
+const offboarding = ({ namespace, name }: BuildAgent): string => `
+apiVersion: offboard.dev/v1alpha1
+kind: Offboarding
+metadata: {name: ${name}-retired, namespace: ${namespace}}
+spec:
+  workloadIdentityRef: {name: ${name}}
+  reason: Retired
+  mode: Enforce
+`;
+
+const workloadIdentity = ({ namespace, name }: BuildAgent): string => `
+apiVersion: offboard.dev/v1alpha1
+kind: WorkloadIdentity
+metadata: {name: ${name}, namespace: ${namespace}}
+spec:
+  serviceAccount: {name: ${name}}
+  owner: {name: build-platform, contact: build-platform@example.com}
+`;
+
+const show = async (cluster: ControlPlane): Promise<boolean> => {
+  say('A build agent comes to life');
+  const agent = await createBuildAgent(cluster);
+  await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: workloadIdentity(agent) });
+  await cluster.kubectl(['wait', '--for=condition=Ready', '--timeout=30s', `wid/${agent.name}`, '-n', agent.namespace]);
+  for (const { name, request, attempt } of agent.paths) row('alive', name, request, String(await attempt()));
+
+  say('\nkubectl apply -f offboarding.yaml');
+  const attempts = tryUntilRefused(agent.paths);
+  await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: offboarding(agent) });
+  const ready = await follow(cluster, agent.namespace, `${agent.name}-retired`, process.stdout);
+  const results = await attempts.finish();
+
+  say();
+  for (const { path, last } of results) row(last === 200 ? 'ALIVE' : 'dead', path.name, path.request, String(last));
+  await conclusion(cluster, agent, results);
+  return ready && results.every(({ last }) => last !== 200);
+};
+
+/** What was proven, in the run's own words, and how long access lasted, as it was tried from outside. */
+const conclusion = async (cluster: ControlPlane, { namespace, name }: BuildAgent, results: readonly Attempts[]): Promise<void> => {
+  const get = (path: string): Promise<string> => cluster.kubectl(['get', 'offboarding', `${name}-retired`, '-n', namespace, '-o', `jsonpath=${path}`]);
+  const [progress, message, findings] = await Promise.all([
+    get('{.status.progress}'),
+    get('{.status.conditions[?(@.type=="Ready")].message}'),
+    get('{range .status.dependencies[*].findings[*]}{.type}{": "}{.message}{"\\n"}{end}'),
+  ]);
+  say(`\n  proven    ${progress} credentials: ${message}`);
+  for (const finding of findings.trim().split('\n')) say(`            ${finding}`);
+  const lasted = Math.max(...results.map(({ lastedMs }) => lastedMs));
+  const tries = results.reduce((sum, { tries: count }) => sum + count, 0);
+  say(`  access lasted ${(lasted / 1000).toFixed(1)} s after the request (${tries} attempts, about four a second on each path)`);
+};
+
+const started = performance.now();
+say('Starting etcd, kube-apiserver, kube-controller-manager and the operator on loopback');
+const cluster = await startControlPlane();
+let succeeded = false;
+try {
+  await installOffboard(cluster);
+  const operator = await startOperator(cluster);
+  say(`  ready after ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+  succeeded = await show(cluster);
+  if (process.env['KEEP'] === '1') {
+    say(`\nStill running; Ctrl-C stops it. In another terminal:\n  export KUBECONFIG=${cluster.kubeconfig}\n  kubectl get offboardings -A`);
+    const hold = setInterval(() => undefined, 2 ** 30);
+    await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
+    clearInterval(hold);
+  }
+  await operator.stop();
+} finally {
+  await cluster.stop();
+}
+say(`\n${succeeded ? 'Done' : 'FAILED'} after ${((performance.now() - started) / 1000).toFixed(1)} s; everything is stopped`);
+process.exitCode = succeeded ? 0 : 1;
