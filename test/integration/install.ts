@@ -23,6 +23,7 @@ export async function installOffboard(cluster: ControlPlane, { mutating = true }
   if (!mutating) await cluster.kubectl(['delete', '-f', path('config/policies/requested-by-stamp.yaml'), '-f', path('config/policies/hold.yaml')]);
   await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', path('crds/')]);
   await policiesInForce(cluster);
+  if (mutating) await everywhere(cluster, 'stamping Offboardings', (kubeconfig) => stamped(cluster, kubeconfig));
 }
 
 /**
@@ -34,17 +35,18 @@ async function policiesInForce(cluster: ControlPlane): Promise<void> {
   const canary = `offboard-canary-${randomUUID()}`;
   const stdin = canaryPolicies(canary);
   await cluster.kubectl([...apply, '-'], { stdin });
+  await everywhere(cluster, 'enforcing the admission policies', (kubeconfig) => refused(cluster, canary, kubeconfig));
+  await cluster.kubectl(['delete', '-f', '-'], { stdin });
+}
+
+async function everywhere(cluster: ControlPlane, doing: string, condition: (kubeconfig: string) => Promise<boolean>): Promise<void> {
   await Promise.all(
     cluster.urls.map((_, replica) => {
       const kubeconfig = cluster.kubeconfigFor({}, replica);
-      return waitFor(() => refused(cluster, canary, kubeconfig), {
-        what: `API server ${String(replica)} enforcing the admission policies`,
-        timeout: 30_000,
-        interval: 100,
-      });
+      const what = `API server ${String(replica)} ${doing}`;
+      return waitFor(() => condition(kubeconfig), { what, timeout: 30_000, interval: 100 });
     }),
   );
-  await cluster.kubectl(['delete', '-f', '-'], { stdin });
 }
 
 async function refused(cluster: ControlPlane, canary: string, kubeconfig: string): Promise<boolean> {
@@ -52,6 +54,18 @@ async function refused(cluster: ControlPlane, canary: string, kubeconfig: string
   const complaint = await cluster.kubectl(create, { kubeconfig }).then(() => '', String);
   if (complaint !== '' && !complaint.includes(canary)) throw new Error(complaint);
   return complaint.includes('the canary is refused');
+}
+
+/** For some seconds after a CRD is new, or the API server is, its objects are answered 503 where a mutating policy matches. */
+async function stamped(cluster: ControlPlane, kubeconfig: string): Promise<boolean> {
+  const offboarding = {
+    apiVersion: 'offboard.dev/v1alpha1',
+    kind: 'Offboarding',
+    metadata: { name: 'canary', namespace: 'default' },
+    spec: { identity: { serviceAccount: { name: 'canary' } }, reason: 'Retired', mode: 'Plan' },
+  };
+  const create = ['create', '--dry-run=server', '-o', 'jsonpath={.spec.requestedBy.username}', '-f', '-'];
+  return (await cluster.kubectl(create, { kubeconfig, stdin: JSON.stringify(offboarding) })) !== '';
 }
 
 const canaryPolicies = (canary: string): string => {
