@@ -75,7 +75,9 @@ const verified = (body: Buffer, expected: string, url: string): Buffer => {
 
 const get = async (url: string, timeout: number): Promise<Buffer> => {
   const answer = await fetch(url, { signal: AbortSignal.timeout(timeout) }).catch((error: unknown) => {
-    throw new Error(`${url} cannot be reached: ${error instanceof Error ? error.message : String(error)}`);
+    // fetch() says only that it failed; why is the cause.
+    const why = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    throw new Error(`${url} cannot be reached: ${why instanceof Error ? why.message : String(why)}`, { cause: error });
   });
   if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
   return Buffer.from(await answer.arrayBuffer());
