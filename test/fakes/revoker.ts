@@ -1,0 +1,68 @@
+/** A dependency that does what the test says: which credentials there are, and what happens to a revoke. */
+import type { Finding } from '../../src/api/v1alpha1/index.ts';
+import type { Credential, LockCapability, MissingPermission, Observation, Revoker } from '../../src/revokers/revoker.ts';
+
+export interface FakeRevoker extends Revoker {
+  /** What there is, by id. Taking one out is its absence. */
+  readonly present: Map<string, Credential>;
+  findings: readonly Finding[];
+  missing: readonly MissingPermission[];
+  /** What the next calls of an operation fail with, until it is taken back. */
+  readonly failures: Partial<Record<'inventory' | 'preflight' | 'revoke' | 'observe', Error>>;
+  /** Every call, in order: `revoke rolebindings/ci/deploy`. */
+  readonly calls: string[];
+  /** What a revoke does; without it the credential is gone. */
+  onRevoke: (credential: Credential) => void;
+  /** What the account's declared credentials are, seen or not. */
+  readonly declared: Credential[];
+}
+
+export const createFakeRevoker = (options: { readonly name?: string; readonly settleTime?: number; readonly lock?: LockCapability } = {}): FakeRevoker => {
+  const present = new Map<string, Credential>();
+  const call = async (operation: keyof FakeRevoker['failures'], detail: string): Promise<void> => {
+    revoker.calls.push(`${operation} ${detail}`.trim());
+    await Promise.resolve();
+    const failure = revoker.failures[operation];
+    if (failure !== undefined) throw failure;
+  };
+  const revoker: FakeRevoker = {
+    name: options.name ?? 'fake',
+    settleTime: options.settleTime ?? 15_000,
+    concurrency: 4,
+    lock: options.lock ?? { kind: 'NotLockable', explanation: 'nothing to lock' },
+    present,
+    findings: [],
+    missing: [],
+    failures: {},
+    calls: [],
+    declared: [],
+    onRevoke: ({ id }) => {
+      present.delete(id);
+    },
+    preflight: async () => {
+      await call('preflight', '');
+      return revoker.missing;
+    },
+    inventory: async (_, freshness) => {
+      await call('inventory', freshness);
+      const declared = revoker.declared.filter(({ id }) => !present.has(id)).map((credential) => ({ ...credential, seen: false }));
+      return { credentials: [...present.values(), ...declared], findings: revoker.findings };
+    },
+    revoke: async (credential) => {
+      await call('revoke', credential.id);
+      if (!present.has(credential.id)) return 'NothingThere';
+      revoker.onRevoke(credential);
+      return 'Accepted';
+    },
+    observe: async (credential): Promise<Observation> => {
+      try {
+        await call('observe', credential.id);
+      } catch (error) {
+        return { state: 'Unknown', method: 'fake', message: error instanceof Error ? error.message : 'failed' };
+      }
+      const there = present.get(credential.id);
+      return { state: there !== undefined && there.uid === credential.uid ? 'Present' : 'Absent', method: 'fake' };
+    },
+  };
+  return revoker;
+};
