@@ -10,6 +10,7 @@ import { createOffboardingReconciler } from '../../src/reconcile/offboarding/rec
 import type { Context } from '../../src/reconcile/offboarding/run.ts';
 import type { ReconcileResult } from '../../src/runtime/controller.ts';
 import type { Logger } from '../../src/runtime/logger.ts';
+import { kstatusViolations } from '../env/kstatus.ts';
 import { createFakeClock } from './clock.ts';
 import type { FakeClock } from './clock.ts';
 import { createFakeRevoker } from './revoker.ts';
@@ -87,6 +88,8 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
         writes += 1;
       }
       const next = apply(object, patch.body as JsonPatch);
+      const violations = kstatusViolations(next);
+      if (violations.length > 0) throw new Error(`kstatus: ${violations.join('; ')}`);
       objects.set(keyOf(next), next);
       return next as unknown as T;
     },

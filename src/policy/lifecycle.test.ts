@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { lifecycleState, onDeletion, runOf } from './lifecycle.ts';
+import type { RunOfIdentity } from './lifecycle.ts';
+
+const run = (name: string, change: { uid?: string; completedAt?: string; ready?: 'True' | 'False' } = {}): RunOfIdentity => ({
+  namespace: 'ci',
+  name,
+  workloadIdentityUid: change.uid ?? 'wid',
+  status: {
+    ...(change.completedAt === undefined ? {} : { completedAt: change.completedAt }),
+    conditions: [
+      { type: 'Ready', status: change.ready ?? 'False', reason: 'X', message: 'x', lastTransitionTime: '2026-11-23T10:00:00Z' },
+    ],
+  },
+});
+const deletedAt = '2026-11-23T12:00:00Z';
+const underWay = run('under-way');
+const before = run('before', { completedAt: '2026-11-23T11:59:59Z', ready: 'True' });
+const after = run('after', { completedAt: '2026-11-23T12:00:15Z', ready: 'True' });
+const cancelled = run('cancelled', { completedAt: '2026-11-23T12:00:15Z' });
+
+describe('the deletion of an identity', () => {
+  it.each([
+    ['no run', [], 'Create'],
+    ['a run under way', [underWay], 'WaitFor'],
+    ['a run that confirmed the end since then', [after], 'Release'],
+    ['a run that confirmed an end before that', [before], 'Create'],
+    ['a run that was cancelled or came undone', [cancelled], 'Create'],
+    ['a run under way beside one from before', [before, underWay], 'WaitFor'],
+  ])('with %s means %s', (_, runs, expected) => {
+    expect(onDeletion(deletedAt, runs).kind).toBe(expected);
+  });
+});
+
+describe('the state of an identity', () => {
+  const now = Date.parse('2026-11-23T10:00:00Z');
+  const hour = 3_600_000;
+  it.each([
+    ['nothing', undefined, undefined, 'Active'],
+    ['an end far away', undefined, now + 25 * hour, 'Active'],
+    ['an end within a day', undefined, now + 24 * hour, 'Expiring'],
+    ['an end that has passed', undefined, now - hour, 'Expiring'],
+    ['a run under way', underWay, now - hour, 'Offboarding'],
+    ['a run that confirmed its end', after, undefined, 'Retired'],
+  ])('with %s is as it should be', (_, speaks, expiresAt, expected) => {
+    expect(lifecycleState(speaks, expiresAt, now)).toBe(expected);
+  });
+});
+
+describe('the run that speaks for an identity', () => {
+  it('is the one under way, else the last one that confirmed its end', () => {
+    expect(runOf('wid', [before, underWay, after])?.name).toBe('under-way');
+    expect(runOf('wid', [after, before])?.name).toBe('after');
+  });
+
+  it('is never one of an earlier identity of the same name', () => {
+    expect(runOf('second-life', [after])).toBeUndefined();
+  });
+
+  it('is never one that was cancelled', () => {
+    expect(runOf('wid', [cancelled])).toBeUndefined();
+  });
+});
