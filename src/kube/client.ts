@@ -100,8 +100,13 @@ export interface KubeClient {
   /** Resolves when the server took the request: the object may live on, held by a finalizer or a grace period. */
   delete(resource: Resource, key: ObjectKey, preconditions?: DeleteOptions, options?: CallOptions): Promise<void>;
   patch<T extends KubeObject>(resource: Resource, key: ObjectKey, patch: Patch, options?: ReadOptions): Promise<T>;
-  /** Ends when the server ends it, or with an error; never outlives `timeoutSeconds` by more than a short grace. */
-  watch<T extends KubeObject>(resource: Resource, query: WatchQuery, signal: AbortSignal): AsyncIterable<WatchEvent<T>>;
+  /**
+   * Ends when the server ends it, or with an error; never outlives `timeoutSeconds` by more than 10 s. `onOpen` is
+   * called when the server has agreed to it.
+   */
+  watch<T extends KubeObject>(
+    resource: Resource, query: WatchQuery, signal: AbortSignal, onOpen?: () => void,
+  ): AsyncIterable<WatchEvent<T>>;
 }
 
 const metadataAccept = (form: 'PartialObjectMetadata' | 'PartialObjectMetadataList'): string =>
@@ -174,12 +179,12 @@ export const createKubeClient = (transport: Transport): KubeClient => {
       const request = { method: 'PATCH', path, body: patch.body, contentType: patchTypes[patch.type] } as const;
       return callForObject('patch', resource, request, options, key.name);
     },
-    watch: async function* (resource, query, signal) {
+    watch: async function* (resource, query, signal, onOpen) {
       const { namespace, metadataOnly = false, ...rest } = query;
       const path = pathTo(resource, { namespace }, { watch: true, ...rest });
       const accept = metadataOnly ? metadataAccept('PartialObjectMetadata') : undefined;
       const request = { verb: 'watch', resource: resource.plural, method: 'GET', path, accept, signal } as const;
-      const chunks = transport.stream(request, query.timeoutSeconds * 1000 + watchGrace);
+      const chunks = transport.stream(request, query.timeoutSeconds * 1000 + watchGrace, onOpen);
       yield* readEvents(chunks, resource, metadataOnly);
     },
   };

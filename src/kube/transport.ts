@@ -40,9 +40,9 @@ export interface Transport {
   request(request: ApiRequest): Promise<unknown>;
   /**
    * The bytes of a 2xx answer as they come, for at most `lifetime` milliseconds: a peer that fell silent must not hold
-   * the stream for ever. Reading on after that fails with reason `Timeout`.
+   * the stream for ever. Reading on after that fails with reason `Timeout`. `onOpen` is called when the answer begins.
    */
-  stream(request: ApiRequest, lifetime: number): AsyncIterable<Buffer>;
+  stream(request: ApiRequest, lifetime: number, onOpen?: () => void): AsyncIterable<Buffer>;
   /** Breaks whatever is still under way. */
   close(): Promise<void>;
 }
@@ -73,7 +73,7 @@ export const createTransport = (options: TransportOptions): Transport => {
   };
   return {
     request: (request) => requestWhole(channel, request),
-    stream: (request, lifetime) => requestStream(channel, request, lifetime),
+    stream: (request, lifetime, onOpen) => requestStream(channel, request, lifetime, onOpen),
     close: async () => {
       await Promise.all([channel.calls.destroy(), channel.watches.destroy()]);
     },
@@ -97,7 +97,7 @@ const requestWhole = async (channel: Channel, request: ApiRequest): Promise<unkn
 };
 
 async function* requestStream(
-  channel: Channel, request: ApiRequest, lifetime: number,
+  channel: Channel, request: ApiRequest, lifetime: number, onOpen: (() => void) | undefined,
 ): AsyncGenerator<Buffer, void, undefined> {
   const deadline = begin(channel, request);
   try {
@@ -107,6 +107,7 @@ async function* requestStream(
       return head;
     });
     deadline.restart(lifetime, () => timedOut(request, lifetime));
+    onOpen?.();
     yield* answer.body as AsyncIterable<Buffer>;
   } catch (error) {
     throw toApiError(error, request, channel.config.server);
