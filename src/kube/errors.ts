@@ -1,6 +1,6 @@
 import { OutcomeError, needsPerson, retryable } from '../runtime/outcome.ts';
 import type { StatusCause, StatusDetails } from './objects.ts';
-import { redactText } from './redact.ts';
+import { redactText } from '../runtime/redact.ts';
 import type { Resource } from './resources.ts';
 
 export interface ApiErrorOptions {

@@ -11,7 +11,7 @@ import type { KubeClient } from './client.ts';
 import { isAlreadyExists, isNamespaceTerminating, isRetryable } from './errors.ts';
 import { toMicroTime } from './micro-time.ts';
 import type { KubeObject } from './objects.ts';
-import { redactText } from './redact.ts';
+import { redactText } from '../runtime/redact.ts';
 import { events } from './resources.ts';
 
 /** What happened to an object. `reason` and `action` are CamelCase constants, `note` is a sentence for people. */

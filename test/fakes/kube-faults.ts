@@ -1,5 +1,5 @@
 /** A client of the API server between which and us things go wrong: around a fake one, or around one to a real server. */
-import type { CallOptions, KubeClient, ListResult } from '../../src/kube/client.ts';
+import type { CallOptions, KubeClient } from '../../src/kube/client.ts';
 import { ApiError, errorFromStatus } from '../../src/kube/errors.ts';
 import type { Fault } from '../contract/stage.ts';
 
@@ -84,11 +84,11 @@ export const withFaults = (inner: KubeClient): FaultyClient => {
       const met = meet('list', resource.plural);
       return met === undefined ? inner.list(resource, query, options) : fail(met, 'list', options?.signal);
     },
-    async *listPages<T>(...[resource, query, options]: Parameters<KubeClient['listPages']>): AsyncIterable<ListResult<T>> {
-      for await (const page of inner.listPages(resource, query, options)) {
+    async *listPages(resource, query, options) {
+      for await (const page of inner.listPages<never>(resource, query, options)) {
         const met = meet('list', resource.plural);
         if (met !== undefined) await fail(met, 'list', options?.signal);
-        yield page as unknown as ListResult<T>;
+        yield page;
       }
     },
     create: async (resource, namespace, body, options) =>

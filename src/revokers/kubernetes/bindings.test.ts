@@ -14,8 +14,8 @@ const subjects: readonly Subject[] = [
   { kind: 'ServiceAccount', name: 'bot', namespace: 'ci' },
   { kind: 'Group', apiGroup: rbac, name: 'system:serviceaccounts:ci' },
 ];
-const raw = (list: readonly Subject[] | undefined, namespace: string | undefined = 'ci'): RoleBinding => ({
-  metadata: { name: 'x', ...(namespace !== undefined && { namespace }), uid: 'u', resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' },
+const raw = (list: readonly Subject[] | undefined): RoleBinding => ({
+  metadata: { name: 'x', namespace: 'ci', uid: 'u', resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' },
   roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'edit' },
   ...(list && { subjects: list }),
 });

@@ -22,12 +22,16 @@ export type Read<T> =
   /** `error` is what to throw where an answer is needed. */
   | { readonly state: 'Unknown'; readonly message: string; readonly error: unknown };
 
-/** Every binding of the cluster (and legacy token Secret, where they are listed) at one time, by whom it concerns. */
-export interface Sweep {
+/** Every binding of the cluster, and legacy token Secret, by whom it concerns. */
+export interface ClusterView {
   readonly bindingsOf: (key: SubjectKey) => readonly Binding[];
-  readonly bindingByUid: (uid: string) => Binding | undefined;
   /** `undefined` when Secrets are not listed. */
   readonly tokenSecretsOf: ((account: AccountName) => readonly TokenSecret[]) | undefined;
+}
+
+/** A view that was read after it was asked for. */
+export interface Sweep extends ClusterView {
+  readonly bindingByUid: (uid: string) => Binding | undefined;
 }
 
 export interface ClusterReader {

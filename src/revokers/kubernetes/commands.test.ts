@@ -39,7 +39,6 @@ describe('removeSubjectsCommand', () => {
   it.each(['--force', "x'; touch /tmp/x; '", '$(id)', 'a b', '\u001b[2Jx', '`id`\n'])('keeps the hostile name %j one word that is no flag', (name) => {
     const command = removeSubjectsCommand(binding({ name }), [{ index: 0, kind: 'User', name: "o'neil" }]);
     expect(words(command)).toContain(`rolebinding/${name}`);
-    // eslint-disable-next-line no-control-regex -- what a terminal would obey
     expect(command).not.toMatch(/[\u0000-\u001f]/);
   });
 

@@ -1,6 +1,6 @@
 /** Where "gone" is told from "could not tell": what an answer to a read of one object proves. */
 import { ApiError, errorFromStatus, isNotFound } from '../../kube/errors.ts';
-import { redactText } from '../../kube/redact.ts';
+import { redactText } from '../../runtime/redact.ts';
 import type { Resource } from '../../kube/resources.ts';
 import { OutcomeError } from '../../runtime/outcome.ts';
 

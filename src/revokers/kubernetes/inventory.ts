@@ -4,7 +4,7 @@ import { mapBounded } from '../../runtime/concurrency.ts';
 import { retryable } from '../../runtime/outcome.ts';
 import type { Freshness, Inventory } from '../revoker.ts';
 import type { Binding } from './bindings.ts';
-import { type ClusterReader, presentOrThrow, projectAccount, type Sweep } from './client.ts';
+import { type ClusterReader, type ClusterView, presentOrThrow, projectAccount } from './client.ts';
 import { type Account, type OwnBinding, toInventory, userKeysOf } from './credentials.ts';
 import { accountGroupKeys, type AccountName, type SubjectKey } from './identity.ts';
 import { bindingId } from './ids.ts';
@@ -17,7 +17,7 @@ export interface CachedCluster {
   /** The watches that have not listed yet; nothing is known before that. */
   readonly unsynced: () => readonly string[];
   readonly account: (name: AccountName) => Account | undefined;
-  readonly view: Sweep;
+  readonly view: ClusterView;
 }
 
 export interface Sources {
@@ -44,7 +44,7 @@ export const takeInventory = async (sources: Sources, target: Target, freshness:
 
 interface Look {
   readonly account: Account | undefined;
-  readonly view: Sweep;
+  readonly view: ClusterView;
   readonly inUse: Inventory['findings'];
 }
 
@@ -66,7 +66,7 @@ const readCached = ({ cached }: Sources, { serviceAccount }: Target): Look => {
 };
 
 const ownBindings = (
-  sources: Sources, view: Sweep, users: ReadonlySet<SubjectKey>, signal: AbortSignal,
+  sources: Sources, view: ClusterView, users: ReadonlySet<SubjectKey>, signal: AbortSignal,
 ): Promise<readonly OwnBinding[]> =>
   mapBounded(
     sorted([...users].flatMap(view.bindingsOf)),

@@ -4,19 +4,22 @@
  */
 import type { KubeClient } from '../../kube/client.ts';
 import { ApiError, toOutcome } from '../../kube/errors.ts';
-import { redactText } from '../../kube/redact.ts';
+import type { Reflector } from '../../kube/reflector.ts';
+import { redactText } from '../../runtime/redact.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { OutcomeError, type OutcomeKind } from '../../runtime/outcome.ts';
 import type { Observation, RevokeAnswer, Revoker } from '../revoker.ts';
 import { createAccessReview } from './access-review.ts';
 import { createClusterReader } from './client.ts';
+import type { Account } from './credentials.ts';
 import { withDeadline } from './deadline.ts';
 import { describeFailure } from './errors.ts';
-import type { AccountName } from './identity.ts';
+import type { AccountName, ChangedIdentity } from './identity.ts';
 import { type CachedCluster, takeInventory } from './inventory.ts';
 import { observe } from './observe.ts';
 import { createPermissions, neededFor } from './permissions.ts';
 import { revoke } from './revoke.ts';
+import { createWatches, type WatchOptions } from './watches.ts';
 import { createWorkloadReader } from './workloads.ts';
 
 /** The calls of the contract. */
@@ -46,6 +49,28 @@ export interface RevokerOptions {
   /** Told after each call of the contract. */
   readonly onOperation?: (operation: ReportedOperation) => void;
 }
+
+export type KubernetesRevokerOptions = Omit<RevokerOptions, 'cached'> & WatchOptions;
+
+export interface KubernetesRevoker {
+  readonly revoker: Revoker;
+  /** To be run, and awaited, by whoever made them; `Cached` inventories fail until all of them have listed. */
+  readonly reflectors: readonly Reflector<unknown>[];
+  /** Calls `listener` after something that may be a credential of that identity came, went or changed. */
+  readonly onIdentityChange: (listener: (identity: ChangedIdentity) => void) => void;
+  /** Every ServiceAccount, as the watch knows it. */
+  readonly serviceAccounts: { readonly get: (namespace: string, name: string) => Account | undefined };
+}
+
+export const createKubernetesRevoker = (options: KubernetesRevokerOptions): KubernetesRevoker => {
+  const { cached, reflectors, onIdentityChange } = createWatches(options);
+  return {
+    revoker: assembleRevoker({ ...options, cached }),
+    reflectors,
+    onIdentityChange,
+    serviceAccounts: { get: (namespace, name) => cached.account({ namespace, name }) },
+  };
+};
 
 /** Milliseconds in which each call ends, one way or another. An inventory may wait for one sweep that others began. */
 const deadlines: Readonly<Record<Operation, number>> = { inventory: 90_000, preflight: 30_000, revoke: 30_000, observe: 30_000 };

@@ -1,0 +1,80 @@
+/** Whether a reflector hears its API server, and how long it waits before it tries again. */
+import { createBackoff } from '../runtime/backoff.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Random } from '../runtime/random.ts';
+import { ApiError, isExpired } from './errors.ts';
+
+export interface Contact {
+  readonly connected: boolean;
+  readonly failures: number;
+  /** A list was answered: it counts for nothing while the watches fail. */
+  listed(): void;
+  /** A watch told something, stood for a while, or ended in good order. */
+  watched(): void;
+  failed(operation: 'list' | 'watch', error: unknown): Retry;
+  stopped(): void;
+}
+
+export interface Retry {
+  /** Milliseconds. */
+  readonly wait: number;
+  /** The version that was reached is no longer good, or suspected. */
+  readonly listAgain: boolean;
+}
+
+/** After so many failures in a row the version may be what is wrong. */
+const suspiciousFailures = 3;
+const longestRetryAfter = 60_000;
+
+export const createContact = ({ log, random }: { readonly log: Logger; readonly random: Random }): Contact => {
+  const backoff = createBackoff({ base: 500, factor: 2, max: 10_000, jitter: 0.5, random });
+  let failures = 0;
+  let connected = false;
+  let expiredBefore = false;
+
+  return {
+    get connected() {
+      return connected;
+    },
+    get failures() {
+      return failures;
+    },
+    listed: () => {
+      if (failures === 0) connected = true;
+    },
+    watched: () => {
+      if (failures > 0) log.info('The API server is heard again', { failures });
+      failures = 0;
+      connected = true;
+      expiredBefore = false;
+    },
+    failed: (operation, error) => {
+      // The answer of a server that is well: we were away for too long. A second one in a row is something else.
+      if (isExpired(error) && !expiredBefore) {
+        expiredBefore = true;
+        return { wait: 0, listAgain: true };
+      }
+      failures += 1;
+      connected = false;
+      if (isPowerOfTwo(failures)) log.warn('The API server is not heard; trying again', { operation, failures, error });
+      return {
+        wait: Math.max(backoff.next(failures - 1), Math.min(retryAfterOf(error), longestRetryAfter)),
+        listAgain: !isTheServersTrouble(error) || failures >= suspiciousFailures,
+      };
+    },
+    stopped: () => {
+      connected = false;
+    },
+  };
+};
+
+/** True when only the connection or the server failed, so that a watch can go on from where it was. */
+const isTheServersTrouble = (error: unknown): boolean =>
+  error instanceof ApiError &&
+  !isExpired(error) &&
+  error.reason !== 'Garbage' &&
+  (error.code === 0 || error.code === 429 || error.code >= 500);
+
+const retryAfterOf = (error: unknown): number => (error instanceof ApiError ? (error.retryAfter ?? 0) : 0);
+
+const isPowerOfTwo = (count: number): boolean => (count & (count - 1)) === 0;

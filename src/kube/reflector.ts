@@ -1,0 +1,199 @@
+/**
+ * Keeps a store equal to what the API server has, for as long as it runs, whatever happens to server and connection:
+ *
+ *   list (all pages) ──▶ watch from there ──ended by the server──▶ watch again from where it was
+ *     ▲                        │
+ *     │                        ├─ 410, garbage, too many failures ──▶ list again
+ *     └── time for a relist ◀──┴─ 5xx, 429, silence, no connection ─▶ back-off, then watch again
+ *
+ * A relist every half hour is the safety net under all of it. What has not changed since then is told to nobody.
+ */
+import type { Clock } from '../runtime/clock.ts';
+import { sleep } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Random } from '../runtime/random.ts';
+import { jitter } from '../runtime/random.ts';
+import type { KubeClient, ListQuery } from './client.ts';
+import type { KubeObject } from './objects.ts';
+import { createReflectorCache } from './reflector-cache.ts';
+import type { ReflectorCache, ReflectorCacheOptions } from './reflector-cache.ts';
+import { createContact } from './reflector-health.ts';
+import type { Contact } from './reflector-health.ts';
+import type { Resource } from './resources.ts';
+import type { StoreReader, Stored } from './store.ts';
+
+/** What is told to the metrics. */
+export interface ReflectorMetrics {
+  /** A list was read to its end. */
+  readonly onList: (listing: { readonly resource: string; readonly reason: ListReason; readonly at: Date }) => void;
+  readonly onConnected: (state: { readonly resource: string; readonly connected: boolean }) => void;
+}
+
+export type ListReason = 'start' | 'expired' | 'period';
+
+export interface ReflectorOptions<T extends Stored> extends Omit<ReflectorCacheOptions<T>, 'log'> {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly query?: Pick<ListQuery, 'namespace' | 'fieldSelector' | 'labelSelector' | 'metadataOnly'>;
+  /** Milliseconds between two lists; 30 minutes when absent, 20 % more or less. */
+  readonly relistEvery?: number;
+  readonly metrics?: ReflectorMetrics;
+}
+
+export interface ReflectorHealth {
+  readonly connected: boolean;
+  readonly consecutiveFailures: number;
+  readonly lastListAt: Date | undefined;
+}
+
+export interface Reflector<T> {
+  readonly resource: Resource;
+  readonly store: StoreReader<T>;
+  /** Resolves when the signal is aborted, with no watch left behind. Never rejects. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
+  /** True once a list was read to its end. */
+  readonly synced: () => boolean;
+  readonly waitForSync: (signal: AbortSignal) => Promise<void>;
+  /** Puts the answer of a write in at once, so that the next look does not start from before it. */
+  readonly upsert: (raw: KubeObject) => void;
+  readonly health: () => ReflectorHealth;
+}
+
+const defaultRelistEvery = 30 * 60_000;
+/** Seconds after which the server ends a watch: at random, so that not all of them come back at the same time. */
+const shortestWatch = 300;
+/** A watch that has stood this long hears the server, also when nothing has happened. */
+const standsAfter = 5_000;
+
+export const createReflector = <T extends Stored>(options: ReflectorOptions<T>): Reflector<T> => {
+  const log = options.log.child({ resource: options.resource.plural });
+  const cache = createReflectorCache({ ...options, log });
+  const contact = createContact({ log, random: options.random });
+  const waiters = new Set<() => void>();
+  let lastListAt: Date | undefined;
+
+  const onListed = (at: Date): void => {
+    lastListAt = at;
+    for (const resolve of waiters) resolve();
+    waiters.clear();
+  };
+
+  return {
+    resource: options.resource,
+    store: cache.store,
+    upsert: cache.upsert,
+    synced: () => lastListAt !== undefined,
+    waitForSync: (signal) =>
+      new Promise((resolve, reject) => {
+        if (lastListAt !== undefined) {
+          resolve();
+          return;
+        }
+        const onAbort = (): void => {
+          waiters.delete(done);
+          reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+        };
+        const done = (): void => {
+          signal.removeEventListener('abort', onAbort);
+          resolve();
+        };
+        if (signal.aborted) {
+          onAbort();
+          return;
+        }
+        waiters.add(done);
+        signal.addEventListener('abort', onAbort, { once: true });
+      }),
+    health: () => ({ connected: contact.connected, consecutiveFailures: contact.failures, lastListAt }),
+    run: (signal) => reflect({ ...options, log, cache, contact, onListed }, signal),
+  };
+};
+
+type Loop<T extends Stored> = ReflectorOptions<T> & {
+  readonly cache: ReflectorCache<T>;
+  readonly contact: Contact;
+  readonly onListed: (at: Date) => void;
+};
+
+const reflect = async <T extends Stored>(loop: Loop<T>, signal: AbortSignal): Promise<void> => {
+  const { clock, random, contact, metrics, resource } = loop;
+  const connected = (value: boolean): void => metrics?.onConnected({ resource: resource.plural, connected: value });
+  let version: string | undefined;
+  let relistAt = 0;
+  let reason: ListReason = 'start';
+  while (!signal.aborted) {
+    const operation = version === undefined || clock.monotonic() >= relistAt ? 'list' : 'watch';
+    try {
+      if (operation === 'list') {
+        version = await list(loop, version === undefined ? reason : 'period', signal);
+        relistAt = clock.monotonic() + jitter(random, loop.relistEvery ?? defaultRelistEvery, 0.2);
+      } else {
+        await watch(loop, version ?? '', relistAt - clock.monotonic(), signal, (reached) => {
+          version = reached;
+        });
+      }
+      connected(contact.connected);
+    } catch (error) {
+      if (signal.aborted) break;
+      const retry = contact.failed(operation, error);
+      connected(contact.connected);
+      if (retry.listAgain) {
+        version = undefined;
+        reason = 'expired';
+      }
+      if (retry.wait > 0) await sleep(clock, retry.wait, signal).catch(() => undefined);
+    }
+  }
+  contact.stopped();
+  connected(false);
+};
+
+/** Projects page by page, so that a large cluster is never held whole in its raw form. Returns the version of the list. */
+const list = async <T extends Stored>(loop: Loop<T>, reason: ListReason, signal: AbortSignal): Promise<string> => {
+  const { cache, client, clock, contact, metrics, query = {}, resource } = loop;
+  const items: T[] = [];
+  let version = '';
+  for await (const page of client.listPages(resource, query, { signal })) {
+    for (const raw of page.items) {
+      const picked = cache.pick(raw);
+      if (picked !== undefined) items.push(picked);
+    }
+    version = page.resourceVersion;
+  }
+  cache.replace(items, version);
+  contact.listed();
+  loop.onListed(clock.now());
+  metrics?.onList({ resource: resource.plural, reason, at: clock.now() });
+  return version;
+};
+
+/** Follows until the server ends it, and tells each version that it reaches: from there it goes on after a failure. */
+const watch = async <T extends Stored>(
+  loop: Loop<T>,
+  from: string,
+  limit: number,
+  signal: AbortSignal,
+  onReached: (version: string) => void,
+): Promise<void> => {
+  const { cache, client, clock, contact, query = {}, random, resource } = loop;
+  const timeoutSeconds = Math.max(1, Math.ceil(Math.min(shortestWatch * (1 + random()), limit / 1000)));
+  let cancelStanding = (): void => undefined;
+  const onOpen = (): void => {
+    cancelStanding = clock.schedule(standsAfter, () => {
+      contact.watched();
+    });
+  };
+  const stream = client.watch(resource, { ...query, resourceVersion: from, timeoutSeconds, allowWatchBookmarks: true }, signal, onOpen);
+  try {
+    for await (const event of stream) {
+      cache.apply(event);
+      onReached(event.object.metadata.resourceVersion);
+      contact.watched();
+    }
+  } finally {
+    cancelStanding();
+  }
+  contact.watched();
+};

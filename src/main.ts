@@ -1,0 +1,101 @@
+/** Wiring only: flags → clients → watches → servers → signals. */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { UsageError, help, readConfig } from './config.ts';
+import type { Config } from './config.ts';
+import { createKubeClient } from './kube/client.ts';
+import { loadKubeConfig } from './kube/config.ts';
+import { createEventRecorder } from './kube/events.ts';
+import { createLeaseLock } from './kube/lease.ts';
+import { createTransport } from './kube/transport.ts';
+import { createHealthServer } from './observability/health.ts';
+import { createLogger, standardError } from './observability/log.ts';
+import { createMetrics } from './observability/metrics.ts';
+import { createOperator } from './operator.ts';
+import { systemClock as clock } from './runtime/clock.ts';
+import { createLeaderElector } from './runtime/leader-election.ts';
+import { systemRandom as random } from './runtime/random.ts';
+import { shutdownSignal } from './runtime/shutdown.ts';
+
+const leaseName = 'offboard-leader';
+/** A step under way may finish; then the process ends, whatever still runs. */
+const shutdownLimit = 10_000;
+
+const version = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string }).version;
+
+const run = async (config: Config): Promise<void> => {
+  const instance = `${hostname()}_${randomUUID()}`;
+  const log = createLogger({ clock, level: config.logLevel, ...standardError(process.stderr) });
+  const stopping = shutdownSignal({
+    limit: shutdownLimit,
+    onSignal: (signal) => { log.info('Stopping', { signal }); },
+    onLate: () => { log.error('Did not stop in time', { limit: shutdownLimit }); },
+  });
+  let leading = false;
+  const metrics = createMetrics({ version, figures: () => (leading ? operator.figures() : undefined) });
+  const transport = createTransport({
+    config: loadKubeConfig({ path: config.kubeconfig, clock }),
+    clock,
+    version,
+    onRequest: metrics.onRequest,
+  });
+  const client = createKubeClient(transport);
+  const events = createEventRecorder({ client, clock, log, reportingController: 'offboard.dev/operator', reportingInstance: instance });
+  const operator = createOperator({ config, client, events, clock, random, log, metrics });
+  const server = createHealthServer({
+    clock,
+    address: config.bindAddress,
+    port: config.port,
+    ready: () => {
+      const unsynced = operator.unsynced();
+      return unsynced.length === 0 ? true : `not listed yet: ${unsynced.join(', ')}`;
+    },
+    healthy: operator.healthy,
+    metrics: metrics.text,
+  });
+  const { url } = await server.start();
+  log.info('Serving health and metrics', { url, version });
+
+  const watching = new AbortController();
+  const watches = operator.watch(watching.signal);
+  const lead = async (signal: AbortSignal): Promise<void> => {
+    leading = true;
+    log.info('Leading', { instance });
+    await operator.work(signal);
+    leading = false;
+  };
+  try {
+    if (config.leaderElection) {
+      const lock = createLeaseLock({ client, namespace: config.namespace, name: leaseName });
+      await createLeaderElector({ lock, identity: instance, clock, random, log, onLeading: metrics.onLeading }).run(stopping, lead);
+    } else {
+      await lead(stopping);
+    }
+  } finally {
+    watching.abort(new Error('stopped'));
+    await watches;
+    await events.flush();
+    await server.stop();
+    await transport.close();
+  }
+  log.info('Stopped');
+};
+
+/** For whoever started it: one line that says what to do, and no stack. */
+const main = async (): Promise<void> => {
+  const config = readConfig(process.argv.slice(2), process.env);
+  if (config === 'help') process.stdout.write(help());
+  else if (config === 'version') process.stdout.write(`${version}\n`);
+  else await run(config);
+};
+
+main().then(
+  // Nothing of ours runs any more; a handle that a library left open must not keep the process.
+  () => process.exit(0),
+  (error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`offboard: ${message}\n`);
+    process.exit(error instanceof UsageError ? 2 : 1);
+  },
+);

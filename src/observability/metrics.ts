@@ -1,0 +1,226 @@
+/**
+ * Every metric. Labels come from closed sets only, never from names of objects; what describes the runs is read when it is
+ * scraped, from the leader alone. Community names where the meaning is the same.
+ */
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { ReconcileObservation } from '../runtime/controller.ts';
+import type { QueueMetrics, QueueState } from '../runtime/queue.ts';
+
+/** The figures of all runs, as the metrics show them. */
+export interface RunFigures {
+  readonly revocations: readonly { readonly revoker: string; readonly state: string; readonly count: number }[];
+  readonly oldestUnconfirmed: readonly { readonly revoker: string; readonly seconds: number }[];
+  readonly waiting: readonly { readonly revoker: string; readonly reason: string; readonly count: number }[];
+  readonly held: readonly { readonly reason: string; readonly count: number }[];
+  readonly overdue: number;
+  readonly identities: readonly { readonly state: string; readonly count: number }[];
+}
+
+export interface MetricsOptions {
+  readonly version: string;
+  /** Undefined when this process does not lead: then the figures are not there at all. */
+  readonly figures: () => RunFigures | undefined;
+}
+
+export interface Metrics {
+  readonly queue: (name: string) => QueueMetrics;
+  readonly onRequest: (request: { readonly verb: string; readonly resource: string; readonly code: string; readonly seconds: number }) => void;
+  readonly onReconcile: (observation: ReconcileObservation & { readonly controller: string }) => void;
+  readonly onOperation: (operation: { readonly revoker: string; readonly operation: string; readonly outcome: string }) => void;
+  /** A credential was confirmed, so long after the request to revoke it. */
+  readonly onConfirmed: (revocation: { readonly revoker: string; readonly seconds: number }) => void;
+  readonly onLeading: (leading: boolean) => void;
+  readonly watch: {
+    readonly onList: (listing: { readonly resource: string; readonly reason: string; readonly at: Date }) => void;
+    readonly onConnected: (state: { readonly resource: string; readonly connected: boolean }) => void;
+  };
+  /** In the Prometheus text format. */
+  readonly text: () => Promise<string>;
+}
+
+const fast = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
+const slow = [1, 5, 10, 15, 20, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600];
+
+export const createMetrics = ({ version, figures }: MetricsOptions): Metrics => {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  new Gauge({ name: 'offboard_build_info', help: 'The version that runs; always 1.', labelNames: ['version'], registers: [registry] }).set({ version }, 1);
+  registerFigures(registry, figures);
+  return {
+    queue: queueMetrics(registry),
+    ...requestMetrics(registry),
+    ...workMetrics(registry),
+    watch: watchMetrics(registry),
+    text: () => registry.metrics(),
+  };
+};
+
+const registerFigures = (registry: Registry, figures: MetricsOptions['figures']): void => {
+  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[], fill: (gauge: Gauge<Label>, figures: RunFigures) => void): void => {
+    new Gauge<Label>({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      collect() {
+        this.reset();
+        const now = figures();
+        // A gauge without labels would say 0 for a process that does not know.
+        if (now === undefined) this.remove();
+        else fill(this, now);
+      },
+    });
+  };
+  gauge('offboard_revocations', 'Credentials of runs that have not ended, by state.', ['revoker', 'state'], (all, { revocations }) => {
+    for (const { count, ...labels } of revocations) all.set(labels, count);
+  });
+  gauge(
+    'offboard_oldest_unconfirmed_revocation_seconds',
+    'Time since the oldest request to revoke that is not confirmed, less the settle time. What waits for an expiry or is suspended does not count.',
+    ['revoker'],
+    (all, { oldestUnconfirmed }) => {
+      for (const { seconds, revoker } of oldestUnconfirmed) all.set({ revoker }, seconds);
+    },
+  );
+  gauge('offboard_waiting_revocations', 'Credentials that wait for a known end: certificate, suspended.', ['revoker', 'reason'], (all, { waiting }) => {
+    for (const { count, ...labels } of waiting) all.set(labels, count);
+  });
+  gauge('offboard_held_offboardings', 'Runs held before the first revoke, by the reason of their Ready condition.', ['reason'], (all, { held }) => {
+    for (const { count, reason } of held) all.set({ reason }, count);
+  });
+  gauge('offboard_overdue_offboardings', 'Runs that have not ended within their deadline.', [], (all, { overdue }) => {
+    all.set(overdue);
+  });
+  gauge('offboard_workload_identities', 'WorkloadIdentities by lifecycle state.', ['state'], (all, { identities }) => {
+    for (const { count, state } of identities) all.set({ state }, count);
+  });
+};
+
+const requestMetrics = (registry: Registry): Pick<Metrics, 'onRequest'> => {
+  const total = new Counter({
+    name: 'rest_client_requests_total',
+    help: 'Requests to the API server by status code and method.',
+    labelNames: ['code', 'method'],
+    registers: [registry],
+  });
+  const duration = new Histogram({
+    name: 'rest_client_request_duration_seconds',
+    help: 'Time to the whole answer of the API server; for a watch, until it began.',
+    labelNames: ['verb'],
+    buckets: fast,
+    registers: [registry],
+  });
+  return {
+    onRequest: ({ verb, code, seconds }) => {
+      total.inc({ code, method: verb });
+      duration.observe({ verb }, seconds);
+    },
+  };
+};
+
+const workMetrics = (registry: Registry): Pick<Metrics, 'onReconcile' | 'onOperation' | 'onConfirmed' | 'onLeading'> => {
+  const registers = [registry];
+  const results = new Counter({ name: 'offboard_reconcile_total', help: 'Reconciles by result.', labelNames: ['controller', 'result'], registers });
+  const errors = new Counter({ name: 'offboard_reconcile_errors_total', help: 'Reconciles that failed.', labelNames: ['controller'], registers });
+  const durations = new Histogram({
+    name: 'offboard_reconcile_duration_seconds',
+    help: 'Time of a reconcile.',
+    labelNames: ['controller'],
+    buckets: fast,
+    registers,
+  });
+  const operations = new Counter({
+    name: 'offboard_revoker_requests_total',
+    help: 'Calls to a revoker by operation and outcome.',
+    labelNames: ['revoker', 'operation', 'outcome'],
+    registers,
+  });
+  const confirmed = new Histogram({
+    name: 'offboard_revocation_duration_seconds',
+    help: 'Time from the request to revoke a credential to its confirmation.',
+    labelNames: ['revoker'],
+    buckets: slow,
+    registers,
+  });
+  const leader = new Gauge({ name: 'leader_election_master_status', help: '1 while this process leads.', labelNames: ['name'], registers });
+  leader.set({ name: 'offboard' }, 0);
+  return {
+    onReconcile: ({ controller, result, seconds }) => {
+      results.inc({ controller, result });
+      if (result === 'error') errors.inc({ controller });
+      durations.observe({ controller }, seconds);
+    },
+    onOperation: (labels) => {
+      operations.inc({ ...labels });
+    },
+    onConfirmed: ({ revoker, seconds }) => {
+      confirmed.observe({ revoker }, seconds);
+    },
+    onLeading: (leading) => {
+      leader.set({ name: 'offboard' }, leading ? 1 : 0);
+    },
+  };
+};
+
+const watchMetrics = (registry: Registry): Metrics['watch'] => {
+  const registers = [registry];
+  const connected = new Gauge({ name: 'offboard_watch_connected', help: '1 while the watch hears the API server.', labelNames: ['resource'], registers });
+  const listed = new Gauge({
+    name: 'offboard_watch_last_list_timestamp_seconds',
+    help: 'When the resource was last listed whole.',
+    labelNames: ['resource'],
+    registers,
+  });
+  const relists = new Counter({ name: 'offboard_watch_relists_total', help: 'Lists of the resource by reason.', labelNames: ['resource', 'reason'], registers });
+  return {
+    onConnected: ({ resource, connected: value }) => {
+      connected.set({ resource }, value ? 1 : 0);
+    },
+    onList: ({ resource, reason, at }) => {
+      relists.inc({ resource, reason });
+      listed.set({ resource }, at.getTime() / 1000);
+    },
+  };
+};
+
+/** The names and labels of client-go's workqueue. */
+const queueMetrics = (registry: Registry): Metrics['queue'] => {
+  const registers = [registry];
+  const labelNames = ['name'] as const;
+  const readers = new Map<string, () => QueueState>();
+  const adds = new Counter({ name: 'workqueue_adds_total', help: 'Keys added.', labelNames, registers });
+  const retries = new Counter({ name: 'workqueue_retries_total', help: 'Keys added again.', labelNames, registers });
+  const queued = new Histogram({ name: 'workqueue_queue_duration_seconds', help: 'Time a key waits.', labelNames, buckets: fast, registers });
+  const worked = new Histogram({ name: 'workqueue_work_duration_seconds', help: 'Time the work on a key takes.', labelNames, buckets: fast, registers });
+  const reading = (name: string, help: string, read: (state: QueueState) => number): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        for (const [queue, state] of readers) this.set({ name: queue }, read(state()));
+      },
+    });
+  };
+  reading('workqueue_depth', 'Keys that need work.', ({ depth }) => depth);
+  reading('workqueue_unfinished_work_seconds', 'Time of all work under way.', ({ unfinishedSeconds }) => unfinishedSeconds);
+  reading('workqueue_longest_running_processor_seconds', 'Time of the longest work under way.', ({ longestRunningSeconds }) => longestRunningSeconds);
+  return (name) => ({
+    added: () => {
+      adds.inc({ name });
+    },
+    retried: () => {
+      retries.inc({ name });
+    },
+    taken: (seconds) => {
+      queued.observe({ name }, seconds);
+    },
+    finished: (seconds) => {
+      worked.observe({ name }, seconds);
+    },
+    observe: (read) => {
+      readers.set(name, read);
+    },
+  });
+};

@@ -1,0 +1,186 @@
+/**
+ * The operator: what it watches, which change wakes which key, and the controllers that do the work. Everything from outside
+ * (client, clock, randomness, logger) is handed in, so that the whole of it can run on virtual time.
+ */
+import type { Config } from './config.ts';
+import type { KubeClient } from './kube/client.ts';
+import { toOutcome } from './kube/errors.ts';
+import type { EventRecorder } from './kube/events.ts';
+import { createReflector } from './kube/reflector.ts';
+import { offboardings, workloadIdentities } from './kube/resources.ts';
+import type { Resource } from './kube/resources.ts';
+import type { Metrics } from './observability/metrics.ts';
+import { runFigures } from './policy/figures.ts';
+import type { RunFigures } from './policy/figures.ts';
+import { identityOf, offboardingIndexers, projectOffboarding, projectWorkloadIdentity, workloadIdentityIndexers } from './reconcile/indexes.ts';
+import { keyOf, splitKey } from './reconcile/objects.ts';
+import type { OffboardingObject, WorkloadIdentityObject } from './reconcile/objects.ts';
+import { createOffboardingReconciler } from './reconcile/offboarding/reconciler.ts';
+import { createWorkloadIdentityReconciler } from './reconcile/workload-identity/reconciler.ts';
+import { createKubernetesRevoker } from './revokers/kubernetes/revoker.ts';
+import { createRegistry } from './revokers/registry.ts';
+import type { Clock } from './runtime/clock.ts';
+import { createController } from './runtime/controller.ts';
+import type { ReconcileResult } from './runtime/controller.ts';
+import type { Logger } from './runtime/logger.ts';
+import type { Random } from './runtime/random.ts';
+
+export interface OperatorOptions {
+  readonly config: Config;
+  readonly client: KubeClient;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface Operator {
+  /** Keeps the caches warm until the signal is aborted. Every replica does this. */
+  readonly watch: (signal: AbortSignal) => Promise<void>;
+  /** Does the work until the signal is aborted, then finishes what is under way. Only the leader does this. */
+  readonly work: (signal: AbortSignal) => Promise<void>;
+  /** The resources whose first list is not there yet. */
+  readonly unsynced: () => readonly string[];
+  /** False when a fresh list works and a watch does not: then a restart is the way out. */
+  readonly healthy: () => Promise<{ readonly ok: boolean; readonly message: string }>;
+  /** Figures of all runs, for the metrics of the leader. */
+  readonly figures: () => RunFigures;
+}
+
+export const createOperator = (options: OperatorOptions): Operator => {
+  const { config, client, events, clock, random, log, metrics } = options;
+  const common = { client, clock, random, log, metrics: metrics.watch };
+  const kubernetes = createKubernetesRevoker({
+    ...common,
+    settleTime: config.kubernetesSettle,
+    tokenSecrets: config.tokenSecrets,
+    ownAccount: { namespace: config.namespace, name: config.serviceAccount },
+    onOperation: (operation) => {
+      metrics.onOperation({ revoker: 'kubernetes', ...operation });
+    },
+  });
+  const revokers = createRegistry([kubernetes.revoker]).all;
+
+  const runs = createReflector<OffboardingObject>({
+    ...common,
+    resource: offboardings,
+    project: projectOffboarding,
+    indexers: offboardingIndexers,
+    onChange: ({ object }) => {
+      runController.enqueue(keyOf(object));
+      const identity = identityOf(object);
+      if (identity !== undefined) wake('identity', identity);
+    },
+  });
+  const identities = createReflector<WorkloadIdentityObject>({
+    ...common,
+    resource: workloadIdentities,
+    project: projectWorkloadIdentity,
+    indexers: workloadIdentityIndexers,
+    onChange: ({ object }) => {
+      identityController.enqueue(keyOf(object));
+      for (const run of runs.store.byIndex('reference', keyOf(object))) runController.enqueue(keyOf(run));
+    },
+  });
+
+  /** Whatever concerns an identity, or the user of one of its certificates, concerns all that look after it. */
+  const wake = (index: 'identity' | 'user', value: string): void => {
+    for (const run of runs.store.byIndex(index, value)) runController.enqueue(keyOf(run));
+    for (const identity of identities.store.byIndex(index, value)) identityController.enqueue(keyOf(identity));
+  };
+  kubernetes.onIdentityChange((changed) => {
+    if ('user' in changed) wake('user', changed.user);
+    else wake('identity', `${changed.namespace}/${changed.name}`);
+  });
+
+  const read = <T>(store: { get: (namespace: string, name: string) => T | undefined }) => (key: string): T | undefined => {
+    const { namespace, name } = splitKey(key);
+    return store.get(namespace, name);
+  };
+  const runsFor = (identity: string): readonly OffboardingObject[] => runs.store.byIndex('identity', identity);
+
+  const runReconciler = createOffboardingReconciler({
+    random,
+    read: read(runs.store),
+    context: {
+      cluster: {
+        client,
+        workloadIdentity: (namespace, name) => identities.store.get(namespace, name),
+        runsFor,
+        keep: runs.upsert,
+      },
+      revokers,
+      clock,
+      events,
+      log,
+      operator: { namespace: config.namespace, serviceAccount: config.serviceAccount },
+      claims: new Map(),
+    },
+  });
+  const reconcileIdentity = createWorkloadIdentityReconciler({
+    client,
+    clock,
+    events,
+    revokers,
+    operatorNamespace: config.namespace,
+    read: read(identities.store),
+    serviceAccountUid: (namespace, name) => kubernetes.serviceAccounts.get(namespace, name)?.uid,
+    runsFor,
+    keep: identities.upsert,
+  });
+
+  const control = (name: 'offboarding' | 'workload-identity', reconcile: Reconcile) =>
+    createController({
+      name,
+      reconcile: (key, signal) => reconcile(key, signal).catch((error: unknown) => { throw toOutcome(error); }),
+      concurrency: config.workers,
+      clock,
+      random,
+      log,
+      queueMetrics: metrics.queue(name),
+      onReconcile: (observation) => {
+        metrics.onReconcile({ controller: name, ...observation });
+      },
+    });
+  const runController = control('offboarding', runReconciler.reconcile);
+  const identityController = control('workload-identity', reconcileIdentity);
+  const reflectors = [runs, identities, ...kubernetes.reflectors];
+
+  return {
+    watch: async (signal) => {
+      await Promise.all(reflectors.map((reflector) => reflector.run(signal)));
+    },
+    work: async (signal) => {
+      await Promise.all(reflectors.map((reflector) => reflector.waitForSync(signal)));
+      await Promise.all([runController.run(signal), identityController.run(signal)]);
+    },
+    unsynced: () => reflectors.filter((reflector) => !reflector.synced()).map(({ resource }) => resource.plural),
+    healthy: () => watchesAreWell(reflectors, client),
+    figures: () => runFigures(runs.store.list(), identities.store.list(), new Map(revokers.map(({ name, settleTime }) => [name, settleTime])), clock.now()),
+  };
+};
+
+type Reconcile = (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
+
+/** So many failures in a row are several minutes. */
+const suspiciousFailures = 8;
+
+/** An API server that cannot be reached is nothing that a restart of ours would mend. */
+const watchesAreWell = async (reflectors: readonly WatchedReflector[], client: KubeClient): ReturnType<Operator['healthy']> => {
+  for (const { resource, health } of reflectors) {
+    const { connected, consecutiveFailures } = health();
+    if (connected || consecutiveFailures < suspiciousFailures) continue;
+    const lists = await client.list(resource, { pageSize: 1 }).then(
+      () => true,
+      () => false,
+    );
+    if (lists) return { ok: false, message: `${resource.plural} can be listed, but the watch failed ${consecutiveFailures} times in a row` };
+  }
+  return { ok: true, message: 'ok' };
+};
+
+interface WatchedReflector {
+  readonly resource: Resource;
+  readonly health: () => { readonly connected: boolean; readonly consecutiveFailures: number };
+}

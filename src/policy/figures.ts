@@ -1,0 +1,105 @@
+/** All runs and identities in figures: what the leader's metrics show at a scrape. */
+import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
+import type { CredentialStatus, LifecycleState, OffboardingSpec, OffboardingStatus, WorkloadIdentityStatus } from '../api/v1alpha1/index.ts';
+import { parseDuration } from '../runtime/duration.ts';
+
+export interface RunFigures {
+  /** Credentials of runs that have not ended, by dependency and state. */
+  readonly revocations: readonly { readonly revoker: string; readonly state: string; readonly count: number }[];
+  /** Seconds since the oldest request to revoke that is not confirmed, less the settle time; what only waits does not count. */
+  readonly oldestUnconfirmed: readonly { readonly revoker: string; readonly seconds: number }[];
+  /** Credentials that wait for something that is nobody's fault. */
+  readonly waiting: readonly { readonly revoker: string; readonly reason: 'certificate' | 'suspended'; readonly count: number }[];
+  /** Runs that are held before the first revoke, by the reason of their Ready condition. */
+  readonly held: readonly { readonly reason: string; readonly count: number }[];
+  readonly overdue: number;
+  readonly identities: readonly { readonly state: LifecycleState; readonly count: number }[];
+}
+
+interface CountedRun {
+  readonly metadata: { readonly creationTimestamp: string };
+  readonly spec: OffboardingSpec;
+  readonly status?: OffboardingStatus;
+}
+
+interface CountedIdentity {
+  readonly status?: WorkloadIdentityStatus;
+}
+
+/** `settleTimes` in milliseconds, by dependency: each has a figure, also when nothing is under way. */
+export const runFigures = (
+  runs: readonly CountedRun[],
+  identities: readonly CountedIdentity[],
+  settleTimes: ReadonlyMap<string, number>,
+  now: Date,
+): RunFigures => {
+  const open = runs.filter(({ spec, status }) => spec.mode === 'Enforce' && status?.completedAt === undefined);
+  const revoking = open.filter(({ status }) => status?.revokeStartedAt !== undefined);
+  const held = open.filter(({ status }) => status?.revokeStartedAt === undefined);
+  const credentials = revoking.flatMap((run) => credentialsOf(run));
+  return {
+    revocations: tally(credentials, ({ revoker, credential }) => ({ revoker, state: credential.state })),
+    oldestUnconfirmed: [...settleTimes].map(([revoker, settle]) => ({
+      revoker,
+      seconds: oldest(credentials.filter((each) => each.revoker === revoker), settle, now),
+    })),
+    waiting: tally(
+      credentials.filter(waits),
+      ({ revoker, suspended }) => ({ revoker, reason: suspended ? ('suspended' as const) : ('certificate' as const) }),
+    ),
+    held: tally(held.map((run) => ({ run, credential: single })), ({ run }) => ({ reason: readyReason(run) })),
+    overdue: open.filter((run) => isOverdue(run, now)).length,
+    identities: tally(
+      identities.map(({ status }) => ({ state: status?.lifecycleState ?? 'Active', credential: single })),
+      ({ state }) => ({ state }),
+    ),
+  };
+};
+
+interface Counted {
+  readonly credential: Pick<CredentialStatus, 'count'>;
+}
+
+const single: Counted['credential'] = {};
+
+interface OpenCredential extends Counted {
+  readonly revoker: string;
+  readonly suspended: boolean;
+  readonly credential: CredentialStatus;
+}
+
+const credentialsOf = ({ spec, status }: CountedRun): readonly OpenCredential[] =>
+  (status?.dependencies ?? []).flatMap(({ name, credentials = [] }) =>
+    credentials.map((credential) => ({ revoker: name, suspended: spec.suspend === true, credential })),
+  );
+
+/** A certificate that runs out, or a run that somebody suspended: late is what they are meant to be, so no alarm. */
+const waits = ({ credential, suspended }: OpenCredential): boolean =>
+  credential.state !== 'Confirmed' && (suspended || credential.state === 'Waiting');
+
+const oldest = (credentials: readonly OpenCredential[], settle: number, now: Date): number => {
+  const requests = credentials
+    .filter((each) => each.credential.state !== 'Confirmed' && !waits(each))
+    .flatMap(({ credential }) => (credential.revokeRequestedAt === undefined ? [] : [Date.parse(credential.revokeRequestedAt)]));
+  return requests.length === 0 ? 0 : Math.max(0, (now.getTime() - Math.min(...requests) - settle) / 1000);
+};
+
+const readyReason = ({ status }: CountedRun): string =>
+  status?.conditions?.find(({ type }) => type === conditionTypes.ready)?.reason ?? reasons.starting;
+
+const isOverdue = ({ metadata, spec }: CountedRun, now: Date): boolean =>
+  spec.deadline !== undefined && now.getTime() >= Date.parse(metadata.creationTimestamp) + parseDuration(spec.deadline);
+
+/** Sums items by their labels; an entry that stands for a whole class counts as many. */
+const tally = <Item extends Counted, Labels extends Readonly<Record<string, string>>>(
+  items: readonly Item[],
+  labelsOf: (item: Item) => Labels,
+): readonly (Labels & { readonly count: number })[] => {
+  const sums = new Map<string, Labels & { readonly count: number }>();
+  for (const item of items) {
+    const labels = labelsOf(item);
+    const key = JSON.stringify(labels);
+    sums.set(key, { ...labels, count: (sums.get(key)?.count ?? 0) + (item.credential.count ?? 1) });
+  }
+  return [...sums.values()];
+};

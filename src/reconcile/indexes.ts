@@ -1,0 +1,40 @@
+/** By what the two kinds are looked up, and what is kept of them in memory. */
+import type { KubeObject, ObjectMeta } from '../kube/objects.ts';
+import type { OffboardingObject, WorkloadIdentityObject } from './objects.ts';
+
+/** Everything but who wrote which field, which nobody here asks for and which is half of an object. */
+const withoutManagers = <T extends KubeObject>(object: KubeObject): T => {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata: metadata satisfies ObjectMeta } as unknown as T;
+};
+
+export const projectOffboarding = (raw: KubeObject): OffboardingObject => withoutManagers(raw);
+export const projectWorkloadIdentity = (raw: KubeObject): WorkloadIdentityObject => withoutManagers(raw);
+
+const namespaceOf = ({ metadata }: KubeObject): string => metadata.namespace ?? '';
+
+/** The identity a run is for, as far as it is known: `namespace/name` of the ServiceAccount. */
+export const identityOf = (run: OffboardingObject): string | undefined =>
+  run.status?.identity ??
+  (run.spec.identity === undefined ? undefined : `${namespaceOf(run)}/${run.spec.identity.serviceAccount.name}`);
+
+const certificateUsers = (certificates: readonly { readonly commonName: string }[] | undefined): readonly string[] =>
+  (certificates ?? []).map(({ commonName }) => commonName);
+
+export const offboardingIndexers = {
+  identity: (run: OffboardingObject): readonly string[] => {
+    const identity = identityOf(run);
+    return identity === undefined ? [] : [identity];
+  },
+  /** The WorkloadIdentity it names, as `namespace/name`. */
+  reference: (run: OffboardingObject): readonly string[] => {
+    const { workloadIdentityRef: ref } = run.spec;
+    return ref === undefined ? [] : [`${ref.namespace ?? namespaceOf(run)}/${ref.name}`];
+  },
+  user: (run: OffboardingObject): readonly string[] => certificateUsers(run.status?.target?.certificates),
+};
+
+export const workloadIdentityIndexers = {
+  identity: (object: WorkloadIdentityObject): readonly string[] => [`${namespaceOf(object)}/${object.spec.serviceAccount.name}`],
+  user: (object: WorkloadIdentityObject): readonly string[] => certificateUsers(object.spec.kubernetes?.certificates),
+};

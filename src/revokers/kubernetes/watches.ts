@@ -1,0 +1,154 @@
+/**
+ * What is known of the whole cluster without asking: small projections of every ServiceAccount, binding and (where they
+ * are listed) legacy token Secret, and whose credentials a change concerns. For inventories that people read and for
+ * waking runs up; nothing that is believed comes from here.
+ */
+import type { KubeClient } from '../../kube/client.ts';
+import type { KubeObject, RoleBinding, ServiceAccount } from '../../kube/objects.ts';
+import { createReflector, type Reflector, type ReflectorMetrics } from '../../kube/reflector.ts';
+import { qualifiedName, type Resource, secrets, serviceAccounts } from '../../kube/resources.ts';
+import type { Change, Stored } from '../../kube/store.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import type { Random } from '../../runtime/random.ts';
+import { type Binding, type BindingKind, createIntern, type Intern, keysOf, projectBinding, resourceOf } from './bindings.ts';
+import { legacyTokenSelector, projectAccount, projectTokenSecret, secretKey } from './client.ts';
+import type { Account, TokenSecret } from './credentials.ts';
+import { type ChangedIdentity, identityOfKey, type SubjectKey } from './identity.ts';
+import type { CachedCluster } from './inventory.ts';
+
+/** A projection as a store holds it. */
+export interface Kept<T> extends Stored {
+  readonly value: T;
+}
+
+export interface WatchOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly tokenSecrets: boolean;
+  readonly metrics?: ReflectorMetrics;
+}
+
+export interface Watches {
+  /** To be run, and awaited, by whoever made them. */
+  readonly reflectors: readonly Reflector<unknown>[];
+  readonly cached: CachedCluster;
+  /** Calls `listener` after something that may be a credential of that identity came, went or changed. */
+  readonly onIdentityChange: (listener: (identity: ChangedIdentity) => void) => void;
+}
+
+const bySubject = 'subject';
+const byAccount = 'account';
+
+export const createWatches = (options: WatchOptions): Watches => {
+  const listeners: ((identity: ChangedIdentity) => void)[] = [];
+  const tell = (identities: readonly ChangedIdentity[]): void => {
+    for (const identity of identities) for (const listener of listeners) listener(identity);
+  };
+  const intern = createIntern();
+  const accounts = reflect<ServiceAccount, Account>(options, serviceAccounts, {
+    project: (raw) => projectAccount(raw, false),
+    onChange: (change) => {
+      tell(changedAccounts(change));
+    },
+  });
+  const inNamespaces = reflectBindings(options, 'RoleBinding', intern, tell);
+  const inCluster = reflectBindings(options, 'ClusterRoleBinding', intern, tell);
+  const tokenSecrets = options.tokenSecrets ? reflectSecrets(options, tell) : undefined;
+  const reflectors: readonly Reflector<unknown>[] = [accounts, inNamespaces, inCluster, ...(tokenSecrets ? [tokenSecrets] : [])];
+  const values = <T>(kept: readonly Kept<T>[]): readonly T[] => kept.map(({ value }) => value);
+  return {
+    reflectors,
+    onIdentityChange: (listener) => {
+      listeners.push(listener);
+    },
+    cached: {
+      unsynced: () => reflectors.filter((reflector) => !reflector.synced()).map(({ resource }) => qualifiedName(resource)),
+      account: ({ namespace, name }) => accounts.store.get(namespace, name)?.value,
+      view: {
+        bindingsOf: (key) => [...values(inNamespaces.store.byIndex(bySubject, key)), ...values(inCluster.store.byIndex(bySubject, key))],
+        tokenSecretsOf: tokenSecrets && ((account) => values(tokenSecrets.store.byIndex(byAccount, secretKey(account)))),
+      },
+    },
+  };
+};
+
+interface Reflection<Raw, T> {
+  readonly project: (raw: Raw) => T | undefined;
+  readonly onChange: (change: Change<Kept<T>>) => void;
+  readonly index?: { readonly name: string; readonly valuesOf: (value: T) => readonly string[] };
+  readonly query?: { readonly fieldSelector: string; readonly metadataOnly: true };
+}
+
+const reflect = <Raw extends KubeObject, T>(options: WatchOptions, resource: Resource, reflection: Reflection<Raw, T>): Reflector<Kept<T>> => {
+  const { client, clock, random, log, metrics } = options;
+  const { project, onChange, index, query } = reflection;
+  return createReflector<Kept<T>>({
+    client,
+    clock,
+    random,
+    log,
+    resource,
+    ...(query && { query }),
+    project: (raw) => {
+      const value = project(raw as Raw);
+      return value === undefined ? undefined : { metadata: identityOf(raw), value };
+    },
+    onChange,
+    ...(index && { indexers: { [index.name]: ({ value }: Kept<T>) => index.valuesOf(value) } }),
+    ...(metrics && { metrics }),
+  });
+};
+
+const identityOf = ({ metadata: { namespace, name, uid, resourceVersion } }: KubeObject): Stored['metadata'] => ({
+  ...(namespace !== undefined && { namespace }),
+  name,
+  uid,
+  resourceVersion,
+});
+
+const reflectBindings = (
+  options: WatchOptions, kind: BindingKind, intern: Intern, tell: (identities: readonly ChangedIdentity[]) => void,
+): Reflector<Kept<Binding>> =>
+  reflect<RoleBinding, Binding>(options, resourceOf(kind), {
+    project: (raw) => projectBinding(kind, raw, intern),
+    index: { name: bySubject, valuesOf: keysOf },
+    onChange: ({ type, object, previous }) => {
+      tell(identitiesOf(changedKeys(previous?.value, type === 'set' ? object.value : undefined, object.value)));
+    },
+  });
+
+const reflectSecrets = (options: WatchOptions, tell: (identities: readonly ChangedIdentity[]) => void): Reflector<Kept<TokenSecret>> =>
+  reflect<KubeObject, TokenSecret>(options, secrets, {
+    // Data is never asked for: the server leaves it out, and the client refuses an answer that has it.
+    query: { fieldSelector: legacyTokenSelector, metadataOnly: true },
+    project: (raw) => projectTokenSecret(raw, false),
+    index: { name: byAccount, valuesOf: ({ namespace, account }) => [secretKey({ namespace, name: account })] },
+    onChange: ({ object, previous }) => {
+      const names = new Set([object.value.account, previous?.value.account ?? object.value.account]);
+      tell([...names].map((name) => ({ namespace: object.value.namespace, name })));
+    },
+  });
+
+/** Not what changes all the time and means nothing here, such as annotations. */
+const changedAccounts = ({ type, object: { value }, previous }: Change<Kept<Account>>): readonly ChangedIdentity[] => {
+  const same = type === 'set' && previous?.value.uid === value.uid && previous.value.terminating === value.terminating;
+  return same ? [] : [{ namespace: value.namespace, name: value.name }];
+};
+
+/**
+ * Who is concerned when a binding becomes another: those who came or went, and everybody on it when the number of
+ * subjects changed, since a binding that was shared may be one's own by now. `gone` is what was there last.
+ */
+export const changedKeys = (previous: Binding | undefined, next: Binding | undefined, gone: Binding): readonly SubjectKey[] => {
+  if (next === undefined) return keysOf(gone);
+  if (previous === undefined) return keysOf(next);
+  const before = new Set(keysOf(previous));
+  const after = new Set(keysOf(next));
+  const everybody = [...new Set([...before, ...after])];
+  return previous.subjectCount === next.subjectCount ? everybody.filter((key) => before.has(key) !== after.has(key)) : everybody;
+};
+
+const identitiesOf = (keys: readonly SubjectKey[]): readonly ChangedIdentity[] => keys.flatMap((key) => identityOfKey(key) ?? []);
