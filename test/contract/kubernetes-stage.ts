@@ -81,7 +81,6 @@ export const cachedOf = (kube: FakeKube, tokenSecrets: boolean): CachedCluster =
     },
     view: {
       bindingsOf: (key) => bindings().filter((binding) => keysOf(binding).includes(key)),
-      bindingByUid: (uid) => bindings().find((binding) => binding.uid === uid),
       tokenSecretsOf: tokenSecrets
         ? ({ namespace, name }) =>
             kube.all(secrets).flatMap((raw) => projectTokenSecret(raw) ?? []).filter((one) => one.namespace === namespace && one.account === name)

@@ -80,15 +80,15 @@ export const createFakeKube = (): FakeKube => {
   };
 
   const client: KubeClient = {
-    get: async <T>(...[resource, key, options]: Parameters<KubeClient['get']>) => {
+    get: async (resource, key, options) => {
       guard('get', resource, key, options?.signal);
       const found = structuredClone(demand('get', resource, key));
-      return Promise.resolve((options?.metadataOnly === true ? bare(found) : found) as T);
+      return Promise.resolve((options?.metadataOnly === true ? bare(found) : found) as never);
     },
-    list: async <T>(...[resource, query, options]: Parameters<KubeClient['list']>) => {
+    list: async (resource, query, options) => {
       guard('list', resource, query.namespace === undefined ? {} : { namespace: query.namespace }, options?.signal);
       const items = structuredClone(select(resource, query));
-      return Promise.resolve({ items: (query.metadataOnly === true ? items.map(bare) : items) as T[], resourceVersion: String(serial) });
+      return Promise.resolve({ items: (query.metadataOnly === true ? items.map(bare) : items) as never[], resourceVersion: String(serial) });
     },
     async *listPages(resource, query, options) {
       const { items, resourceVersion } = await client.list<never>(resource, query, options);
@@ -98,7 +98,7 @@ export const createFakeKube = (): FakeKube => {
       }
     },
     create: () => Promise.reject(new Error('the revoker creates nothing')),
-    review: async <T>(resource: Resource, body: T, options?: { readonly signal?: AbortSignal }) => {
+    review: async (resource, body, options) => {
       options?.signal?.throwIfAborted();
       const { spec } = body as SubjectAccessReview;
       if (resource.plural === 'selfsubjectaccessreviews') {
@@ -118,7 +118,7 @@ export const createFakeKube = (): FakeKube => {
       } else objects.delete(path);
       return Promise.resolve();
     },
-    patch: async <T>(...[resource, key, patch, options]: Parameters<KubeClient['patch']>) => {
+    patch: async (resource, key, patch, options) => {
       guard('patch', resource, key, options?.signal);
       const found = demand('patch', resource, key);
       const { metadata, ...rest } = (patch as Patch & { readonly body: Sketch }).body;
@@ -126,7 +126,7 @@ export const createFakeKube = (): FakeKube => {
         throw refuse(409, 'Conflict', 'the object has been modified', 'patch');
       }
       if (resource === roleBindings || resource === clusterRoleBindings) checkEscalation(resource, found as RoleBinding);
-      return Promise.resolve(store(pathOf(resource, key), { ...found, ...rest }) as T);
+      return Promise.resolve(store(pathOf(resource, key), { ...found, ...rest }) as never);
     },
     watch: () => {
       throw new Error('the fake has no watch');
