@@ -85,8 +85,9 @@ describe('a request', () => {
   it('uses its connections again, also after errors', async () => {
     const status = { kind: 'Status', status: 'Failure', code: 404, reason: 'NotFound', message: 'no' };
     const { transport, connections } = await setup((_, response) => { json(response, 404, status); });
-    for (let i = 0; i < 5; i += 1) await failure(transport.request(get));
-    expect(connections()).toBe(1);
+    for (let i = 0; i < 20; i += 1) await failure(transport.request(get));
+    // The one that just answered may not be free yet when the next request comes.
+    expect(connections()).toBeLessThanOrEqual(2);
   });
 
   it('opens no more connections than it may', async () => {

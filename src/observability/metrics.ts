@@ -43,19 +43,27 @@ const slow = [1, 5, 10, 15, 20, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600, 24 
 
 export const createMetrics = ({ version, figures }: MetricsOptions): Metrics => {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  // The precision is that of a timer that runs at all times: once a second costs nothing when idle.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 1_000 });
   new Gauge({ name: 'offboard_build_info', help: 'The version that runs; always 1.', labelNames: ['version'], registers: [registry] }).set({ version }, 1);
-  registerFigures(registry, figures);
+  // A registry of their own: a process that does not lead leaves them out whole, instead of saying 0.
+  const ofRuns = new Registry();
+  let current: RunFigures | undefined;
+  registerFigures(ofRuns, () => current);
   return {
     queue: queueMetrics(registry),
     ...requestMetrics(registry),
     ...workMetrics(registry),
     watch: watchMetrics(registry),
-    text: () => registry.metrics(),
+    text: async () => {
+      current = figures();
+      const own = await registry.metrics();
+      return current === undefined ? own : `${own}\n${await ofRuns.metrics()}`;
+    },
   };
 };
 
-const registerFigures = (registry: Registry, figures: MetricsOptions['figures']): void => {
+const registerFigures = (registry: Registry, current: () => RunFigures | undefined): void => {
   const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[], fill: (gauge: Gauge<Label>, figures: RunFigures) => void): void => {
     new Gauge<Label>({
       name,
@@ -64,10 +72,8 @@ const registerFigures = (registry: Registry, figures: MetricsOptions['figures'])
       registers: [registry],
       collect() {
         this.reset();
-        const now = figures();
-        // A gauge without labels would say 0 for a process that does not know.
-        if (now === undefined) this.remove();
-        else fill(this, now);
+        const now = current();
+        if (now !== undefined) fill(this, now);
       },
     });
   };
