@@ -17,7 +17,7 @@ const say = (line = ''): void => {
 };
 
 const row = (state: string, name: string, request: string, answer: string): void => {
-  say(`  ${state.padEnd(8)}${name.padEnd(28)}${request.padEnd(44)}${answer}`);
+  say(`  ${state.padEnd(8)}${name.padEnd(28)}${request.padEnd(52)}${answer}`);
 };
 
 const offboarding = ({ namespace, name }: BuildAgent): string => `
