@@ -28,7 +28,7 @@ describe('the log', () => {
     const { log, lines } = start();
     log.info('A run began', { offboarding: 'ci/build-agent-7', credentials: 4 });
     expect(lines).toEqual([
-      '{"time":"2026-11-23T10:02:11.500Z","level":"info","msg":"A run began","offboarding":"ci/build-agent-7","credentials":4}\n',
+      '{"time":"2026-11-23T10:02:11.500Z","level":"info","message":"A run began","offboarding":"ci/build-agent-7","credentials":4}\n',
     ]);
   });
 
@@ -44,7 +44,7 @@ describe('the log', () => {
     log.info('b');
     log.warn('c');
     log.error('d');
-    expect(lines.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(['c', 'd']);
+    expect(lines.map((line) => (JSON.parse(line) as { message: string }).message)).toEqual(['c', 'd']);
   });
 
   it('gives the fields of a child to each of its lines, and to no other', () => {
@@ -53,7 +53,7 @@ describe('the log', () => {
     log.info('y');
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
       expect.objectContaining({ a: 1, b: 2, c: 3 }),
-      { time: expect.any(String) as string, level: 'info', msg: 'y' },
+      { time: expect.any(String) as string, level: 'info', message: 'y' },
     ]);
   });
 
@@ -69,7 +69,7 @@ describe('the log', () => {
     const error = Object.assign(new TypeError('broken'), { code: 'ECONNRESET', config: { headers: { 'X-Vault-Token': 'root' } } });
     log.error('It failed', { error });
     const told = only()['error'] as { stack: string[] };
-    expect(told).toEqual({ error: 'broken', name: 'TypeError', code: 'ECONNRESET', stack: expect.any(Array) as string[] });
+    expect(told).toEqual({ message: 'broken', name: 'TypeError', code: 'ECONNRESET', stack: expect.any(Array) as string[] });
     expect(told.stack[0]).toContain('log.test.ts');
     expect(told.stack.length).toBeLessThanOrEqual(6);
   });
@@ -77,14 +77,14 @@ describe('the log', () => {
   it('shows the place of a bug, not of an expected failure', () => {
     const { log, only } = start();
     log.error('It failed', { error: retryable('Timeout', 'no answer') });
-    expect(only()['error']).toEqual({ error: 'no answer', name: 'OutcomeError', reason: 'Timeout' });
+    expect(only()['error']).toEqual({ message: 'no answer', name: 'OutcomeError', reason: 'Timeout' });
   });
 
   it('keeps a hostile name on its line, and a field from posing as the level', () => {
     const { log, lines, only } = start();
-    log.info('x', { name: 'a\n{"level":"error"}\u202e', level: 'error', msg: 'forged', time: 'never' });
+    log.info('x', { name: 'a\n{"level":"error"}\u202e', level: 'error', message: 'forged', time: 'never' });
     expect(lines[0]?.match(/\n/g)).toHaveLength(1);
-    expect(only()).toEqual({ time: '2026-11-23T10:02:11.500Z', level: 'info', msg: 'x', name: 'a\\n{"level":"error"}\\u202e' });
+    expect(only()).toEqual({ time: '2026-11-23T10:02:11.500Z', level: 'info', message: 'x', message_: 'forged', name: 'a\\n{"level":"error"}\\u202e' });
   });
 
   it('bounds what is long, wide, deep or its own part', () => {
@@ -107,20 +107,22 @@ describe('the log', () => {
     });
   });
 
-  it('never throws, whatever it is given and wherever it writes to', () => {
+  it('tells the message when the fields cannot be read', () => {
+    const { log, lines } = start();
+    const trap = Object.defineProperty({}, 'x', { enumerable: true, get: () => { throw new Error('trap'); } });
+    log.warn('It failed', { trap });
+    log.warn('It failed', { error: Object.create(Error.prototype) as Error });
+    expect(lines).toHaveLength(2);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ message: 'It failed', unreadable: true });
+  });
+
+  it('never throws, wherever it writes to', () => {
     const { log } = start({
       write: () => {
         throw new Error('EPIPE');
       },
     });
-    const trap = Object.defineProperty({}, 'x', {
-      enumerable: true,
-      get: () => {
-        throw new Error('trap');
-      },
-    });
-    log.error('x', { trap });
-    log.error('x', { error: Object.create(Error.prototype) as Error });
+    log.error('x');
   });
 
   it('writes to a terminal as text, to a pipe as JSON, and outlives its reader', () => {

@@ -8,7 +8,7 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { LogFields, Logger } from '../runtime/logger.ts';
 import { OutcomeError } from '../runtime/outcome.ts';
-import { limit, mask, redact } from './redact.ts';
+import { limit, mask, redact } from '../runtime/redact.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -45,13 +45,13 @@ export const standardError = (stream: NodeJS.WriteStream): Pick<LoggerOptions, '
 const childOf = (options: LoggerOptions, base: LogFields): Logger => {
   const say = (level: LogLevel, message: string, fields: LogFields = {}): void => {
     if (levels[level] < levels[options.level]) return;
+    const cleaned = readable({ ...base, ...fields }, level === 'error');
+    const time = options.clock.now().toISOString();
+    const text = limit(redact(message), longestText);
     try {
-      const cleaned = clean({ ...base, ...fields }, level === 'error', 0) as LogFields;
-      const time = options.clock.now().toISOString();
-      const text = limit(redact(message), longestText);
       options.write(options.format === 'json' ? asJson(time, level, text, cleaned) : asText(time, level, text, cleaned));
     } catch {
-      // A getter that throws, or a sink that is gone: nobody is left to tell.
+      // The sink is gone: nobody is left to tell.
     }
   };
   return {
@@ -71,10 +71,20 @@ const childOf = (options: LoggerOptions, base: LogFields): Logger => {
   };
 };
 
-/** The line's own names come last, so that no field can pretend to be one of them. */
-const asJson = (time: string, level: LogLevel, msg: string, fields: LogFields): string => {
-  const { time: _time, level: _level, msg: _msg, ...rest } = fields;
-  return `${JSON.stringify({ time, level, msg, ...rest })}\n`;
+/** The message is told even when a getter among the fields throws. */
+const readable = (fields: LogFields, stacks: boolean): LogFields => {
+  try {
+    return clean(fields, stacks, 0) as LogFields;
+  } catch {
+    return { unreadable: true };
+  }
+};
+
+/** No field can pretend to be one of the line's own names. */
+const asJson = (time: string, level: LogLevel, message: string, fields: LogFields): string => {
+  const { time: _time, level: _level, message: message_, ...rest } = fields;
+  // A field `message` is common and says something; of the other two names there is only one sensible use.
+  return `${JSON.stringify({ time, level, message, ...(message_ !== undefined && { message_ }), ...rest })}\n`;
 };
 
 const asText = (time: string, level: LogLevel, message: string, fields: LogFields): string => {
@@ -84,7 +94,7 @@ const asText = (time: string, level: LogLevel, message: string, fields: LogField
 
 const textOf = (value: unknown): string => {
   if (typeof value === 'string') return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
-  if (isRecord(value) && typeof value['error'] === 'string') return JSON.stringify(value['error']);
+  if (isRecord(value) && typeof value['message'] === 'string') return JSON.stringify(value['message']);
   return JSON.stringify(value);
 };
 
@@ -131,8 +141,8 @@ const cleanObject = (value: object, stacks: boolean, depth: number): unknown => 
 const cleanError = (error: Error, stacks: boolean, depth: number): unknown => {
   const { code, reason } = error as { readonly code?: unknown; readonly reason?: unknown };
   return {
-    error: limit(redact(error.message), longestText),
     name: limit(redact(error.name), 128),
+    message: limit(redact(error.message), longestText),
     ...(typeof code === 'string' || typeof code === 'number' ? { code: clean(code, false, depth) } : {}),
     ...(typeof reason === 'string' ? { reason: clean(reason, false, depth) } : {}),
     ...(error.cause !== undefined && depth < deepest ? { cause: clean(error.cause, false, depth + 1) } : {}),

@@ -1,70 +1,93 @@
 /**
- * The last line of defence for text that comes from a server or a library: whatever looks like a bearer secret is
- * replaced before it can reach an error message, a status or a log. It cannot know every secret (one written in
- * hexadecimal looks like a digest), so nothing relies on it alone.
+ * Makes text from outside fit for a log, a status or an error message: what looks like a bearer secret is masked, and
+ * characters that would forge a line or turn it round are escaped. It knows shapes, not meanings, so nothing relies on it
+ * alone.
+ *
+ * Not masked, because they open nothing by themselves and are needed to find a thing again: UIDs, digests in hexadecimal,
+ * token accessors, lease ids (`database/creds/ci-7/LKJ…`).
  */
-const mask = '[redacted]';
 
-const secretShapes: readonly RegExp[] = [
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
-  // A JSON Web Token: base64url parts, the first two of which begin with `{"`. The signature may have been cut off.
-  /eyJ[\w-]{4,}\.[\w-]+(?:\.[\w-]*)*/g,
-  /(?<=\b(?:Bearer|Basic)\s+)[\w.~+/=-]{8,}/gi,
-  // Vault and OpenBao (service, batch, recovery; also the forms without `hv`), Google access tokens, GitHub tokens.
-  /\bhv[sbr]\.[\w.-]{8,}/g,
-  /\b[sbr]\.[\w-]{24,}(?:\.\w+)?/g,
-  /\bya29\.[\w.-]{8,}/g,
-  /\b(?:gh[pousr]|github_pat)_\w{20,}/g,
-  // User and password, or a token alone, inside an address. A password may hold an @ that nobody encoded.
-  /(?<=:\/\/)[^\s/?#]+(?=@)/g,
-  // What is named: a header, a form field, a member of a JSON text, a part of a query.
-  /(?<=\b(?:x-vault-token|authorization|password|passwd|secret_?id|client_?secret|private_?key|api_?key|(?:access|refresh|id|client)_?token)["']?\s*[:=]\s*["']?)(?!(?:Bearer|Basic)\s)[^\s"',;&}[\]]{4,}/gi,
-  /(?<="token"\s*:\s*")[^"]+/gi,
-  /(?<=[?&](?:token|key|sig|signature)=)[^\s&#"']+/gi,
-];
+export const mask = '[redacted]';
 
-const longText = /[\w+/-]{40,}={0,2}/g;
+/** Text is cut to this many characters before it is searched: nobody reads more, and a hostile body may hold megabytes. */
+const searched = 64 * 1024;
+
+/** `text` without secrets and on one line. Applying it twice changes nothing more. */
+export const redact = (text: string): string => escapeControls(maskSecrets(limit(text, searched)));
 
 /**
- * Random bytes in base64 mix both cases and digits. Names, paths, UIDs and digests do not, or hardly, and people need
- * those to understand a message.
+ * `text` for a message that people read: without secrets, every white space and control one blank, no longer than `length`.
+ * For messages of a server, which may be a hostile body of many megabytes.
  */
-const looksRandom = (text: string): boolean => {
-  const count = (shape: RegExp): number => text.match(shape)?.length ?? 0;
-  const share = text.length / 7;
-  return count(/[A-Z]/g) >= share && count(/[a-z]/g) >= share && count(/\d/g) >= 1;
+export const redactText = (text: string, length = 500): string => {
+  const bounded = text.slice(0, length * 8);
+  // The first half of a secret has no known shape any more.
+  const masked = maskSecrets(bounded.length < text.length ? bounded.replace(/[\w.+/=~-]+$/, '…') : bounded);
+  return limit(masked.replace(unprintable, ' ').replace(/\s+/g, ' ').trim(), length);
 };
 
-/** `text` without what looks like a secret, otherwise as it was. Bound its length first: the whole of it is searched. */
-export const redactSecrets = (text: string): string => {
-  let result = text;
-  for (const shape of secretShapes) result = result.replace(shape, mask);
-  return result.replace(longText, (found) => (looksRandom(found) ? mask : found));
-};
-
-/** At most `length` UTF-16 units of `text`, the last of them an ellipsis when something was cut off. */
+/** At most `length` characters of `text`; what was cut off shows as "…". No character is cut in half. */
 export const limit = (text: string, length: number): string => {
   if (text.length <= length) return text;
-  const cut = text.slice(0, Math.max(0, length - 1));
-  // Half a surrogate pair is not a character, and the API server refuses it.
-  return `${/[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut}…`;
+  const end = Math.max(0, length - 1);
+  const last = text.charCodeAt(end - 1);
+  const highSurrogate = last >= 0xd800 && last <= 0xdbff;
+  return `${text.slice(0, highSurrogate ? end - 1 : end)}…`;
 };
 
-/**
- * Characters that end a line or change how others are shown: they let a server forge log lines, or make one text look
- * like another (controls, line separators, zero-width characters and bidirectional overrides).
- */
-export const deceptiveCharacters =
-  // eslint-disable-next-line no-control-regex -- they are what this is about
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+type Shape = readonly [RegExp, string | ((match: string) => string)];
 
-/** `text` with what could deceive its reader written out, such as `\u202e`. It stays one line. */
-export const escapeControls = (text: string): string =>
-  text.replace(deceptiveCharacters, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`);
+/** In this order: the later ones would leave parts of the earlier ones standing. A token may follow an escaped line end (`\n`). */
+const shapes: readonly Shape[] = [
+  // A key whose end was cut off is still a key.
+  [/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)/g, mask],
+  // User and password, or a token, inside an address; a password may hold an "@" itself.
+  [/(?<=[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"'<>]+(?=@)/gi, mask],
+  [/(?<=\bauthorization["']?\s{0,4}[:=]\s{0,4}["']?)(?!\[redacted\])[^\s"'][^"'\r\n]*/gi, mask],
+  [/(?<=\b(?:bearer|basic)\s{1,4})(?!\[redacted\])[\w.~+/=-]{8,}/gi, (match) => (/[^a-z]/.test(match) || match.length >= 16 ? mask : match)],
+  [/(?<=\bx-vault-token["']?\s{0,4}[:=]\s{0,4}["']?)[^\s"',;]+/gi, mask],
+  // "password": "…" and password=…, not the words of a sentence: "secret: not found".
+  [/(?<=["'](?:[\w-]{0,40}[_-])?(?:password|passwd|secret|token|secret_id|private_key|api_?key)["']\s{0,4}:\s{0,4}")(?!\[redacted\])(?:[^"\\]|\\.)+/gi, mask],
+  [/(?<=\b(?:[\w-]{0,40}[_-])?(?:password|passwd|secret|token|secret_id|private_key|api_?key|sig|signature)=["']?)(?!\[redacted\])[^\s"'&,;]+/gi, mask],
+  // A JSON Web Token, signed (3 parts, of which the last may be cut off) or encrypted (5).
+  [/(?:(?<=\\[nrt])|(?<![\w-]))eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)*/g, mask],
+  // HashiCorp Vault and OpenBao tokens of both generations.
+  [/(?:(?<=\\[nrt])|(?<![\w.-]))(?:hv[sbr]\.[\w-]{8,}|[sbr]\.[A-Za-z0-9]{24}[\w-]*)(?:\.\w+)?/g, mask],
+  // Google access tokens, GitHub tokens.
+  [/(?:(?<=\\[nrt])|(?<![\w-]))(?:ya29\.[\w.-]{8,}|gh[pousr]_[A-Za-z0-9]{20,})/g, mask],
+  [/[\w+/-]{32,}={0,2}/g, (match) => maskRandom(match)],
+];
 
-/** `text` on one line, without what looks like a secret, and no longer than `length`. For messages that people read. */
-export const redactText = (text: string, length = 500): string => {
-  // Bounded first: a hostile body of many megabytes must not be searched whole. A secret cut in half still matches.
-  const bounded = redactSecrets(text.slice(0, length * 8));
-  return limit(bounded.replace(deceptiveCharacters, ' ').replace(/\s+/g, ' ').trim(), length);
+const maskSecrets = (text: string): string =>
+  shapes.reduce((result, [shape, by]) => (typeof by === 'string' ? result.replace(shape, by) : result.replace(shape, by)), text);
+
+/** Long base64 is masked; paths, names and digests are not. What tells them apart is how often the kind of character changes. */
+const maskRandom = (text: string): string => {
+  const parts = text.split('/');
+  const isPath = parts.slice(0, -1).some((part) => part.length > 3) && parts.slice(0, -1).every((part) => !isRandom(part, 4));
+  if (!isPath) return isRandom(text, 32) ? mask : text;
+  return parts.map((part) => (isRandom(part, 32) ? mask : part)).join('/');
 };
+
+/** In random base64 every second neighbour is of another kind (upper, lower, digit); in words and camel case, few are. */
+const isRandom = (text: string, atLeast: number): boolean => {
+  const letters = text.replace(/[^A-Za-z0-9]/g, '');
+  if (letters.length < atLeast * 0.8 || text.length < atLeast) return false;
+  if (!/[A-Z]/.test(letters) || !/[a-z]/.test(letters)) return false;
+  let changes = 0;
+  for (let index = 1; index < letters.length; index += 1) {
+    if (kindOf(letters.charCodeAt(index)) !== kindOf(letters.charCodeAt(index - 1))) changes += 1;
+  }
+  // Few names have three digits and both cases, so there less will do.
+  return changes / letters.length >= (/\d.*\d.*\d/.test(letters) ? 0.25 : 0.35);
+};
+
+const kindOf = (code: number): number => (code < 58 ? 0 : code < 91 ? 1 : 2);
+
+/** C0 and C1 controls, line and paragraph separators, and what is invisible or changes the direction of text. */
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+const shortEscapes: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+const escapeControls = (text: string): string =>
+  text.replace(unprintable, (found) => shortEscapes[found] ?? `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`);
