@@ -1,20 +1,10 @@
 /** The leader's record in a `coordination.k8s.io/v1` Lease. Every write holds only for the version that was read. */
-import type { LeaderLock, LeaderRecord } from '../runtime/leader-election.ts';
+import type { LeaderLock, LeaderRecord } from '../runtime/lease-claim.ts';
 import type { KubeClient } from './client.ts';
 import { ApiError, isNotFound } from './errors.ts';
 import { fromMicroTime, toMicroTime } from './micro-time.ts';
-import type { KubeObject } from './objects.ts';
+import type { Lease } from './objects.ts';
 import { leases } from './resources.ts';
-
-interface Lease extends KubeObject {
-  readonly spec?: {
-    readonly holderIdentity?: string;
-    readonly leaseDurationSeconds?: number;
-    readonly acquireTime?: string;
-    readonly renewTime?: string;
-    readonly leaseTransitions?: number;
-  };
-}
 
 export interface LeaseLockOptions {
   readonly client: KubeClient;
@@ -41,7 +31,7 @@ export const createLeaseLock = ({ client, namespace, name }: LeaseLockOptions): 
   },
 });
 
-const toSpec = (record: LeaderRecord): Lease['spec'] => ({
+const toSpec = (record: LeaderRecord): NonNullable<Lease['spec']> => ({
   holderIdentity: record.holderIdentity,
   leaseDurationSeconds: record.leaseDurationSeconds,
   acquireTime: toMicroTime(record.acquireTime),

@@ -6,7 +6,7 @@ import { below, createSeededRandom, printedSeed } from '../../test/fakes/random.
 import { sleep } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { createLeaderElector, LeadershipLostError } from './leader-election.ts';
-import type { LeaderLock, LeaderRecord } from './leader-election.ts';
+import type { LeaderLock, LeaderRecord } from './lease-claim.ts';
 import type { Logger } from './logger.ts';
 import type { Random } from './random.ts';
 
@@ -64,7 +64,7 @@ describe('two electors in bad weather', () => {
       const wall = (random() - 0.5) * 7_200_000;
       // Timers of a busy process are late, by less than what run leaves before others may lead.
       const own: Clock = {
-        monotonic: clock.monotonic,
+        monotonic: () => clock.monotonic(),
         now: () => new Date(clock.now().getTime() + wall),
         schedule: (delay, action) => clock.schedule(delay + random() * 400, action),
       };

@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 
 import { createFakeClock } from '../../test/fakes/clock.ts';
 import type { FakeClock } from '../../test/fakes/clock.ts';
+import { sleep } from './clock.ts';
 import { createLeaderElector, LeadershipLostError } from './leader-election.ts';
-import type { LeaderElector, LeaderElectorOptions, LeaderLock, LeaderRecord } from './leader-election.ts';
+import type { LeaderElector, LeaderElectorOptions } from './leader-election.ts';
+import type { LeaderLock, LeaderRecord } from './lease-claim.ts';
 import type { Logger } from './logger.ts';
 
 const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, child: () => silent };
@@ -168,6 +170,27 @@ describe('leader election', () => {
     await clock.advanceUntil(() => two.elector.isLeader(), 20_000);
     expect(two.state.leadingSince).toBeGreaterThanOrEqual(renewedAt + 15_000);
     expect(one.told).toEqual([true, false]);
+  });
+
+  it('counts from when a renewal was sent, not from when it was answered', async () => {
+    const clock = createFakeClock();
+    const lock = createFakeLock();
+    let slow = false;
+    const slowLock: LeaderLock = {
+      ...lock,
+      update: async (record) => {
+        const stored = await lock.update(record);
+        if (slow) await sleep(clock, 3_000, new AbortController().signal);
+        return stored;
+      },
+    };
+    const one = stand(clock, slowLock, 'one', { random: () => 0 });
+    await clock.advance(1_000);
+    slow = true;
+    await clock.advance(4_500);
+    lock.mode = 'hangs';
+    await clock.advanceUntil(() => one.state.toldToEnd !== undefined, 20_000);
+    expect(one.state.toldToEnd?.at).toBe(12_000);
   });
 
   it('lives through refusals shorter than the renew deadline', async () => {
