@@ -1,19 +1,23 @@
+import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-export default tseslint.config(
-  { ignores: ['node_modules/', 'coverage/', 'src/api/v1alpha1/offboarding.ts', 'src/api/v1alpha1/workload-identity.ts'] },
-  ...tseslint.configs.strictTypeChecked,
+export default defineConfig(
+  { ignores: ['node_modules/', 'coverage/', '.dependency-cruiser.cjs', 'src/api/v1alpha1/offboarding.ts', 'src/api/v1alpha1/workload-identity.ts'] },
+  tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['eslint.config.js'] } } },
     rules: {
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-non-null-assertion': 'error',
+      // There are no classes whose methods could lose their `this`.
+      '@typescript-eslint/unbound-method': 'off',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       // `_` names a property that is left out of a rest.
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true }],
       'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
-      'max-lines-per-function': ['error', { max: 80, skipBlankLines: true, skipComments: true, IIFEs: true }],
+      // A closure that stands for an object counts as one function here; what is inside it is held to 50 by review.
+      'max-lines-per-function': ['error', { max: 140, skipBlankLines: true, skipComments: true, IIFEs: true }],
       'no-restricted-syntax': [
         'error',
         { selector: 'ExportDefaultDeclaration', message: 'Export by name.' },
@@ -24,11 +28,8 @@ export default tseslint.config(
       ],
     },
   },
-  {
-    files: ['eslint.config.js', 'vitest.config.ts'],
-    rules: { 'no-restricted-syntax': 'off' },
-    ...tseslint.configs.disableTypeChecked,
-  },
+  // Their tools ask for a default export.
+  { files: ['*.config.js', '*.config.ts'], rules: { 'no-restricted-syntax': 'off' } },
   { files: ['src/runtime/clock.ts', 'src/runtime/random.ts'], rules: { 'no-restricted-syntax': 'off' } },
   {
     files: ['test/**', '**/*.test.ts'],

@@ -105,7 +105,7 @@ const parseFlags = (args: readonly string[]): Readonly<Record<string, string | u
   const switches = new Set([...Object.entries(options).flatMap(([name, option]) => (isFlag(option) ? [name] : [])), 'help', 'version']);
   const given = args.map((arg) => (arg.startsWith('--') && switches.has(arg.slice(2)) ? `${arg}=true` : arg));
   try {
-    return parseArgs({ args: given, options: spec, strict: true }).values as Record<string, string | undefined>;
+    return parseArgs({ args: given, options: spec, strict: true }).values;
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }

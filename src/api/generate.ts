@@ -26,7 +26,7 @@ const close = (schema: JSONSchema): JSONSchema => {
     ...(properties === undefined
       ? {}
       : { properties: Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, close(value)])) }),
-    ...(items === undefined || Array.isArray(items) ? {} : { items: close(items as JSONSchema) }),
+    ...(items === undefined || Array.isArray(items) ? {} : { items: close(items) }),
     ...(schema.type === 'object' ? { additionalProperties: open } : {}),
   };
 };

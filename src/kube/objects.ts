@@ -80,8 +80,6 @@ export interface RoleBinding extends KubeObject {
   readonly roleRef: RoleRef;
 }
 
-export type ClusterRoleBinding = RoleBinding;
-
 export interface PolicyRule {
   readonly verbs: readonly string[];
   readonly apiGroups?: readonly string[];
@@ -172,16 +170,6 @@ export interface SelfSubjectAccessReview {
   readonly kind?: string;
   readonly spec: Omit<SubjectAccessReview['spec'], 'user' | 'uid' | 'groups'>;
   readonly status?: AccessReviewStatus;
-}
-
-/** The body of an answer that did not work. */
-export interface Status {
-  readonly kind: 'Status';
-  readonly status?: string;
-  readonly code?: number;
-  readonly reason?: string;
-  readonly message?: string;
-  readonly details?: StatusDetails;
 }
 
 export interface StatusDetails {

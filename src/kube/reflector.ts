@@ -136,6 +136,7 @@ const reflect = async <T extends Stored>(loop: Loop<T>, signal: AbortSignal): Pr
       }
       connected(contact.connected);
     } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it may have been aborted since
       if (signal.aborted) break;
       const retry = contact.failed(operation, error);
       connected(contact.connected);

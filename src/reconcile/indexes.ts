@@ -1,15 +1,15 @@
 /** By what the two kinds are looked up, and what is kept of them in memory. */
-import type { KubeObject, ObjectMeta } from '../kube/objects.ts';
+import type { KubeObject } from '../kube/objects.ts';
 import type { OffboardingObject, WorkloadIdentityObject } from './objects.ts';
 
 /** Everything but who wrote which field, which nobody here asks for and which is half of an object. */
-const withoutManagers = <T extends KubeObject>(object: KubeObject): T => {
+const withoutManagers = (object: KubeObject): KubeObject => {
   const { managedFields: _, ...metadata } = object.metadata;
-  return { ...object, metadata: metadata satisfies ObjectMeta } as unknown as T;
+  return { ...object, metadata };
 };
 
-export const projectOffboarding = (raw: KubeObject): OffboardingObject => withoutManagers(raw);
-export const projectWorkloadIdentity = (raw: KubeObject): WorkloadIdentityObject => withoutManagers(raw);
+export const projectOffboarding = (raw: KubeObject): OffboardingObject => withoutManagers(raw) as OffboardingObject;
+export const projectWorkloadIdentity = (raw: KubeObject): WorkloadIdentityObject => withoutManagers(raw) as WorkloadIdentityObject;
 
 const namespaceOf = ({ metadata }: KubeObject): string => metadata.namespace ?? '';
 

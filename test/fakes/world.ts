@@ -58,7 +58,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
     errorFromStatus({ kind: 'Status', code: 404, reason: 'NotFound', message: `${plural} "${name}" not found`, details: { name, kind: plural } }, 404);
 
   const apply = (object: OffboardingObject, body: JsonPatch): OffboardingObject => {
-    const next = structuredClone(object) as { metadata: Record<string, unknown>; status?: unknown };
+    const next = structuredClone(object) as unknown as { metadata: Record<string, unknown>; status?: unknown };
     for (const { op, path, value } of body) {
       if (path === '/metadata/resourceVersion' && value !== object.metadata.resourceVersion) {
         throw errorFromStatus({ kind: 'Status', code: 409, reason: 'Conflict', message: 'modified' }, 409);

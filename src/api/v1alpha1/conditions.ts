@@ -94,5 +94,3 @@ export const reasons = {
   /** Inventoried=False: something cannot be listed or its end cannot be observed; the message names it. */
   notProvable: 'NotProvable',
 } as const;
-
-export type ConditionType = (typeof conditionTypes)[keyof typeof conditionTypes];

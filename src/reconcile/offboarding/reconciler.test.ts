@@ -231,9 +231,12 @@ describe('a person', () => {
   });
 
   it.each([
-    ['after the first revoke', async () => { await world.look(); }],
-    ['while the identity is being deleted', () => { world.identity(anIdentity({ metadata: { deletionTimestamp: '2026-11-23T10:00:00Z' } })); }],
-    ['while the namespace is being deleted', () => { world.cluster.namespaceDeleting = true; }],
+    ['after the first revoke', () => world.look()],
+    ['while the identity is being deleted', async () => {
+      world.identity(anIdentity({ metadata: { deletionTimestamp: '2026-11-23T10:00:00Z' } }));
+      await Promise.resolve();
+    }],
+    ['while the namespace is being deleted', () => Promise.resolve((world.cluster.namespaceDeleting = true))],
   ])('cannot cancel %s', async (_, arrange) => {
     await arrange();
     const object = world.object();

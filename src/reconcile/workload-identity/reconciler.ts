@@ -24,7 +24,7 @@ import type { ReconcileResult } from '../../runtime/controller.ts';
 import type { OffboardingObject, WorkloadIdentityObject } from '../objects.ts';
 import { writeStatus } from '../status.ts';
 import { takeInventory } from './inventory.ts';
-import { createOffboarding, offboardingName } from './offboard.ts';
+import { createOffboarding } from './offboard.ts';
 
 export interface WorkloadIdentityContext {
   readonly client: KubeClient;

@@ -8,10 +8,6 @@ import type { Credential } from '../revoker.ts';
 import type { Binding, BindingKind, RoleKind } from './bindings.ts';
 import type { AccountName } from './identity.ts';
 
-/** The closed set of this revoker's classes. */
-export type CredentialClass =
-  | 'ServiceAccount' | 'BoundTokens' | 'TokenSecret' | 'RoleBinding' | 'ClusterRoleBinding' | 'Certificate' | 'Access';
-
 /** The longest id that the API takes, and the longest grant. */
 const longest = 1024;
 const digestTail = /…sha256:[0-9a-f]{64}$/;
