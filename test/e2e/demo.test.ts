@@ -1,0 +1,18 @@
+import { spawnSync } from 'node:child_process';
+import { expect, it } from 'vitest';
+
+it('make demo shows each access path alive and then refused, with the default settle time, and stops everything', () => {
+  const demo = spawnSync(process.execPath, ['test/demo/demo.ts'], { encoding: 'utf8', timeout: 110_000 });
+  expect(demo.stderr).toBe('');
+  expect(demo.status).toBe(0);
+  for (const name of ['requested token', 'legacy token']) {
+    expect(demo.stdout).toMatch(new RegExp(`alive +${name} .* 200`));
+    expect(demo.stdout).toMatch(new RegExp(`dead +${name} .* 401`));
+  }
+  for (const name of ['RoleBinding in ci', 'RoleBinding in ci-artifacts', 'ClusterRoleBinding']) {
+    expect(demo.stdout).toMatch(new RegExp(`alive +${name} .* 200`));
+    expect(demo.stdout).toMatch(new RegExp(`dead +${name} .* 403`));
+  }
+  expect(demo.stdout).toMatch(/access lasted \d+\.\d s after the request/);
+  expect(demo.stdout).toContain('everything is stopped');
+});

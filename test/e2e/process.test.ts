@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createBuildAgent } from '../env/build-agent.ts';
+import { waitFor } from '../env/control-plane.ts';
+import { startOperator } from '../env/operator.ts';
+import { expectRefused, offboardingOf, startStage } from './stage.ts';
+import type { Stage } from './stage.ts';
+
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await startStage({ args: ['--kubernetes-settle=3s'] });
+});
+afterAll(async () => {
+  await stage.stop();
+});
+
+describe('the operator process', () => {
+  it('that is killed while it settles begins the settle time anew and ends true', async () => {
+    const agent = await createBuildAgent(stage.cluster, 'killed');
+    await stage.apply(offboardingOf(agent));
+    await stage.reason('killed', 'retire', 'Settling');
+    await stage.restartOperator('SIGKILL');
+    await stage.reason('killed', 'retire', 'ConfirmedWithUnprovable');
+    await expectRefused(agent);
+  });
+
+  it('finishes on SIGTERM within ten seconds, with nothing to complain about, and frees its lease', async () => {
+    const started = performance.now();
+    expect(await stage.operator().stop('SIGTERM')).toBe('exit code 0');
+    expect(performance.now() - started).toBeLessThan(10_000);
+    const holder = await stage.cluster.kubectl(['get', 'lease', 'offboard-leader', '-n', 'offboard-system', '-o', 'jsonpath={.spec.holderIdentity}']);
+    expect(holder).toBe('');
+    await stage.restartOperator('SIGTERM');
+  });
+
+  it('leads alone; the second one takes over when the first is killed', async () => {
+    const second = await startOperator(stage.cluster, { args: ['--kubernetes-settle=1s'] });
+    try {
+      const leads = async (url: string): Promise<boolean> => /leader_election_master_status\{name="offboard"\} 1/.test(await (await fetch(`${url}/metrics`)).text());
+      await waitFor(() => leads(stage.operator().url), { timeout: 30_000 });
+      expect(await leads(second.url)).toBe(false);
+      const figures = await (await fetch(`${second.url}/metrics`)).text();
+      expect(figures).not.toContain('offboard_oldest_unconfirmed_revocation_seconds');
+      await stage.operator().process.kill('SIGKILL');
+      await waitFor(() => leads(second.url), { timeout: 40_000 });
+      const agent = await createBuildAgent(stage.cluster, 'failover');
+      await stage.apply(offboardingOf(agent));
+      await stage.reason('failover', 'retire', 'ConfirmedWithUnprovable');
+    } finally {
+      await second.stop();
+    }
+    await stage.restartOperator('SIGKILL');
+  });
+
+  it('lives through the API server being killed and restarted half-way, and ends true', async () => {
+    const agent = await createBuildAgent(stage.cluster, 'outage');
+    await stage.apply(offboardingOf(agent));
+    await stage.reason('outage', 'retire', 'Settling');
+    await stage.cluster.killApiServer('SIGKILL');
+    await stage.cluster.restartApiServer();
+    await stage.reason('outage', 'retire', 'ConfirmedWithUnprovable');
+    await expectRefused(agent);
+  });
+
+  it('refuses wrong flags with their names, and explains the right ones', async () => {
+    await expect(startOperator(stage.cluster, { args: ['--kubernetes-settle=soon'] })).rejects.toThrow('--kubernetes-settle: "soon" is not a duration');
+  });
+});
