@@ -126,7 +126,7 @@ const namesPermissions: Rule = {
   check: async (stage) => {
     const { credentials } = await fresh(stage);
     expect(await stage.revoker.preflight(stage.target, credentials, never()), 'all is allowed at first').toEqual([]);
-    stage.deny();
+    await stage.deny();
     // Answers may be remembered, for as long as a person who grants something would wait.
     await stage.advance(60_000);
     const missing = await stage.revoker.preflight(stage.target, credentials, never());

@@ -53,7 +53,7 @@ export interface Stage {
   /** Something puts another thing of the same name in the place of this one. Absent: names are never used again. */
   readonly recreate?: (credential: Credential) => Promise<void>;
   /** Takes every permission away, in the way the dependency does it. */
-  readonly deny: () => void;
+  readonly deny: () => void | Promise<void>;
   /** Moves the clock that the revoker was given, in milliseconds. */
   readonly advance: (ms: number) => Promise<void>;
   /** Waits until what was accepted has happened, by whatever the dependency does on its own. */
