@@ -114,6 +114,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
       clock,
       events,
       log,
+      onConfirmed: metrics.onConfirmed,
       operator: { namespace: config.namespace, serviceAccount: config.serviceAccount },
       claims: new Map(),
     },

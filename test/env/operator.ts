@@ -32,14 +32,16 @@ export const startOperator = async (cluster: ControlPlane, options: OperatorOpti
   const args = [entry, '--port=0', `--kubeconfig=${options.kubeconfig ?? cluster.kubeconfig}`, ...(options.args ?? [])];
   const child = await startProcess('operator', process.execPath, args, { logFile, watchdog, env: { ...process.env, ...options.env } });
   const log = (): string => readFileSync(logFile, 'utf8');
+  const ended = new AbortController();
+  void child.exited.then((how) => {
+    ended.abort(new Error(`the operator ended: ${how}`));
+  });
   try {
-    const url = await waitFor(
-      () => {
-        if (!child.running()) throw new Error(`the operator ended:\n${child.tail()}`);
-        return /"url":"(http:[^"]+)"/.exec(log())?.[1];
-      },
-      { timeout: 20_000, what: 'the operator to serve' },
-    );
+    const url = await waitFor(() => /"url":"(http:[^"]+)"/.exec(log())?.[1], {
+      timeout: 20_000,
+      what: 'the operator to serve',
+      signal: ended.signal,
+    });
     await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { timeout: 30_000, what: 'the operator to be ready' });
     return {
       process: child,

@@ -107,6 +107,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
     clock,
     events: { record: (event) => events.push(event), flush: () => Promise.resolve() },
     log: silentLog,
+    onConfirmed: () => undefined,
     operator: { namespace: 'offboard-system', serviceAccount: 'offboard' },
     claims: new Map(),
   };

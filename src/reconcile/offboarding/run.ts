@@ -86,6 +86,8 @@ export interface Context {
   readonly clock: Clock;
   readonly events: EventRecorder;
   readonly log: Logger;
+  /** Told of each credential that is confirmed, with the seconds since its revoke was asked for. */
+  readonly onConfirmed: (revocation: { readonly revoker: string; readonly seconds: number }) => void;
   /** The operator's own ServiceAccount and namespace, which it never retires. */
   readonly operator: { readonly namespace: string; readonly serviceAccount: string };
   /** Which run acts for an identity, from before the status that says so is stored. Identity → UID of the run. */

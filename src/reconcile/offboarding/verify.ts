@@ -54,7 +54,7 @@ const observeDue = async (run: TargetedRun, revoker: Revoker, context: Context, 
 const observeSome = async (
   run: TargetedRun,
   revoker: Revoker,
-  { clock }: Context,
+  { clock, onConfirmed }: Context,
   signal: AbortSignal,
   which: (entry: Tracked) => boolean,
 ): Promise<void> => {
@@ -70,7 +70,12 @@ const observeSome = async (
     async (entry) => {
       const askedAt = clock.monotonic();
       const observation = await revoker.observe(entry.credential, run.draft.target, signal);
-      seen.set(trackedKey(entry.credential), observed(entry, stamp(observation, askedAt, clock), revoker.settleTime));
+      const after = observed(entry, stamp(observation, askedAt, clock), revoker.settleTime);
+      seen.set(trackedKey(entry.credential), after);
+      const { revokeRequestedAt, confirmedAt } = after.status;
+      if (revokeRequestedAt !== undefined && confirmedAt !== undefined) {
+        onConfirmed({ revoker: revoker.name, seconds: (Date.parse(confirmedAt) - Date.parse(revokeRequestedAt)) / 1000 });
+      }
     },
     signal,
   );
