@@ -26,26 +26,39 @@ export interface Retry {
 const suspiciousFailures = 3;
 const longestRetryAfter = 60_000;
 
-export const createContact = ({ log, random }: { readonly log: Logger; readonly random: Random }): Contact => {
+interface ContactOptions {
+  readonly log: Logger;
+  readonly random: Random;
+  /** On change only; the first time, whatever it is. */
+  readonly onConnected: (connected: boolean) => void;
+}
+
+export const createContact = ({ log, random, onConnected }: ContactOptions): Contact => {
   const backoff = createBackoff({ base: 500, factor: 2, max: 10_000, jitter: 0.5, random });
   let failures = 0;
-  let connected = false;
+  let connected: boolean | undefined;
   let expiredBefore = false;
+
+  const become = (next: boolean): void => {
+    if (next === connected) return;
+    connected = next;
+    onConnected(next);
+  };
 
   return {
     get connected() {
-      return connected;
+      return connected ?? false;
     },
     get failures() {
       return failures;
     },
     listed: () => {
-      if (failures === 0) connected = true;
+      if (failures === 0) become(true);
     },
     watched: () => {
       if (failures > 0) log.info('The API server is heard again', { failures });
       failures = 0;
-      connected = true;
+      become(true);
       expiredBefore = false;
     },
     failed: (operation, error) => {
@@ -55,7 +68,7 @@ export const createContact = ({ log, random }: { readonly log: Logger; readonly 
         return { wait: 0, listAgain: true };
       }
       failures += 1;
-      connected = false;
+      become(false);
       if (isPowerOfTwo(failures)) log.warn('The API server is not heard; trying again', { operation, failures, error });
       return {
         wait: Math.max(backoff.next(failures - 1), Math.min(retryAfterOf(error), longestRetryAfter)),
@@ -63,7 +76,7 @@ export const createContact = ({ log, random }: { readonly log: Logger; readonly 
       };
     },
     stopped: () => {
-      connected = false;
+      become(false);
     },
   };
 };

@@ -14,6 +14,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Random } from '../runtime/random.ts';
 import { jitter } from '../runtime/random.ts';
 import type { KubeClient, ListQuery } from './client.ts';
+import { ApiError, isExpired } from './errors.ts';
 import type { KubeObject } from './objects.ts';
 import { createReflectorCache } from './reflector-cache.ts';
 import type { ReflectorCache, ReflectorCacheOptions } from './reflector-cache.ts';
@@ -29,7 +30,8 @@ export interface ReflectorMetrics {
   readonly onConnected: (state: { readonly resource: string; readonly connected: boolean }) => void;
 }
 
-export type ListReason = 'start' | 'expired' | 'period';
+/** `failure`: watching failed again and again, or told something that could not be read. */
+export type ListReason = 'start' | 'expired' | 'failure' | 'period';
 
 export interface ReflectorOptions<T extends Stored> extends Omit<ReflectorCacheOptions<T>, 'log'> {
   readonly client: KubeClient;
@@ -62,15 +64,20 @@ export interface Reflector<T> {
 }
 
 const defaultRelistEvery = 30 * 60_000;
-/** Seconds after which the server ends a watch: at random, so that not all of them come back at the same time. */
+/** Seconds after which the server ends a watch, up to twice as many at random: not all of them come back at the same time. */
 const shortestWatch = 300;
+/** Milliseconds; a page of many large objects takes longer than a common request. */
+const pageTimeout = 30_000;
+/** A watch that ends sooner and told nothing was none: to begin anew at once would be a loop without rest. */
+const shortestLife = 1_000;
 /** A watch that has stood this long hears the server, also when nothing has happened. */
 const standsAfter = 5_000;
 
 export const createReflector = <T extends Stored>(options: ReflectorOptions<T>): Reflector<T> => {
   const log = options.log.child({ resource: options.resource.plural });
   const cache = createReflectorCache({ ...options, log });
-  const contact = createContact({ log, random: options.random });
+  const onConnected = (connected: boolean): void => options.metrics?.onConnected({ resource: options.resource.plural, connected });
+  const contact = createContact({ log, random: options.random, onConnected });
   const waiters = new Set<() => void>();
   let lastListAt: Date | undefined;
 
@@ -118,8 +125,7 @@ type Loop<T extends Stored> = ReflectorOptions<T> & {
 };
 
 const reflect = async <T extends Stored>(loop: Loop<T>, signal: AbortSignal): Promise<void> => {
-  const { clock, random, contact, metrics, resource } = loop;
-  const connected = (value: boolean): void => metrics?.onConnected({ resource: resource.plural, connected: value });
+  const { clock, random, contact } = loop;
   let version: string | undefined;
   let relistAt = 0;
   let reason: ListReason = 'start';
@@ -134,21 +140,18 @@ const reflect = async <T extends Stored>(loop: Loop<T>, signal: AbortSignal): Pr
           version = reached;
         });
       }
-      connected(contact.connected);
     } catch (error) {
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it may have been aborted since
       if (signal.aborted) break;
       const retry = contact.failed(operation, error);
-      connected(contact.connected);
-      if (retry.listAgain) {
+      if (retry.listAgain && version !== undefined) {
         version = undefined;
-        reason = 'expired';
+        reason = isExpired(error) ? 'expired' : 'failure';
       }
       if (retry.wait > 0) await sleep(clock, retry.wait, signal).catch(() => undefined);
     }
   }
   contact.stopped();
-  connected(false);
 };
 
 /** Projects page by page, so that a large cluster is never held whole in its raw form. Returns the version of the list. */
@@ -156,13 +159,14 @@ const list = async <T extends Stored>(loop: Loop<T>, reason: ListReason, signal:
   const { cache, client, clock, contact, metrics, query = {}, resource } = loop;
   const items: T[] = [];
   let version = '';
-  for await (const page of client.listPages(resource, query, { signal })) {
+  for await (const page of client.listPages(resource, query, { signal, timeout: pageTimeout })) {
     for (const raw of page.items) {
       const picked = cache.pick(raw);
       if (picked !== undefined) items.push(picked);
     }
     version = page.resourceVersion;
   }
+  signal.throwIfAborted();
   cache.replace(items, version);
   contact.listed();
   loop.onListed(clock.now());
@@ -180,6 +184,8 @@ const watch = async <T extends Stored>(
 ): Promise<void> => {
   const { cache, client, clock, contact, query = {}, random, resource } = loop;
   const timeoutSeconds = Math.max(1, Math.ceil(Math.min(shortestWatch * (1 + random()), limit / 1000)));
+  const start = clock.monotonic();
+  let told = false;
   let cancelStanding = (): void => undefined;
   const onOpen = (): void => {
     cancelStanding = clock.schedule(standsAfter, () => {
@@ -192,9 +198,13 @@ const watch = async <T extends Stored>(
       cache.apply(event);
       onReached(event.object.metadata.resourceVersion);
       contact.watched();
+      told = true;
     }
   } finally {
     cancelStanding();
+  }
+  if (!told && clock.monotonic() - start < shortestLife) {
+    throw new ApiError(0, 'Transport', 'the watch ended as soon as it had begun', { verb: 'watch' });
   }
   contact.watched();
 };
