@@ -28,6 +28,8 @@ describe('createRegistry', () => {
   });
 
   it('names what it knows when asked for something else', () => {
-    expect(() => createRegistry([named('one')]).get('vault')).toThrow('no revoker is registered as "vault"; known are: one');
+    expect(() => createRegistry([named('one')]).get('vault')).toThrow(
+      'no revoker is registered as "vault"; known are: one',
+    );
   });
 });

@@ -19,7 +19,8 @@ export const createRegistry = (revokers: readonly Revoker[]): Registry => {
     all: [...revokers],
     get: (name) => {
       const found = byName.get(name);
-      if (found === undefined) throw new Error(`no revoker is registered as "${name}"; known are: ${[...byName.keys()].join(', ')}`);
+      if (found === undefined)
+        throw new Error(`no revoker is registered as "${name}"; known are: ${[...byName.keys()].join(', ')}`);
       return found;
     },
   };

@@ -14,9 +14,11 @@ const lies: Readonly<Record<Lie, string>> = {
   'skips a credential': 'lists every credential that is there, each once',
   'lists twice': 'lists every credential that is there, each once',
   'ends by name': 'takes a thing of the same name for another thing, and leaves it alone',
-  'ends those of others': 'ends what it revokes, sees that it is gone, touches nothing of others, and may be asked again',
+  'ends those of others':
+    'ends what it revokes, sees that it is gone, touches nothing of others, and may be asked again',
   'forgets to revoke': 'ends what it revokes, sees that it is gone, touches nothing of others, and may be asked again',
-  'cannot be asked twice': 'ends what it revokes, sees that it is gone, touches nothing of others, and may be asked again',
+  'cannot be asked twice':
+    'ends what it revokes, sees that it is gone, touches nothing of others, and may be asked again',
   'refused is accepted': 'rejects when a revoke was not accepted',
   'nothing is missing': 'names what it may not do',
   'touches while listing': 'writes nothing while it looks',
@@ -28,12 +30,18 @@ const lies: Readonly<Record<Lie, string>> = {
 };
 
 describe('the kit', () => {
-  it.each(Object.entries(lies))('shows a revoker wrong that lies: %s', async (lie, rule) => {
-    expect(await brokenRules(toyHarness(lie as Lie))).toContain(rule);
-  }, 120_000);
+  it.each(Object.entries(lies))(
+    'shows a revoker wrong that lies: %s',
+    async (lie, rule) => {
+      expect(await brokenRules(toyHarness(lie as Lie))).toContain(rule);
+    },
+    120_000,
+  );
 
   it('shows a thorough liar wrong in many ways', async () => {
-    const broken = await brokenRules(toyHarness('errors are absence', 'forgets to revoke', 'nothing is missing', 'tells the answer'));
+    const broken = await brokenRules(
+      toyHarness('errors are absence', 'forgets to revoke', 'nothing is missing', 'tells the answer'),
+    );
     expect(broken.length).toBeGreaterThanOrEqual(4);
   }, 120_000);
 });

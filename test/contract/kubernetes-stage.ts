@@ -1,7 +1,15 @@
 /** A cluster in memory, with everything that this revoker can find of one identity, and the same of others beside it. */
 import type { Target } from '../../src/api/v1alpha1/index.ts';
 import type { KubeObject, RoleBinding, Subject } from '../../src/kube/objects.ts';
-import { clusterRoleBindings, clusterRoles, pods, roleBindings, roles, secrets, serviceAccounts } from '../../src/kube/resources.ts';
+import {
+  clusterRoleBindings,
+  clusterRoles,
+  pods,
+  roleBindings,
+  roles,
+  secrets,
+  serviceAccounts,
+} from '../../src/kube/resources.ts';
 import { keysOf, partSubjects, projectBinding } from '../../src/revokers/kubernetes/bindings.ts';
 import { projectAccount, projectTokenSecret } from '../../src/revokers/kubernetes/client.ts';
 import { userKeysOf } from '../../src/revokers/kubernetes/credentials.ts';
@@ -31,13 +39,32 @@ export const plant = (kube: FakeKube): Target => {
     kube.put(secrets, {
       type: 'kubernetes.io/service-account-token',
       data: { token: leakedSecret },
-      metadata: { namespace: 'ci', name: `${owner}-token`, annotations: { 'kubernetes.io/service-account.name': owner } },
+      metadata: {
+        namespace: 'ci',
+        name: `${owner}-token`,
+        annotations: { 'kubernetes.io/service-account.name': owner },
+      },
     });
   }
-  kube.put(clusterRoles, { rules: [{ verbs: ['get', 'list'], apiGroups: [''], resources: ['pods'] }], metadata: { name: 'view' } });
-  kube.put(roles, { rules: [{ verbs: ['update'], apiGroups: [''], resources: ['configmaps'] }], metadata: { namespace: 'ops', name: 'edit' } });
-  const bind = (name: string, namespace: string | undefined, roleRef: RoleBinding['roleRef'], subjects: readonly Subject[]): void => {
-    kube.put(namespace === undefined ? clusterRoleBindings : roleBindings, { roleRef, subjects, metadata: { name, ...(namespace !== undefined && { namespace }) } });
+  kube.put(clusterRoles, {
+    rules: [{ verbs: ['get', 'list'], apiGroups: [''], resources: ['pods'] }],
+    metadata: { name: 'view' },
+  });
+  kube.put(roles, {
+    rules: [{ verbs: ['update'], apiGroups: [''], resources: ['configmaps'] }],
+    metadata: { namespace: 'ops', name: 'edit' },
+  });
+  const bind = (
+    name: string,
+    namespace: string | undefined,
+    roleRef: RoleBinding['roleRef'],
+    subjects: readonly Subject[],
+  ): void => {
+    kube.put(namespace === undefined ? clusterRoleBindings : roleBindings, {
+      roleRef,
+      subjects,
+      metadata: { name, ...(namespace !== undefined && { namespace }) },
+    });
   };
   bind('own', 'ci', clusterRole('view'), [{ kind: 'ServiceAccount', name: 'bot' }]);
   bind('as user', 'ops', role('edit'), [user('system:serviceaccount:ci:bot')]);
@@ -46,7 +73,11 @@ export const plant = (kube: FakeKube): Target => {
   bind('of others', 'ci', clusterRole('view'), [otherSubject]);
   bind('same name elsewhere', 'ops', clusterRole('view'), [{ kind: 'ServiceAccount', name: 'bot' }]);
   bind('inherited', undefined, clusterRole('view'), [group('system:serviceaccounts')]);
-  kube.put(pods, { spec: { serviceAccountName: 'bot' }, status: { phase: 'Running' }, metadata: { namespace: 'ci', name: 'runner' } });
+  kube.put(pods, {
+    spec: { serviceAccountName: 'bot' },
+    status: { phase: 'Running' },
+    metadata: { namespace: 'ci', name: 'runner' },
+  });
   return {
     serviceAccount: { ...account, uid: metadata.uid },
     certificates: [{ commonName: 'alice', notAfter: '2027-01-01T00:00:00Z' }],
@@ -83,7 +114,10 @@ export const cachedOf = (kube: FakeKube, tokenSecrets: boolean): CachedCluster =
       bindingsOf: (key) => bindings().filter((binding) => keysOf(binding).includes(key)),
       tokenSecretsOf: tokenSecrets
         ? ({ namespace, name }) =>
-            kube.all(secrets).flatMap((raw) => projectTokenSecret(raw) ?? []).filter((one) => one.namespace === namespace && one.account === name)
+            kube
+              .all(secrets)
+              .flatMap((raw) => projectTokenSecret(raw) ?? [])
+              .filter((one) => one.namespace === namespace && one.account === name)
         : undefined,
     },
   };
@@ -98,11 +132,18 @@ export const kubernetesHarness: Harness = {
     const target = plant(kube);
     const clock = createFakeClock();
     const { client, breakWith, writes } = withFaults(kube.client);
-    const create = (): Revoker => assembleRevoker({ client, clock, settleTime: 15_000, tokenSecrets: true, cached: cachedOf(kube, true) });
+    const create = (): Revoker =>
+      assembleRevoker({ client, clock, settleTime: 15_000, tokenSecrets: true, cached: cachedOf(kube, true) });
     const find = (credential: Credential) => {
       const located = locate(credential);
       if (located === undefined || !('name' in located)) return undefined;
-      const resource = { ServiceAccount: serviceAccounts, BoundTokens: serviceAccounts, TokenSecret: secrets, RoleBinding: roleBindings, ClusterRoleBinding: clusterRoleBindings }[located.class];
+      const resource = {
+        ServiceAccount: serviceAccounts,
+        BoundTokens: serviceAccounts,
+        TokenSecret: secrets,
+        RoleBinding: roleBindings,
+        ClusterRoleBinding: clusterRoleBindings,
+      }[located.class];
       const found = kube.find(resource, located);
       return found && { resource, found };
     };
@@ -116,18 +157,27 @@ export const kubernetesHarness: Harness = {
       writes,
       exists: (credential) => {
         const there = find(credential)?.found;
-        const grants = there !== undefined && there.metadata.uid === credential.uid && (!('subjects' in there) || isOurs(there, target));
+        const grants =
+          there !== undefined &&
+          there.metadata.uid === credential.uid &&
+          (!('subjects' in there) || isOurs(there, target));
         return Promise.resolve(grants);
       },
       foreign: () =>
         Promise.resolve([
           ...kube.all(serviceAccounts).filter(({ metadata }) => metadata.name !== 'bot'),
           ...kube.all(secrets).filter(({ metadata }) => metadata.name !== 'bot-token'),
-          ...[...kube.all(roleBindings), ...kube.all(clusterRoleBindings)].flatMap((raw) => partSubjects(raw as RoleBinding, userKeysOf(target)).others),
+          ...[...kube.all(roleBindings), ...kube.all(clusterRoleBindings)].flatMap(
+            (raw) => partSubjects(raw as RoleBinding, userKeysOf(target)).others,
+          ),
         ]),
       hold: (credential) => {
         const there = find(credential);
-        if (there) kube.put(there.resource, { ...there.found, metadata: { ...there.found.metadata, finalizers: ['example.com/hold'] } });
+        if (there)
+          kube.put(there.resource, {
+            ...there.found,
+            metadata: { ...there.found.metadata, finalizers: ['example.com/hold'] },
+          });
         return Promise.resolve();
       },
       recreate: (credential) => {

@@ -40,7 +40,12 @@ const remembered = ({ id, uid, class: kind, grants, end }: Credential): Credenti
 });
 
 /** Runs a call under a fault; a hanging one is helped along by the clock, until the revoker's own deadline ends it. */
-const under = async <T>(stage: Stage, fault: Fault, after: number, call: () => Promise<T>): Promise<PromiseSettledResult<T>> => {
+const under = async <T>(
+  stage: Stage,
+  fault: Fault,
+  after: number,
+  call: () => Promise<T>,
+): Promise<PromiseSettledResult<T>> => {
   stage.breakWith(fault, after);
   try {
     const running = Promise.allSettled([call()]);
@@ -55,14 +60,18 @@ const under = async <T>(stage: Stage, fault: Fault, after: number, call: () => P
 /** Real time, for what still has to come out of the event loop once the clock was moved. */
 const soon = (): Promise<undefined> => new Promise((resolve) => setTimeout(resolve, 1_000, undefined));
 
-const failed = (result: PromiseSettledResult<unknown>): unknown => (result.status === 'rejected' ? result.reason : undefined);
+const failed = (result: PromiseSettledResult<unknown>): unknown =>
+  result.status === 'rejected' ? result.reason : undefined;
 
 const listsAll: Rule = {
   name: 'lists every credential that is there, each once',
   check: async (stage) => {
     for (const freshness of ['Fresh', 'Cached'] as const) {
       const { credentials } = await stage.revoker.inventory(stage.target, freshness, never());
-      expect(credentials.map(({ id }) => id), freshness).toEqual(expect.arrayContaining([...stage.planted]));
+      expect(
+        credentials.map(({ id }) => id),
+        freshness,
+      ).toEqual(expect.arrayContaining([...stage.planted]));
       expect(new Set(credentials.map(key)).size, `${freshness}: ids are unique`).toBe(credentials.length);
     }
   },
@@ -114,7 +123,8 @@ const wholeOrError: Rule = {
     for (const fault of faults) {
       for (let after = 0; after < faultDepth; after += 1) {
         const result = await under(stage, fault, after, () => fresh(stage));
-        if (result.status === 'rejected') expect(result.reason, `${fault} after ${String(after)}`).toBeInstanceOf(OutcomeError);
+        if (result.status === 'rejected')
+          expect(result.reason, `${fault} after ${String(after)}`).toBeInstanceOf(OutcomeError);
         else expect(result.value.credentials.map(key).sort(), `${fault} after ${String(after)}`).toEqual(whole);
       }
     }
@@ -174,7 +184,10 @@ const unknownIsNotAbsent: Rule = {
           expect(failed(result), `${credential.id} under ${fault} rejected`).toBeUndefined();
           if (result.status === 'rejected') continue;
           // What needs no asking, or was asked before the fault, may still be told as it is.
-          expect(['Unknown', truth.get(key(credential))], `${credential.id} under ${fault} after ${String(after)}`).toContain(result.value.state);
+          expect(
+            ['Unknown', truth.get(key(credential))],
+            `${credential.id} under ${fault} after ${String(after)}`,
+          ).toContain(result.value.state);
           expect(result.value.method).not.toBe('');
           if (result.value.state === 'Unknown') expect(result.value.message ?? '', 'why').not.toBe('');
         }
@@ -192,7 +205,10 @@ const stillUnknownAfterRevoke: Rule = {
       await stage.settle();
       for (const fault of ['Forbidden', 'ServerError', 'NotFoundPage'] as const) {
         const result = await under(stage, fault, 0, () => observe(stage, credential));
-        expect(result, `${credential.id} under ${fault}`).toMatchObject({ status: 'fulfilled', value: { state: 'Unknown' } });
+        expect(result, `${credential.id} under ${fault}`).toMatchObject({
+          status: 'fulfilled',
+          value: { state: 'Unknown' },
+        });
       }
       const there = await stage.exists(credential);
       expect((await observe(stage, credential)).state, credential.id).toBe(there ? 'Present' : 'Absent');
@@ -212,11 +228,16 @@ const revokesForReal: Rule = {
     for (const credential of found) {
       expect(await stage.exists(credential), `${credential.id} is really gone`).toBe(false);
       expect(await observe(stage, credential), credential.id).toMatchObject({ state: 'Absent' });
-      expect(await stage.revoker.revoke(credential, stage.target, never()), `${credential.id}, again`).toMatch(/^(Accepted|NothingThere)$/);
+      expect(await stage.revoker.revoke(credential, stage.target, never()), `${credential.id}, again`).toMatch(
+        /^(Accepted|NothingThere)$/,
+      );
     }
     expect(await stage.foreign()).toEqual(foreign);
     const left = (await fresh(stage)).credentials.filter(({ seen }) => seen).map(key);
-    expect(left.filter((one) => found.some((credential) => key(credential) === one)), 'listed no more').toEqual([]);
+    expect(
+      left.filter((one) => found.some((credential) => key(credential) === one)),
+      'listed no more',
+    ).toEqual([]);
   },
 };
 
@@ -246,7 +267,9 @@ const anotherOfTheSameName: Rule = {
       expect((await observe(stage, credential)).state, credential.id).toBe('Absent');
       await Promise.allSettled([stage.revoker.revoke(credential, stage.target, never())]);
       await stage.settle();
-      const successor = (await fresh(stage)).credentials.find(({ id, uid }) => id === credential.id && uid !== credential.uid);
+      const successor = (await fresh(stage)).credentials.find(
+        ({ id, uid }) => id === credential.id && uid !== credential.uid,
+      );
       expect(successor, `${credential.id}: what came back is listed`).toBeDefined();
       if (successor) expect(await stage.exists(successor), `${credential.id}: what came back is untouched`).toBe(true);
     }
@@ -262,7 +285,8 @@ const needsNoMemory: Rule = {
       const { state } = await observe(stage, credential);
       expect((await observe(stage, remembered(credential), next)).state, credential.id).toBe(state);
     }
-    for (const credential of credentials.filter(({ end }) => end.by === 'Revoke')) await next.revoke(credential, stage.target, never());
+    for (const credential of credentials.filter(({ end }) => end.by === 'Revoke'))
+      await next.revoke(credential, stage.target, never());
     await stage.settle();
     for (const credential of credentials.filter(({ end }) => end.by === 'Revoke')) {
       expect((await observe(stage, remembered(credential), next)).state, credential.id).toBe('Absent');
@@ -291,7 +315,8 @@ const givesUp: Rule = {
         stop.abort(new Error('stopped'));
         const ended = await Promise.race([running, soon()]);
         expect(ended, `${name} goes on after it was aborted`).toBeDefined();
-        if (name === 'observe') expect(ended?.[0], name).toMatchObject({ status: 'fulfilled', value: { state: 'Unknown' } });
+        if (name === 'observe')
+          expect(ended?.[0], name).toMatchObject({ status: 'fulfilled', value: { state: 'Unknown' } });
         else expect(ended?.[0].status, name).toBe('rejected');
       }
     }
@@ -317,11 +342,25 @@ const tellsNoSecret: Rule = {
 };
 
 const everythingIn = (value: unknown): string => {
-  if (!(value instanceof Error)) return JSON.stringify(value, (_, inner: unknown) => (inner instanceof Error ? everythingIn(inner) : inner));
+  if (!(value instanceof Error))
+    return JSON.stringify(value, (_, inner: unknown) => (inner instanceof Error ? everythingIn(inner) : inner));
   return [value.message, JSON.stringify(value), value.cause === undefined ? '' : everythingIn(value.cause)].join('\n');
 };
 
 export const rules: readonly Rule[] = [
-  listsAll, plainFacts, looksWithoutTouching, wholeOrError, namesPermissions, preflightFails, seesWhatIsThere, unknownIsNotAbsent,
-  stillUnknownAfterRevoke, revokesForReal, refusedRevoke, anotherOfTheSameName, needsNoMemory, givesUp, tellsNoSecret,
+  listsAll,
+  plainFacts,
+  looksWithoutTouching,
+  wholeOrError,
+  namesPermissions,
+  preflightFails,
+  seesWhatIsThere,
+  unknownIsNotAbsent,
+  stillUnknownAfterRevoke,
+  revokesForReal,
+  refusedRevoke,
+  anotherOfTheSameName,
+  needsNoMemory,
+  givesUp,
+  tellsNoSecret,
 ];

@@ -26,8 +26,18 @@ export type Fault =
   | 'Crash';
 
 export const faults: readonly Fault[] = [
-  'Unauthorized', 'Forbidden', 'NotFoundPage', 'NotFoundOther', 'TooManyRequests', 'ServerError', 'Unavailable', 'Garbage', 'Empty',
-  'Disconnected', 'Hanging', 'Crash',
+  'Unauthorized',
+  'Forbidden',
+  'NotFoundPage',
+  'NotFoundOther',
+  'TooManyRequests',
+  'ServerError',
+  'Unavailable',
+  'Garbage',
+  'Empty',
+  'Disconnected',
+  'Hanging',
+  'Crash',
 ];
 
 /** A dependency that holds credentials of one identity, and also some of others, and a revoker that speaks to it. */

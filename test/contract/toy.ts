@@ -60,7 +60,8 @@ const createDependency = () => {
     if (denied) return { status: 403, body: secret };
     if (method === 'LIST') return { status: 200, body: [...keys.values()] };
     const found = id === undefined ? undefined : keys.get(id);
-    if (method === 'GET') return found === undefined ? { status: 404, body: { missing: id } } : { status: 200, body: found };
+    if (method === 'GET')
+      return found === undefined ? { status: 404, body: { missing: id } } : { status: 200, body: found };
     writes += 1;
     if (found === undefined) return { status: 404, body: { missing: id } };
     if (uid !== undefined && found.uid !== uid) return { status: 409, body: undefined };
@@ -80,7 +81,12 @@ const createDependency = () => {
       fault = next;
       healthy = after;
     },
-    request: async (method: string, id: string | undefined, uid: string | undefined, signal: AbortSignal): Promise<Answer> => {
+    request: async (
+      method: string,
+      id: string | undefined,
+      uid: string | undefined,
+      signal: AbortSignal,
+    ): Promise<Answer> => {
       signal.throwIfAborted();
       if (fault === undefined || healthy-- > 0) return serve(method, id, uid);
       return misbehave(fault, signal);
@@ -90,7 +96,15 @@ const createDependency = () => {
 
 type Dependency = ReturnType<typeof createDependency>;
 
-const statusOf: Partial<Record<Fault, number>> = { Unauthorized: 401, Forbidden: 403, NotFoundPage: 404, TooManyRequests: 429, ServerError: 500, Unavailable: 503, Garbage: 200 };
+const statusOf: Partial<Record<Fault, number>> = {
+  Unauthorized: 401,
+  Forbidden: 403,
+  NotFoundPage: 404,
+  TooManyRequests: 429,
+  ServerError: 500,
+  Unavailable: 503,
+  Garbage: 200,
+};
 
 const misbehave = (fault: Fault, signal: AbortSignal): Promise<Answer> => {
   if (fault === 'Hanging') {
@@ -117,7 +131,12 @@ export const createToyRevoker = (dependency: Dependency, clock: FakeClock, lies:
     });
     return AbortSignal.any([signal, stop.signal]);
   };
-  const call = async (method: string, id: string | undefined, uid: string | undefined, signal: AbortSignal): Promise<Answer> => {
+  const call = async (
+    method: string,
+    id: string | undefined,
+    uid: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Answer> => {
     try {
       return await dependency.request(method, id, uid, bounded(signal));
     } catch (error) {
@@ -126,14 +145,16 @@ export const createToyRevoker = (dependency: Dependency, clock: FakeClock, lies:
     }
   };
   const refused = ({ status, body }: Answer): OutcomeError =>
-    status === 403 ? needsPerson('PermissionMissing', 'may not') : retryable('Unavailable', lie('tells the answer') ? String(body) : `answered ${String(status)}`);
+    status === 403
+      ? needsPerson('PermissionMissing', 'may not')
+      : retryable('Unavailable', lie('tells the answer') ? String(body) : `answered ${String(status)}`);
 
   const look = async (credential: Credential, signal: AbortSignal): Promise<Observation> => {
     const method = 'get/keys';
     if (lie('revoked is absent') && revoked.has(credential.id)) return { state: 'Absent', method };
     if (lie('remembers in memory') && !known.has(credential.id)) return { state: 'Absent', method };
     const { status, body } = await call('GET', credential.id, undefined, signal);
-    const found = body as Partial<Key> & { readonly missing?: string } | undefined;
+    const found = body as (Partial<Key> & { readonly missing?: string }) | undefined;
     if (status === 404 && found?.missing === credential.id) return { state: 'Absent', method };
     if (status === 200 && found?.id === credential.id) {
       const same = lie('ends by name') || found.uid === credential.uid;
@@ -177,7 +198,8 @@ export const createToyRevoker = (dependency: Dependency, clock: FakeClock, lies:
       if (lie('forgets to revoke')) return 'Accepted';
       const answer = await call('DELETE', credential.id, lie('ends by name') ? undefined : credential.uid, signal);
       if (answer.status === 202) return 'Accepted';
-      if (answer.status === 404 && (answer.body as { readonly missing?: string }).missing === credential.id) return 'NothingThere';
+      if (answer.status === 404 && (answer.body as { readonly missing?: string }).missing === credential.id)
+        return 'NothingThere';
       if (answer.status === 409) return 'NothingThere';
       if (lie('refused is accepted')) return 'Accepted';
       throw refused(answer);
@@ -188,7 +210,11 @@ export const createToyRevoker = (dependency: Dependency, clock: FakeClock, lies:
       } catch (error) {
         if (lie('unknown is rejected')) throw error;
         if (lie('errors are absence')) return { state: 'Absent', method: 'get/keys' };
-        return { state: 'Unknown', method: 'get/keys', message: error instanceof Error ? error.message : 'could not be told' };
+        return {
+          state: 'Unknown',
+          method: 'get/keys',
+          message: error instanceof Error ? error.message : 'could not be told',
+        };
       }
     },
   };

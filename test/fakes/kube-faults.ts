@@ -16,7 +16,12 @@ export interface FaultyClient {
 export const leakedSecret = 'eyJhbGciOiJSUzI1NiIsImtpZCI6ImZha2UifQ.eyJzdWIiOiJsZWFrZWQifQ.c2lnbmF0dXJl';
 
 const status = (code: number, reason: string, details: object = {}): unknown => ({
-  kind: 'Status', status: 'Failure', code, reason, message: `${reason}: the token ${leakedSecret} was sent`, details,
+  kind: 'Status',
+  status: 'Failure',
+  code,
+  reason,
+  message: `${reason}: the token ${leakedSecret} was sent`,
+  details,
 });
 
 const answers: Partial<Record<Fault, { readonly code: number; readonly body: unknown }>> = {
@@ -71,7 +76,13 @@ export const withFaults = (inner: KubeClient): FaultyClient => {
     return fault;
   };
   /** `empty` is what an empty success looks like to the caller; a list without items is no list. */
-  const pass = <T>(verb: string, what: string, options: CallOptions | undefined, empty: unknown, call: () => Promise<T>): Promise<T> => {
+  const pass = <T>(
+    verb: string,
+    what: string,
+    options: CallOptions | undefined,
+    empty: unknown,
+    call: () => Promise<T>,
+  ): Promise<T> => {
     options?.signal?.throwIfAborted();
     const met = meet(verb, what);
     if (met === undefined) return call();
@@ -79,7 +90,8 @@ export const withFaults = (inner: KubeClient): FaultyClient => {
   };
 
   const client: KubeClient = {
-    get: async (resource, key, options) => pass('get', `${resource.plural}/${key.name}`, options, {}, () => inner.get(resource, key, options)),
+    get: async (resource, key, options) =>
+      pass('get', `${resource.plural}/${key.name}`, options, {}, () => inner.get(resource, key, options)),
     list: async (resource, query, options) => {
       const met = meet('list', resource.plural);
       return met === undefined ? inner.list(resource, query, options) : fail(met, 'list', options?.signal);
@@ -93,9 +105,12 @@ export const withFaults = (inner: KubeClient): FaultyClient => {
     },
     create: async (resource, namespace, body, options) =>
       pass('create', resource.plural, options, {}, () => inner.create(resource, namespace, body, options)),
-    review: async (resource, body, options) => pass('review', resource.plural, options, {}, () => inner.review(resource, body, options)),
+    review: async (resource, body, options) =>
+      pass('review', resource.plural, options, {}, () => inner.review(resource, body, options)),
     delete: async (resource, key, preconditions, options) =>
-      pass('delete', `${resource.plural}/${key.name}`, options, undefined, () => inner.delete(resource, key, preconditions, options)),
+      pass('delete', `${resource.plural}/${key.name}`, options, undefined, () =>
+        inner.delete(resource, key, preconditions, options),
+      ),
     patch: async (resource, key, patch, options) =>
       pass('patch', `${resource.plural}/${key.name}`, options, {}, () => inner.patch(resource, key, patch, options)),
     watch: (resource, query, signal) => inner.watch(resource, query, signal),

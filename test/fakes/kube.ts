@@ -4,7 +4,14 @@
  */
 import type { DeleteOptions, KubeClient, ListQuery, ObjectKey, Patch } from '../../src/kube/client.ts';
 import { type ApiError, errorFromStatus } from '../../src/kube/errors.ts';
-import type { KubeObject, ResourceAttributes, Role, RoleBinding, Subject, SubjectAccessReview } from '../../src/kube/objects.ts';
+import type {
+  KubeObject,
+  ResourceAttributes,
+  Role,
+  RoleBinding,
+  Subject,
+  SubjectAccessReview,
+} from '../../src/kube/objects.ts';
 import { clusterRoleBindings, clusterRoles, type Resource, roleBindings, roles } from '../../src/kube/resources.ts';
 
 /** What a test writes down of an object; the rest is filled in. */
@@ -26,13 +33,18 @@ export interface FakeKube {
 }
 
 const rbac = 'rbac.authorization.k8s.io';
-const pathOf = (resource: Resource, { namespace, name }: Partial<ObjectKey>): string => [resource.group, resource.plural, namespace ?? '', name ?? ''].join('/');
+const pathOf = (resource: Resource, { namespace, name }: Partial<ObjectKey>): string =>
+  [resource.group, resource.plural, namespace ?? '', name ?? ''].join('/');
 
 const refuse = (code: number, reason: string, message: string, verb: string, details: object = {}): ApiError =>
   errorFromStatus({ kind: 'Status', status: 'Failure', code, reason, message, details }, code, { verb });
 
 const notFound = (verb: string, resource: Resource, name: string): ApiError =>
-  refuse(404, 'NotFound', `${resource.plural} "${name}" not found`, verb, { name, group: resource.group, kind: resource.plural });
+  refuse(404, 'NotFound', `${resource.plural} "${name}" not found`, verb, {
+    name,
+    group: resource.group,
+    kind: resource.plural,
+  });
 
 export const createFakeKube = (): FakeKube => {
   const objects = new Map<string, KubeObject>();
@@ -60,14 +72,20 @@ export const createFakeKube = (): FakeKube => {
   };
   const select = (resource: Resource, query: ListQuery): readonly KubeObject[] =>
     [...objects.entries()]
-      .filter(([path]) => path.startsWith(`${resource.group}/${resource.plural}/${query.namespace === undefined ? '' : `${query.namespace}/`}`))
+      .filter(([path]) =>
+        path.startsWith(
+          `${resource.group}/${resource.plural}/${query.namespace === undefined ? '' : `${query.namespace}/`}`,
+        ),
+      )
       .map(([, object]) => object)
       .filter((object) => matches(object, query.fieldSelector));
 
   const checkPreconditions = (object: KubeObject, { uid, resourceVersion }: DeleteOptions): void => {
     const { metadata } = object;
-    if (uid !== undefined && uid !== metadata.uid) throw refuse(409, 'Conflict', `the UID in the precondition (${uid}) does not match`, 'delete');
-    if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) throw refuse(409, 'Conflict', 'the resourceVersion does not match', 'delete');
+    if (uid !== undefined && uid !== metadata.uid)
+      throw refuse(409, 'Conflict', `the UID in the precondition (${uid}) does not match`, 'delete');
+    if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion)
+      throw refuse(409, 'Conflict', 'the resourceVersion does not match', 'delete');
   };
   /** A write of a binding is a grant of its role, whatever was changed. */
   const checkEscalation = (resource: Resource, raw: RoleBinding): void => {
@@ -75,8 +93,14 @@ export const createFakeKube = (): FakeKube => {
     const role = raw.roleRef.kind === 'Role' ? roles : clusterRoles;
     const where = namespace === undefined ? {} : { namespace };
     if (mayI({ verb: 'bind', group: rbac, resource: role.plural, name: raw.roleRef.name, ...where })) return;
-    if (!objects.has(pathOf(role, { name: raw.roleRef.name, ...(raw.roleRef.kind === 'Role' && where) }))) throw notFound('patch', resource, raw.roleRef.name);
-    throw refuse(403, 'Forbidden', 'user "offboard" is attempting to grant RBAC permissions not currently held:', 'patch');
+    if (!objects.has(pathOf(role, { name: raw.roleRef.name, ...(raw.roleRef.kind === 'Role' && where) })))
+      throw notFound('patch', resource, raw.roleRef.name);
+    throw refuse(
+      403,
+      'Forbidden',
+      'user "offboard" is attempting to grant RBAC permissions not currently held:',
+      'patch',
+    );
   };
 
   const client: KubeClient = {
@@ -88,7 +112,10 @@ export const createFakeKube = (): FakeKube => {
     list: async (resource, query, options) => {
       guard('list', resource, query.namespace === undefined ? {} : { namespace: query.namespace }, options?.signal);
       const items = structuredClone(select(resource, query));
-      return Promise.resolve({ items: (query.metadataOnly === true ? items.map(bare) : items) as never[], resourceVersion: String(serial) });
+      return Promise.resolve({
+        items: (query.metadataOnly === true ? items.map(bare) : items) as never[],
+        resourceVersion: String(serial),
+      });
     },
     async *listPages(resource, query, options) {
       const { items, resourceVersion } = await client.list<never>(resource, query, options);
@@ -106,7 +133,13 @@ export const createFakeKube = (): FakeKube => {
       }
       guard('create', resource, {}, options?.signal);
       const binding = evaluate(objects, spec);
-      return Promise.resolve({ ...body, status: { allowed: binding !== undefined, ...(binding !== undefined && { reason: `RBAC: allowed by ${binding}` }) } });
+      return Promise.resolve({
+        ...body,
+        status: {
+          allowed: binding !== undefined,
+          ...(binding !== undefined && { reason: `RBAC: allowed by ${binding}` }),
+        },
+      });
     },
     delete: async (resource, key, preconditions = {}, options = {}) => {
       guard('delete', resource, key, options.signal);
@@ -125,7 +158,8 @@ export const createFakeKube = (): FakeKube => {
       if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== found.metadata.resourceVersion) {
         throw refuse(409, 'Conflict', 'the object has been modified', 'patch');
       }
-      if (resource === roleBindings || resource === clusterRoleBindings) checkEscalation(resource, found as RoleBinding);
+      if (resource === roleBindings || resource === clusterRoleBindings)
+        checkEscalation(resource, found as RoleBinding);
       return Promise.resolve(store(pathOf(resource, key), { ...found, ...rest }) as never);
     },
     watch: () => {
@@ -137,7 +171,12 @@ export const createFakeKube = (): FakeKube => {
     client,
     put: (resource, sketch) => {
       serial += 1;
-      const metadata = { uid: `uid-${String(serial)}`, resourceVersion: '0', creationTimestamp: '2026-01-01T00:00:00Z', ...sketch.metadata };
+      const metadata = {
+        uid: `uid-${String(serial)}`,
+        resourceVersion: '0',
+        creationTimestamp: '2026-01-01T00:00:00Z',
+        ...sketch.metadata,
+      };
       return store(pathOf(resource, metadata), { ...sketch, metadata });
     },
     drop: (resource, key) => {
@@ -154,17 +193,29 @@ export const createFakeKube = (): FakeKube => {
   };
 };
 
-const bare = ({ metadata }: KubeObject): KubeObject => ({ apiVersion: 'meta.k8s.io/v1', kind: 'PartialObjectMetadata', metadata });
+const bare = ({ metadata }: KubeObject): KubeObject => ({
+  apiVersion: 'meta.k8s.io/v1',
+  kind: 'PartialObjectMetadata',
+  metadata,
+});
 
 const matches = (object: KubeObject, selector: string | undefined): boolean => {
   if (selector === undefined) return true;
   const [path = '', value] = selector.split('=');
-  const found = path.split('.').reduce<unknown>((at, part) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[part] : undefined), object);
+  const found = path
+    .split('.')
+    .reduce<unknown>(
+      (at, part) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[part] : undefined),
+      object,
+    );
   return found === value;
 };
 
 /** The first binding that allows it, by name. */
-const evaluate = (objects: ReadonlyMap<string, KubeObject>, { user, groups = [], resourceAttributes }: SubjectAccessReview['spec']): string | undefined => {
+const evaluate = (
+  objects: ReadonlyMap<string, KubeObject>,
+  { user, groups = [], resourceAttributes }: SubjectAccessReview['spec'],
+): string | undefined => {
   if (resourceAttributes === undefined) return undefined;
   for (const [path, object] of objects) {
     const namespaced = path.startsWith(`${rbac}/rolebindings/`);
@@ -178,10 +229,20 @@ const evaluate = (objects: ReadonlyMap<string, KubeObject>, { user, groups = [],
       (kind === 'Group' && groups.includes(name));
     if (binding.subjects?.some(isSubject) !== true) continue;
     const role = binding.roleRef.kind === 'Role' ? roles : clusterRoles;
-    const found = objects.get(pathOf(role, { name: binding.roleRef.name, ...(binding.roleRef.kind === 'Role' && namespace !== undefined && { namespace }) }));
+    const found = objects.get(
+      pathOf(role, {
+        name: binding.roleRef.name,
+        ...(binding.roleRef.kind === 'Role' && namespace !== undefined && { namespace }),
+      }),
+    );
     const allows = (found as Role | undefined)?.rules?.some((rule) =>
-      ([[rule.verbs, resourceAttributes.verb], [rule.apiGroups, resourceAttributes.group], [rule.resources, resourceAttributes.resource]] as const)
-        .every(([list, value]) => list?.includes('*') === true || list?.includes(value ?? '') === true),
+      (
+        [
+          [rule.verbs, resourceAttributes.verb],
+          [rule.apiGroups, resourceAttributes.group],
+          [rule.resources, resourceAttributes.resource],
+        ] as const
+      ).every(([list, value]) => list?.includes('*') === true || list?.includes(value ?? '') === true),
     );
     if (allows === true) return `${namespaced ? 'RoleBinding' : 'ClusterRoleBinding'} "${binding.metadata.name}"`;
   }

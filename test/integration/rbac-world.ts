@@ -22,11 +22,21 @@ export interface Admin {
 
 export const createAdmin = (cluster: ControlPlane): Admin => {
   const identity = issueCertificate(cluster.authority, { commonName: 'test-admin', organizations: ['system:masters'] });
-  const call = async (method: string, path: string, body?: object, contentType?: string): Promise<{ readonly status: number; readonly body: string }> => {
+  const call = async (
+    method: string,
+    path: string,
+    body?: object,
+    contentType?: string,
+  ): Promise<{ readonly status: number; readonly body: string }> => {
     const answer = await cluster.request(path, {
-      method, certificate: identity.certificate, key: identity.key, ...(body && { body }), ...(contentType !== undefined && { headers: { 'content-type': contentType } }),
+      method,
+      certificate: identity.certificate,
+      key: identity.key,
+      ...(body && { body }),
+      ...(contentType !== undefined && { headers: { 'content-type': contentType } }),
     });
-    if (answer.status >= 300 && answer.status !== 404) throw new Error(`${method} ${path}: ${String(answer.status)} ${answer.body}`);
+    if (answer.status >= 300 && answer.status !== 404)
+      throw new Error(`${method} ${path}: ${String(answer.status)} ${answer.body}`);
     return answer;
   };
   return {
@@ -48,12 +58,18 @@ export const createAdmin = (cluster: ControlPlane): Admin => {
   };
 };
 
-export const accountPath = (namespace: string, name = ''): string => `${core}/namespaces/${namespace}/serviceaccounts${name && `/${name}`}`;
-export const secretPath = (namespace: string, name = ''): string => `${core}/namespaces/${namespace}/secrets${name && `/${name}`}`;
+export const accountPath = (namespace: string, name = ''): string =>
+  `${core}/namespaces/${namespace}/serviceaccounts${name && `/${name}`}`;
+export const secretPath = (namespace: string, name = ''): string =>
+  `${core}/namespaces/${namespace}/secrets${name && `/${name}`}`;
 export const bindingPath = (namespace: string | undefined, name = ''): string =>
   `${rbacPath}/${namespace === undefined ? 'clusterrolebindings' : `namespaces/${namespace}/rolebindings`}${name && `/${encodeURIComponent(name)}`}`;
 
-export const accountSubject = (namespace: string, name = 'bot'): Subject => ({ kind: 'ServiceAccount', namespace, name });
+export const accountSubject = (namespace: string, name = 'bot'): Subject => ({
+  kind: 'ServiceAccount',
+  namespace,
+  name,
+});
 export const userSubject = (name: string): Subject => ({ kind: 'User', apiGroup: rbac, name });
 export const groupSubject = (name: string): Subject => ({ kind: 'Group', apiGroup: rbac, name });
 
@@ -67,19 +83,37 @@ export const createNamespace = async (admin: Admin): Promise<string> => {
   return name;
 };
 
-export const createAccount = async (admin: Admin, namespace: string, name = 'bot', finalizers: readonly string[] = []): Promise<KubeObject> =>
-  admin.create(accountPath(namespace), { metadata: { name, finalizers } });
+export const createAccount = async (
+  admin: Admin,
+  namespace: string,
+  name = 'bot',
+  finalizers: readonly string[] = [],
+): Promise<KubeObject> => admin.create(accountPath(namespace), { metadata: { name, finalizers } });
 
 export const createClusterRole = (admin: Admin, name: string, rules: readonly PolicyRule[]): Promise<KubeObject> =>
   admin.create(`${rbacPath}/clusterroles`, { metadata: { name }, rules });
 
 export const bind = (
-  admin: Admin, namespace: string | undefined, name: string, roleName: string, subjects: readonly Subject[],
+  admin: Admin,
+  namespace: string | undefined,
+  name: string,
+  roleName: string,
+  subjects: readonly Subject[],
 ): Promise<RoleBinding> =>
-  admin.create(bindingPath(namespace), { metadata: { name }, roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: roleName }, subjects });
+  admin.create(bindingPath(namespace), {
+    metadata: { name },
+    roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: roleName },
+    subjects,
+  });
 
 /** A legacy token Secret; its token once the controller has filled it in. */
-export const createTokenSecret = async (admin: Admin, namespace: string, name: string, account = 'bot', awaitToken = true): Promise<string> => {
+export const createTokenSecret = async (
+  admin: Admin,
+  namespace: string,
+  name: string,
+  account = 'bot',
+  awaitToken = true,
+): Promise<string> => {
   await admin.create(secretPath(namespace), {
     metadata: { name, annotations: { 'kubernetes.io/service-account.name': account } },
     type: 'kubernetes.io/service-account-token',
@@ -87,7 +121,9 @@ export const createTokenSecret = async (admin: Admin, namespace: string, name: s
   if (!awaitToken) return '';
   return waitFor(
     async () => {
-      const secret = await admin.get<KubeObject & { readonly data?: { readonly token?: string } }>(secretPath(namespace, name));
+      const secret = await admin.get<KubeObject & { readonly data?: { readonly token?: string } }>(
+        secretPath(namespace, name),
+      );
       const token = secret?.data?.token;
       return token !== undefined && Buffer.from(token, 'base64').toString('utf8');
     },
@@ -96,14 +132,21 @@ export const createTokenSecret = async (admin: Admin, namespace: string, name: s
 };
 
 export const requestToken = async (admin: Admin, namespace: string, name = 'bot'): Promise<string> => {
-  const answer = await admin.create<KubeObject & { readonly status: { readonly token: string } }>(`${accountPath(namespace, name)}/token`, { spec: { expirationSeconds: 3600 } });
+  const answer = await admin.create<KubeObject & { readonly status: { readonly token: string } }>(
+    `${accountPath(namespace, name)}/token`,
+    { spec: { expirationSeconds: 3600 } },
+  );
   return answer.status.token;
 };
 
 /** What the operator is granted by default: enough for all but Secrets and shared bindings. */
 export const operatorRules: readonly PolicyRule[] = [
   { apiGroups: [''], resources: ['serviceaccounts'], verbs: ['get', 'list', 'watch', 'delete'] },
-  { apiGroups: [rbac], resources: ['rolebindings', 'clusterrolebindings'], verbs: ['get', 'list', 'watch', 'delete', 'patch'] },
+  {
+    apiGroups: [rbac],
+    resources: ['rolebindings', 'clusterrolebindings'],
+    verbs: ['get', 'list', 'watch', 'delete', 'patch'],
+  },
   { apiGroups: [rbac], resources: ['roles', 'clusterroles'], verbs: ['get'] },
   { apiGroups: [''], resources: ['pods', 'replicationcontrollers'], verbs: ['list'] },
   { apiGroups: ['apps'], resources: ['deployments', 'statefulsets', 'daemonsets', 'replicasets'], verbs: ['list'] },
@@ -111,7 +154,9 @@ export const operatorRules: readonly PolicyRule[] = [
   { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
 ];
 
-export const secretRules: readonly PolicyRule[] = [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch', 'delete'] }];
+export const secretRules: readonly PolicyRule[] = [
+  { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch', 'delete'] },
+];
 
 export interface Operator {
   readonly client: KubeClient;
@@ -123,24 +168,35 @@ export interface Operator {
 }
 
 /** An operator as it is in real life: a ServiceAccount with a token and a ClusterRole. */
-export const createOperator = async (cluster: ControlPlane, admin: Admin, rules: readonly PolicyRule[] = operatorRules): Promise<Operator> => {
+export const createOperator = async (
+  cluster: ControlPlane,
+  admin: Admin,
+  rules: readonly PolicyRule[] = operatorRules,
+): Promise<Operator> => {
   const namespace = await createNamespace(admin);
   const name = `operator-${namespace}`;
   await createAccount(admin, namespace, 'operator');
   await createClusterRole(admin, name, rules);
   await bind(admin, undefined, name, name, [accountSubject(namespace, 'operator')]);
-  const config = loadKubeConfig({ path: cluster.kubeconfigFor({ token: await requestToken(admin, namespace, 'operator') }), clock: systemClock });
+  const config = loadKubeConfig({
+    path: cluster.kubeconfigFor({ token: await requestToken(admin, namespace, 'operator') }),
+    clock: systemClock,
+  });
   const heard: string[] = [];
   const transport = listening(createTransport({ config, clock: systemClock, version: 'test' }), heard);
   const client = createKubeClient(transport);
-  const mayList = (): Promise<boolean> => client.list(serviceAccounts, { namespace }).then(() => true, () => false);
-  await waitFor(mayList, { what: 'the operator\'s permissions' });
+  const mayList = (): Promise<boolean> =>
+    client.list(serviceAccounts, { namespace }).then(
+      () => true,
+      () => false,
+    );
+  await waitFor(mayList, { what: "the operator's permissions" });
   return {
     client,
     heard: () => heard.join('\n'),
     deny: async () => {
       await admin.remove(bindingPath(undefined, name));
-      await waitFor(async () => !(await mayList()), { what: 'the end of the operator\'s permissions' });
+      await waitFor(async () => !(await mayList()), { what: "the end of the operator's permissions" });
     },
     close: () => transport.close(),
   };

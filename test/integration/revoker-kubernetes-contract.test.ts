@@ -18,11 +18,30 @@ import { createKubernetesRevoker, type KubernetesRevoker } from '../../src/revok
 import type { Credential } from '../../src/revokers/revoker.ts';
 import type { Logger } from '../../src/runtime/logger.ts';
 import {
-  accountPath, accountSubject, type Admin, bind, bindingPath, createAccount, createAdmin, createClusterRole, createNamespace, createOperator,
-  createTokenSecret, operatorRules, secretPath, secretRules, userSubject,
+  accountPath,
+  accountSubject,
+  type Admin,
+  bind,
+  bindingPath,
+  createAccount,
+  createAdmin,
+  createClusterRole,
+  createNamespace,
+  createOperator,
+  createTokenSecret,
+  operatorRules,
+  secretPath,
+  secretRules,
+  userSubject,
 } from './rbac-world.ts';
 
-const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, child: () => silent };
+const silent: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silent,
+};
 const bindAll = { apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], verbs: ['bind'] };
 
 let cluster: ControlPlane;
@@ -31,7 +50,9 @@ let admin: Admin;
 beforeAll(async () => {
   cluster = await startControlPlane({ controllerManager: false });
   admin = createAdmin(cluster);
-  await createClusterRole(admin, 'read-configmaps', [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list'] }]);
+  await createClusterRole(admin, 'read-configmaps', [
+    { apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list'] },
+  ]);
 }, 120_000);
 
 afterAll(() => cluster.stop());
@@ -45,7 +66,10 @@ const pathOf = (credential: Credential): string | undefined => {
 };
 
 /** The same thing once more, as a new object. */
-const sketchOf = ({ metadata, ...rest }: KubeObject): object => ({ ...rest, metadata: { name: metadata.name, annotations: metadata.annotations } });
+const sketchOf = ({ metadata, ...rest }: KubeObject): object => ({
+  ...rest,
+  metadata: { name: metadata.name, annotations: metadata.annotations },
+});
 
 const open = async (): Promise<Stage> => {
   const operator = await createOperator(cluster, admin, [...operatorRules, ...secretRules, bindAll]);
@@ -58,8 +82,14 @@ const open = async (): Promise<Stage> => {
   await bind(admin, namespace, 'own', 'read-configmaps', own);
   await bind(admin, namespace, 'shared', 'read-configmaps', [userSubject('bob'), ...own]);
   await bind(admin, namespace, 'of others', 'read-configmaps', [accountSubject(namespace, 'other')]);
-  await bind(admin, undefined, `wide-${namespace}`, 'read-configmaps', [accountSubject(namespace), userSubject('alice')]);
-  const target: Target = { serviceAccount: { namespace, name: 'bot', uid: metadata.uid }, certificates: [{ commonName: 'alice', notAfter: '2027-06-01T00:00:00Z' }] };
+  await bind(admin, undefined, `wide-${namespace}`, 'read-configmaps', [
+    accountSubject(namespace),
+    userSubject('alice'),
+  ]);
+  const target: Target = {
+    serviceAccount: { namespace, name: 'bot', uid: metadata.uid },
+    certificates: [{ commonName: 'alice', notAfter: '2027-06-01T00:00:00Z' }],
+  };
 
   const clock = createFakeClock();
   const { client, breakWith, writes } = withFaults(operator.client);
@@ -67,7 +97,14 @@ const open = async (): Promise<Stage> => {
   const watching: Promise<unknown>[] = [];
   const held: string[] = [];
   const create = async (): Promise<KubernetesRevoker> => {
-    const next = createKubernetesRevoker({ client, clock, random: () => 0.5, log: silent, settleTime: 15_000, tokenSecrets: true });
+    const next = createKubernetesRevoker({
+      client,
+      clock,
+      random: () => 0.5,
+      log: silent,
+      settleTime: 15_000,
+      tokenSecrets: true,
+    });
     watching.push(...next.reflectors.map((reflector) => reflector.run(stop.signal)));
     await Promise.all(next.reflectors.map((reflector) => reflector.waitForSync(stop.signal)));
     return next;
@@ -78,9 +115,15 @@ const open = async (): Promise<Stage> => {
     revoker: (await create()).revoker,
     target,
     planted: [
-      `serviceaccounts/${namespace}/bot`, `tokens of serviceaccounts/${namespace}/bot`, `secrets/${namespace}/bot-token`,
-      `rolebindings/${namespace}/own`, `rolebindings/${namespace}/shared`, `clusterrolebindings/wide-${namespace}`,
-      'certificate of user alice', `access review of system:serviceaccount:${namespace}:bot`, 'access review of alice',
+      `serviceaccounts/${namespace}/bot`,
+      `tokens of serviceaccounts/${namespace}/bot`,
+      `secrets/${namespace}/bot-token`,
+      `rolebindings/${namespace}/own`,
+      `rolebindings/${namespace}/shared`,
+      `clusterrolebindings/wide-${namespace}`,
+      'certificate of user alice',
+      `access review of system:serviceaccount:${namespace}:bot`,
+      'access review of alice',
     ],
     secrets: [leakedSecret],
     restart: async () => (await create()).revoker,
@@ -92,11 +135,15 @@ const open = async (): Promise<Stage> => {
       return found?.subjects === undefined || partSubjects(found, userKeysOf(target)).ours.length > 0;
     },
     foreign: async () => {
-      const lists = await Promise.all(ownAfterwards.map((path) => admin.get<KubeObject & { readonly items: readonly RoleBinding[] }>(path)));
-      return lists.flatMap((list) => list?.items ?? []).flatMap((item): readonly object[] => {
-        if (item.subjects !== undefined) return partSubjects(item, userKeysOf(target)).others;
-        return item.metadata.name.startsWith('other') ? [item] : [];
-      });
+      const lists = await Promise.all(
+        ownAfterwards.map((path) => admin.get<KubeObject & { readonly items: readonly RoleBinding[] }>(path)),
+      );
+      return lists
+        .flatMap((list) => list?.items ?? [])
+        .flatMap((item): readonly object[] => {
+          if (item.subjects !== undefined) return partSubjects(item, userKeysOf(target)).others;
+          return item.metadata.name.startsWith('other') ? [item] : [];
+        });
     },
     hold: async (credential) => {
       const path = pathOf(credential) ?? '/';

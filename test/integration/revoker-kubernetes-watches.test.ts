@@ -10,12 +10,32 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import type { Logger } from '../../src/runtime/logger.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import {
-  accountPath, accountSubject, type Admin, bind, bindingPath, createAccount, createAdmin, createClusterRole, createNamespace, createOperator,
-  createTokenSecret, groupSubject, type Operator, operatorRules, secretRules, userSubject,
+  accountPath,
+  accountSubject,
+  type Admin,
+  bind,
+  bindingPath,
+  createAccount,
+  createAdmin,
+  createClusterRole,
+  createNamespace,
+  createOperator,
+  createTokenSecret,
+  groupSubject,
+  type Operator,
+  operatorRules,
+  secretRules,
+  userSubject,
 } from './rbac-world.ts';
 
 const never = new AbortController().signal;
-const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, child: () => silent };
+const silent: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silent,
+};
 
 let cluster: ControlPlane;
 let admin: Admin;
@@ -28,9 +48,18 @@ const changed: ChangedIdentity[] = [];
 beforeAll(async () => {
   cluster = await startControlPlane();
   admin = createAdmin(cluster);
-  await createClusterRole(admin, 'read-configmaps', [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list'] }]);
+  await createClusterRole(admin, 'read-configmaps', [
+    { apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list'] },
+  ]);
   operator = await createOperator(cluster, admin, [...operatorRules, ...secretRules]);
-  kubernetes = createKubernetesRevoker({ client: operator.client, clock: systemClock, random: systemRandom, log: silent, settleTime: 15_000, tokenSecrets: true });
+  kubernetes = createKubernetesRevoker({
+    client: operator.client,
+    clock: systemClock,
+    random: systemRandom,
+    log: silent,
+    settleTime: 15_000,
+    tokenSecrets: true,
+  });
   kubernetes.onIdentityChange((identity) => changed.push(identity));
 }, 120_000);
 
@@ -42,7 +71,9 @@ afterAll(async () => {
 });
 
 const wasTold = (identity: ChangedIdentity): Promise<unknown> =>
-  waitFor(() => changed.some((one) => JSON.stringify(one) === JSON.stringify(identity)), { what: `news of ${JSON.stringify(identity)}` });
+  waitFor(() => changed.some((one) => JSON.stringify(one) === JSON.stringify(identity)), {
+    what: `news of ${JSON.stringify(identity)}`,
+  });
 
 /** What both kinds of inventory tell alike: a watch does not keep who manages an object. */
 const comparable = ({ credentials }: Inventory): readonly string[] =>
@@ -51,7 +82,10 @@ const comparable = ({ credentials }: Inventory): readonly string[] =>
 describe('the watches', () => {
   it('fail an inventory until they have listed', async () => {
     const target: Target = { serviceAccount: { namespace: 'default', name: 'bot' } };
-    await expect(kubernetes.revoker.inventory(target, 'Cached', never)).rejects.toMatchObject({ kind: 'Retryable', reason: 'NotSynced' });
+    await expect(kubernetes.revoker.inventory(target, 'Cached', never)).rejects.toMatchObject({
+      kind: 'Retryable',
+      reason: 'NotSynced',
+    });
     running = Promise.all(kubernetes.reflectors.map((reflector) => reflector.run(stop.signal)));
     await Promise.all(kubernetes.reflectors.map((reflector) => reflector.waitForSync(stop.signal)));
     await expect(kubernetes.revoker.inventory(target, 'Cached', never)).resolves.toBeDefined();
@@ -61,12 +95,17 @@ describe('the watches', () => {
   it('tell the same as a fresh look, without a request', async () => {
     const namespace = await createNamespace(admin);
     const { metadata } = await createAccount(admin, namespace);
-    const target: Target = { serviceAccount: { namespace, name: 'bot', uid: metadata.uid }, certificates: [{ commonName: 'alice', notAfter: '2027-01-01T00:00:00Z' }] };
+    const target: Target = {
+      serviceAccount: { namespace, name: 'bot', uid: metadata.uid },
+      certificates: [{ commonName: 'alice', notAfter: '2027-01-01T00:00:00Z' }],
+    };
     await bind(admin, namespace, 'own', 'read-configmaps', [{ kind: 'ServiceAccount', name: 'bot' }]);
     await bind(admin, namespace, 'mine too', 'read-configmaps', [userSubject('alice'), accountSubject(namespace)]);
     await bind(admin, undefined, `wide-${namespace}`, 'read-configmaps', [accountSubject(namespace)]);
     const token = await createTokenSecret(admin, namespace, 'bot-token');
-    await waitFor(async () => (await kubernetes.revoker.inventory(target, 'Cached', never)).credentials.length === 9, { what: 'the watches caught up' });
+    await waitFor(async () => (await kubernetes.revoker.inventory(target, 'Cached', never)).credentials.length === 9, {
+      what: 'the watches caught up',
+    });
 
     const fresh = await kubernetes.revoker.inventory(target, 'Fresh', never);
     const cached = await kubernetes.revoker.inventory(target, 'Cached', never);
@@ -90,8 +129,14 @@ describe('the watches', () => {
     };
     await step(() => createAccount(admin, namespace), bot);
     await step(() => bind(admin, namespace, 'own', 'read-configmaps', [accountSubject(namespace)]), bot);
-    await step(() => admin.patch(bindingPath(namespace, 'own'), { subjects: [accountSubject(namespace), userSubject('bob')] }), { user: 'bob' });
-    await step(() => admin.patch(bindingPath(namespace, 'own'), { subjects: [groupSubject('devs'), userSubject('bob')] }), bot);
+    await step(
+      () => admin.patch(bindingPath(namespace, 'own'), { subjects: [accountSubject(namespace), userSubject('bob')] }),
+      { user: 'bob' },
+    );
+    await step(
+      () => admin.patch(bindingPath(namespace, 'own'), { subjects: [groupSubject('devs'), userSubject('bob')] }),
+      bot,
+    );
     await step(() => admin.remove(bindingPath(namespace, 'own')), { user: 'bob' });
     await step(() => createTokenSecret(admin, namespace, 'bot-token'), bot);
     await step(() => admin.remove(accountPath(namespace, 'bot')), bot);

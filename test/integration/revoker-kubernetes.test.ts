@@ -14,14 +14,34 @@ import { assembleRevoker } from '../../src/revokers/kubernetes/revoker.ts';
 import type { Credential, Inventory, Observation, Revoker } from '../../src/revokers/revoker.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import {
-  accountPath, accountSubject, type Admin, bind, bindingPath, createAccount, createAdmin, createClusterRole, createNamespace, createOperator,
-  createTokenSecret, groupSubject, type Operator, operatorRules, requestToken, secretPath, secretRules, userSubject,
+  accountPath,
+  accountSubject,
+  type Admin,
+  bind,
+  bindingPath,
+  createAccount,
+  createAdmin,
+  createClusterRole,
+  createNamespace,
+  createOperator,
+  createTokenSecret,
+  groupSubject,
+  type Operator,
+  operatorRules,
+  requestToken,
+  secretPath,
+  secretRules,
+  userSubject,
 } from './rbac-world.ts';
 
 const run = promisify(execFile);
 const never = new AbortController().signal;
 /** No watches here: these tests ask for the fresh truth. */
-const noCache: CachedCluster = { unsynced: () => ['nothing is watched'], account: () => undefined, view: { bindingsOf: () => [], tokenSecretsOf: undefined } };
+const noCache: CachedCluster = {
+  unsynced: () => ['nothing is watched'],
+  account: () => undefined,
+  view: { bindingsOf: () => [], tokenSecretsOf: undefined },
+};
 
 let cluster: ControlPlane;
 let admin: Admin;
@@ -30,7 +50,9 @@ const operators: Operator[] = [];
 beforeAll(async () => {
   cluster = await startControlPlane();
   admin = createAdmin(cluster);
-  await createClusterRole(admin, 'read-configmaps', [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list'] }]);
+  await createClusterRole(admin, 'read-configmaps', [
+    { apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list'] },
+  ]);
 }, 120_000);
 
 afterAll(async () => {
@@ -39,7 +61,8 @@ afterAll(async () => {
 });
 
 const configMaps = (namespace: string): string => `/api/v1/namespaces/${namespace}/configmaps`;
-const withToken = async (token: string, namespace: string): Promise<number> => (await cluster.request(configMaps(namespace), { token })).status;
+const withToken = async (token: string, namespace: string): Promise<number> =>
+  (await cluster.request(configMaps(namespace), { token })).status;
 
 interface Scene {
   readonly revoker: Revoker;
@@ -54,26 +77,51 @@ interface Scene {
   readonly endAll: () => Promise<void>;
 }
 
-const setTheScene = async (options: {
-  readonly tokenSecrets?: boolean; readonly more?: readonly PolicyRule[]; readonly certificates?: Target['certificates']; readonly finalizers?: readonly string[];
-} = {}): Promise<Scene> => {
+const setTheScene = async (
+  options: {
+    readonly tokenSecrets?: boolean;
+    readonly more?: readonly PolicyRule[];
+    readonly certificates?: Target['certificates'];
+    readonly finalizers?: readonly string[];
+  } = {},
+): Promise<Scene> => {
   const { tokenSecrets = false, more = [] } = options;
-  const operator = await createOperator(cluster, admin, [...operatorRules, ...(tokenSecrets ? secretRules : []), ...more]);
+  const operator = await createOperator(cluster, admin, [
+    ...operatorRules,
+    ...(tokenSecrets ? secretRules : []),
+    ...more,
+  ]);
   operators.push(operator);
   const namespace = await createNamespace(admin);
   const { metadata } = await createAccount(admin, namespace, 'bot', options.finalizers);
-  const target: Target = { serviceAccount: { namespace, name: 'bot', uid: metadata.uid }, ...(options.certificates && { certificates: options.certificates }) };
-  const revoker = assembleRevoker({ client: operator.client, clock: systemClock, settleTime: 15_000, tokenSecrets, cached: noCache });
+  const target: Target = {
+    serviceAccount: { namespace, name: 'bot', uid: metadata.uid },
+    ...(options.certificates && { certificates: options.certificates }),
+  };
+  const revoker = assembleRevoker({
+    client: operator.client,
+    clock: systemClock,
+    settleTime: 15_000,
+    tokenSecrets,
+    cached: noCache,
+  });
   const inventory = (): Promise<Inventory> => revoker.inventory(target, 'Fresh', never);
   const observe = (credential: Credential): Promise<Observation> => revoker.observe(credential, target, never);
   const find = async (id: string): Promise<Credential> => {
     const { credentials } = await inventory();
     const found = credentials.find((credential) => credential.id === id);
-    if (found === undefined) throw new Error(`${id} is not among ${credentials.map((credential) => credential.id).join(', ')}`);
+    if (found === undefined)
+      throw new Error(`${id} is not among ${credentials.map((credential) => credential.id).join(', ')}`);
     return found;
   };
   return {
-    revoker, operator, target, namespace, inventory, observe, find,
+    revoker,
+    operator,
+    target,
+    namespace,
+    inventory,
+    observe,
+    find,
     revoke: async (id) => revoker.revoke(await find(id), target, never),
     endAll: async () => {
       const { credentials } = await inventory();
@@ -81,7 +129,9 @@ const setTheScene = async (options: {
       expect(await revoker.preflight(target, credentials, never)).toEqual([]);
       for (const credential of revocable) await revoker.revoke(credential, target, never);
       for (const credential of credentials.filter(({ end }) => end.by !== 'Expiry')) {
-        await waitFor(async () => (await observe(credential)).state === 'Absent', { what: `${credential.id} is absent` });
+        await waitFor(async () => (await observe(credential)).state === 'Absent', {
+          what: `${credential.id} is absent`,
+        });
       }
     },
   };
@@ -93,7 +143,9 @@ describe('every credential of an account', () => {
     const { namespace, operator } = scene;
     const elsewhere = await createNamespace(admin);
     await bind(admin, namespace, 'without-namespace', 'read-configmaps', [{ kind: 'ServiceAccount', name: 'bot' }]);
-    await bind(admin, elsewhere, 'user-form', 'read-configmaps', [userSubject(`system:serviceaccount:${namespace}:bot`)]);
+    await bind(admin, elsewhere, 'user-form', 'read-configmaps', [
+      userSubject(`system:serviceaccount:${namespace}:bot`),
+    ]);
     await bind(admin, undefined, `everywhere-${namespace}`, 'read-configmaps', [accountSubject(namespace)]);
     const requested = await requestToken(admin, namespace);
     const legacy = await createTokenSecret(admin, namespace, 'bot-token');
@@ -101,30 +153,37 @@ describe('every credential of an account', () => {
     expect(await withToken(legacy, elsewhere)).toBe(200);
 
     const { credentials, findings } = await scene.inventory();
-    expect(credentials.map(({ id, end, seen }) => `${id} ${end.by} ${seen ? 'seen' : 'known'}`).sort()).toEqual([
-      `access review of system:serviceaccount:${namespace}:bot Others known`,
-      `clusterrolebindings/everywhere-${namespace} Revoke seen`,
-      `rolebindings/${elsewhere}/user-form Revoke seen`,
-      `rolebindings/${namespace}/without-namespace Revoke seen`,
-      `secrets/${namespace}/bot-token Revoke seen`,
-      `serviceaccounts/${namespace}/bot Revoke seen`,
-      `tokens of serviceaccounts/${namespace}/bot Others seen`,
-    ].sort());
+    expect(credentials.map(({ id, end, seen }) => `${id} ${end.by} ${seen ? 'seen' : 'known'}`).sort()).toEqual(
+      [
+        `access review of system:serviceaccount:${namespace}:bot Others known`,
+        `clusterrolebindings/everywhere-${namespace} Revoke seen`,
+        `rolebindings/${elsewhere}/user-form Revoke seen`,
+        `rolebindings/${namespace}/without-namespace Revoke seen`,
+        `secrets/${namespace}/bot-token Revoke seen`,
+        `serviceaccounts/${namespace}/bot Revoke seen`,
+        `tokens of serviceaccounts/${namespace}/bot Others seen`,
+      ].sort(),
+    );
     expect(findings.map(({ type }) => type)).toContain('NotProvable');
-    for (const credential of credentials) expect(await scene.observe(credential), credential.id).toMatchObject({ state: 'Present' });
+    for (const credential of credentials)
+      expect(await scene.observe(credential), credential.id).toMatchObject({ state: 'Present' });
 
     await scene.endAll();
 
     // Both were used a moment ago, so each API server may know them for ten seconds more.
     for (const token of [requested, legacy]) {
-      await waitFor(async () => (await withToken(token, elsewhere)) === 401, { timeout: 15_000, what: 'the token is refused' });
+      await waitFor(async () => (await withToken(token, elsewhere)) === 401, {
+        timeout: 15_000,
+        what: 'the token is refused',
+      });
     }
     for (const where of [namespace, elsewhere]) {
       const kubeconfig = cluster.kubeconfigFor({ as: `system:serviceaccount:${namespace}:bot` });
       await expect(cluster.kubectl(['get', 'configmaps', '-n', where], { kubeconfig })).rejects.toThrow('Forbidden');
     }
     expect(await admin.get(secretPath(namespace, 'bot-token'))).toBeUndefined();
-    for (const part of [legacy, Buffer.from(legacy).toString('base64')]) expect(operator.heard().includes(part), 'no byte of a token was read').toBe(false);
+    for (const part of [legacy, Buffer.from(legacy).toString('base64')])
+      expect(operator.heard().includes(part), 'no byte of a token was read').toBe(false);
     expect(operator.heard()).toContain('bot-token');
   });
 
@@ -138,7 +197,10 @@ describe('every credential of an account', () => {
     expect(credentials.some(({ class: kind }) => kind === 'TokenSecret')).toBe(false);
     expect(findings.some(({ type }) => type === 'NotEnumerated')).toBe(true);
     await scene.endAll();
-    await waitFor(async () => (await withToken(legacy, namespace)) === 401, { timeout: 15_000, what: 'the legacy token is refused' });
+    await waitFor(async () => (await withToken(legacy, namespace)) === 401, {
+      timeout: 15_000,
+      what: 'the legacy token is refused',
+    });
     expect(scene.operator.heard()).not.toContain('bot-token');
   });
 
@@ -149,7 +211,9 @@ describe('every credential of an account', () => {
     await admin.remove(accountPath(namespace, 'bot'));
     const { metadata: next } = await createAccount(admin, namespace);
     const { credentials } = await scene.inventory();
-    expect(credentials.find(({ uid, class: kind }) => kind === 'ServiceAccount' && uid === next.uid)?.end).toMatchObject({ by: 'Person', reason: 'IdentityRecreated' });
+    expect(
+      credentials.find(({ uid, class: kind }) => kind === 'ServiceAccount' && uid === next.uid)?.end,
+    ).toMatchObject({ by: 'Person', reason: 'IdentityRecreated' });
     expect(await scene.observe(old)).toMatchObject({ state: 'Absent' });
     expect(await revoker.revoke(old, target, never)).toBe('NothingThere');
     expect((await admin.get(accountPath(namespace, 'bot')))?.metadata.uid).toBe(next.uid);
@@ -160,7 +224,10 @@ describe('an account that a finalizer holds', () => {
   it('is Present for as long as it is held, and can mint tokens meanwhile', async () => {
     const scene = await setTheScene({ finalizers: ['example.com/hold'] });
     const { namespace } = scene;
-    const [account, tokens] = [await scene.find(`serviceaccounts/${namespace}/bot`), await scene.find(`tokens of serviceaccounts/${namespace}/bot`)];
+    const [account, tokens] = [
+      await scene.find(`serviceaccounts/${namespace}/bot`),
+      await scene.find(`tokens of serviceaccounts/${namespace}/bot`),
+    ];
     expect(await scene.revoke(account.id)).toBe('Accepted');
     expect(await scene.observe(account)).toMatchObject({ state: 'Present', reason: 'HeldByFinalizer' });
     expect(await scene.observe(tokens)).toMatchObject({ state: 'Present', method: 'via-serviceaccount' });
@@ -174,15 +241,30 @@ describe('an account that a finalizer holds', () => {
 });
 
 describe('a binding that others share', () => {
-  const subjectsOf = async (namespace: string, name: string): Promise<RoleBinding['subjects']> => (await admin.get<RoleBinding>(bindingPath(namespace, name)))?.subjects;
+  const subjectsOf = async (namespace: string, name: string): Promise<RoleBinding['subjects']> =>
+    (await admin.get<RoleBinding>(bindingPath(namespace, name)))?.subjects;
   const others = [userSubject('bob'), groupSubject('devs')];
 
   it('loses just the subject, where the operator may bind that role', async () => {
-    const scene = await setTheScene({ more: [{ apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], resourceNames: ['read-configmaps'], verbs: ['bind'] }] });
+    const scene = await setTheScene({
+      more: [
+        {
+          apiGroups: ['rbac.authorization.k8s.io'],
+          resources: ['clusterroles'],
+          resourceNames: ['read-configmaps'],
+          verbs: ['bind'],
+        },
+      ],
+    });
     const { namespace } = scene;
     const [bob, devs] = others;
     if (bob === undefined || devs === undefined) throw new Error('two are needed');
-    await bind(admin, namespace, 'shared', 'read-configmaps', [bob, accountSubject(namespace), devs, { kind: 'ServiceAccount', name: 'bot' }]);
+    await bind(admin, namespace, 'shared', 'read-configmaps', [
+      bob,
+      accountSubject(namespace),
+      devs,
+      { kind: 'ServiceAccount', name: 'bot' },
+    ]);
     const credential = await scene.find(`rolebindings/${namespace}/shared`);
     expect(await scene.revoke(credential.id)).toBe('Accepted');
     expect(await subjectsOf(namespace, 'shared')).toEqual(others);
@@ -190,25 +272,43 @@ describe('a binding that others share', () => {
     expect((await scene.inventory()).credentials.some(({ id }) => id === credential.id)).toBe(false);
   });
 
-  it.each(['shared', '--force', "it's $(touch never) `id`", 'line\nbreak\u001b[31m'])('is left to a person otherwise, with a command that works: %j', async (name) => {
-    const scene = await setTheScene();
-    const { namespace } = scene;
-    await bind(admin, namespace, name, 'read-configmaps', [...others, accountSubject(namespace), { kind: 'ServiceAccount', name: 'bot' }]);
-    const credential = await scene.find(`rolebindings/${namespace}/${name}`);
-    expect(credential.end).toMatchObject({ by: 'Person', reason: 'SharedBinding' });
-    const message = credential.end.by === 'Person' ? credential.end.message : '';
-    expect(message).toContain(`bind clusterroles.rbac.authorization.k8s.io "read-configmaps" in namespace "${namespace}"`);
-    await expect(scene.revoker.revoke({ ...credential, end: { by: 'Revoke' } }, scene.target, never)).rejects.toMatchObject({ kind: 'NeedsPerson', reason: 'SharedBinding' });
-    expect(await scene.observe(credential)).toMatchObject({ state: 'Present' });
+  it.each(['shared', '--force', "it's $(touch never) `id`", 'line\nbreak\u001b[31m'])(
+    'is left to a person otherwise, with a command that works: %j',
+    async (name) => {
+      const scene = await setTheScene();
+      const { namespace } = scene;
+      await bind(admin, namespace, name, 'read-configmaps', [
+        ...others,
+        accountSubject(namespace),
+        { kind: 'ServiceAccount', name: 'bot' },
+      ]);
+      const credential = await scene.find(`rolebindings/${namespace}/${name}`);
+      expect(credential.end).toMatchObject({ by: 'Person', reason: 'SharedBinding' });
+      const message = credential.end.by === 'Person' ? credential.end.message : '';
+      expect(message).toContain(
+        `bind clusterroles.rbac.authorization.k8s.io "read-configmaps" in namespace "${namespace}"`,
+      );
+      await expect(
+        scene.revoker.revoke({ ...credential, end: { by: 'Revoke' } }, scene.target, never),
+      ).rejects.toMatchObject({ kind: 'NeedsPerson', reason: 'SharedBinding' });
+      expect(await scene.observe(credential)).toMatchObject({ state: 'Present' });
 
-    const command = message.slice(message.indexOf('run: ') + 'run: '.length);
-    const environment = { ...process.env, PATH: `${await requireTools()}:${process.env['PATH'] ?? ''}`, KUBECONFIG: cluster.kubeconfig };
-    await run('bash', ['-c', command], { env: environment });
-    expect(await subjectsOf(namespace, name)).toEqual(others);
-    expect(await scene.observe(credential)).toMatchObject({ state: 'Absent' });
-    await expect(run('bash', ['-c', command], { env: environment }), 'a second time it finds nothing to remove').rejects.toThrow();
-    expect(await subjectsOf(namespace, name)).toEqual(others);
-  });
+      const command = message.slice(message.indexOf('run: ') + 'run: '.length);
+      const environment = {
+        ...process.env,
+        PATH: `${await requireTools()}:${process.env['PATH'] ?? ''}`,
+        KUBECONFIG: cluster.kubeconfig,
+      };
+      await run('bash', ['-c', command], { env: environment });
+      expect(await subjectsOf(namespace, name)).toEqual(others);
+      expect(await scene.observe(credential)).toMatchObject({ state: 'Absent' });
+      await expect(
+        run('bash', ['-c', command], { env: environment }),
+        'a second time it finds nothing to remove',
+      ).rejects.toThrow();
+      expect(await subjectsOf(namespace, name)).toEqual(others);
+    },
+  );
 
   it('and whose role is gone is left to a person, or changed where the operator may bind even so', async () => {
     const scene = await setTheScene();
@@ -216,10 +316,14 @@ describe('a binding that others share', () => {
     await bind(admin, namespace, 'dangling', 'no-such-role', [...others, accountSubject(namespace)]);
     const credential = await scene.find(`rolebindings/${namespace}/dangling`);
     expect(credential.end).toMatchObject({ by: 'Person', reason: 'DanglingRoleRef' });
-    await expect(scene.revoker.revoke({ ...credential, end: { by: 'Revoke' } }, scene.target, never)).rejects.toMatchObject({ kind: 'NeedsPerson', reason: 'DanglingRoleRef' });
+    await expect(
+      scene.revoker.revoke({ ...credential, end: { by: 'Revoke' } }, scene.target, never),
+    ).rejects.toMatchObject({ kind: 'NeedsPerson', reason: 'DanglingRoleRef' });
     expect(await scene.observe(credential), 'a 404 to the patch is no absence').toMatchObject({ state: 'Present' });
 
-    const binder = await setTheScene({ more: [{ apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], verbs: ['bind'] }] });
+    const binder = await setTheScene({
+      more: [{ apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], verbs: ['bind'] }],
+    });
     await bind(admin, binder.namespace, 'dangling', 'no-such-role', [...others, accountSubject(binder.namespace)]);
     expect(await binder.revoke(`rolebindings/${binder.namespace}/dangling`)).toBe('Accepted');
     expect(await subjectsOf(binder.namespace, 'dangling')).toEqual(others);
@@ -230,13 +334,23 @@ describe('a client certificate', () => {
   it('outlives its bindings until it expires, and can do nothing of its own', async () => {
     const notAfter = new Date(Date.now() + 3_600_000);
     notAfter.setMilliseconds(0);
-    const scene = await setTheScene({ certificates: [{ commonName: 'bot-certificate', notAfter: notAfter.toISOString() }] });
+    const scene = await setTheScene({
+      certificates: [{ commonName: 'bot-certificate', notAfter: notAfter.toISOString() }],
+    });
     const { namespace } = scene;
     const { certificate, key } = issueCertificate(cluster.authority, { commonName: 'bot-certificate' }, { notAfter });
-    const withCertificate = async (path: string): Promise<number> => (await cluster.request(path, { certificate, key })).status;
-    await bind(admin, namespace, 'reader', 'read-configmaps', [userSubject('bot-certificate'), accountSubject(namespace)]);
-    await waitFor(async () => (await withCertificate(configMaps(namespace))) === 200, { what: 'the certificate works' });
-    expect(await scene.observe(await scene.find('access review of bot-certificate'))).toMatchObject({ state: 'Present' });
+    const withCertificate = async (path: string): Promise<number> =>
+      (await cluster.request(path, { certificate, key })).status;
+    await bind(admin, namespace, 'reader', 'read-configmaps', [
+      userSubject('bot-certificate'),
+      accountSubject(namespace),
+    ]);
+    await waitFor(async () => (await withCertificate(configMaps(namespace))) === 200, {
+      what: 'the certificate works',
+    });
+    expect(await scene.observe(await scene.find('access review of bot-certificate'))).toMatchObject({
+      state: 'Present',
+    });
 
     await scene.endAll();
     expect(await withCertificate(configMaps(namespace))).toBe(403);
@@ -259,7 +373,9 @@ describe('what comes through a group', () => {
     expect(before).toMatchObject({ state: 'Present' });
     expect(before.message).toContain(`RoleBinding "own/${namespace}"`);
     const { findings } = await scene.inventory();
-    expect(findings.filter(({ type }) => type === 'Inherited').map(({ object }) => object)).toContain(`rolebindings/${namespace}/everybody`);
+    expect(findings.filter(({ type }) => type === 'Inherited').map(({ object }) => object)).toContain(
+      `rolebindings/${namespace}/everybody`,
+    );
 
     await scene.endAll();
     expect(await scene.observe(access)).toEqual({ state: 'Absent', method: 'create/subjectaccessreviews' });
@@ -271,18 +387,33 @@ describe('what runs as the account', () => {
   it('is named, also when it is at rest', async () => {
     const scene = await setTheScene();
     const { namespace } = scene;
-    const spec = { serviceAccountName: 'bot', containers: [{ name: 'c', image: 'example.com/none' }], restartPolicy: 'Never' };
+    const spec = {
+      serviceAccountName: 'bot',
+      containers: [{ name: 'c', image: 'example.com/none' }],
+      restartPolicy: 'Never',
+    };
     const labels = { app: 'x' };
     await admin.create(`/api/v1/namespaces/${namespace}/pods`, { metadata: { name: 'runner' }, spec });
     await admin.create(`/apis/apps/v1/namespaces/${namespace}/deployments`, {
-      metadata: { name: 'idle' }, spec: { replicas: 0, selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { ...spec, restartPolicy: 'Always' } } },
+      metadata: { name: 'idle' },
+      spec: {
+        replicas: 0,
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { ...spec, restartPolicy: 'Always' } },
+      },
     });
     await admin.create(`/apis/batch/v1/namespaces/${namespace}/cronjobs`, {
-      metadata: { name: 'nightly' }, spec: { schedule: '0 0 * * *', suspend: true, jobTemplate: { spec: { template: { spec } } } },
+      metadata: { name: 'nightly' },
+      spec: { schedule: '0 0 * * *', suspend: true, jobTemplate: { spec: { template: { spec } } } },
     });
-    await waitFor(async () => (await scene.inventory()).findings.some(({ object }) => object === `Deployment ${namespace}/idle`), { what: 'the Deployment is listed' });
+    await waitFor(
+      async () => (await scene.inventory()).findings.some(({ object }) => object === `Deployment ${namespace}/idle`),
+      { what: 'the Deployment is listed' },
+    );
     const { findings } = await scene.inventory();
-    expect(findings.filter(({ type }) => type === 'InUse').map(({ object, message }) => `${object ?? ''}: ${message}`)).toEqual([
+    expect(
+      findings.filter(({ type }) => type === 'InUse').map(({ object, message }) => `${object ?? ''}: ${message}`),
+    ).toEqual([
       `CronJob ${namespace}/nightly: its pod template names the identity (suspended: it would start pods as it again)`,
       `Deployment ${namespace}/idle: its pod template names the identity (scaled to 0: it would start pods as it again)`,
       `Pod ${namespace}/runner: runs as the identity (Pending)`,
@@ -301,7 +432,13 @@ describe('an operator that may not', () => {
       .filter(({ verbs }) => verbs.length > 0);
     const lesser = await createOperator(cluster, admin, lookingOnly);
     operators.push(lesser);
-    const revoker = assembleRevoker({ client: lesser.client, clock: systemClock, settleTime: 15_000, tokenSecrets: false, cached: noCache });
+    const revoker = assembleRevoker({
+      client: lesser.client,
+      clock: systemClock,
+      settleTime: 15_000,
+      tokenSecrets: false,
+      cached: noCache,
+    });
     const missing = await revoker.preflight(scene.target, credentials, never);
     expect(missing.map(({ permission }) => permission).sort()).toEqual([
       'create subjectaccessreviews.authorization.k8s.io',
@@ -309,7 +446,11 @@ describe('an operator that may not', () => {
       `delete serviceaccounts "bot" in namespace "${namespace}"`,
     ]);
     const own = credentials.find(({ id }) => id === `rolebindings/${namespace}/own`);
-    if (own) await expect(revoker.revoke(own, scene.target, never)).rejects.toMatchObject({ kind: 'NeedsPerson', reason: 'PermissionMissing' });
+    if (own)
+      await expect(revoker.revoke(own, scene.target, never)).rejects.toMatchObject({
+        kind: 'NeedsPerson',
+        reason: 'PermissionMissing',
+      });
     const access = credentials.find(({ class: kind }) => kind === 'Access');
     if (access) expect(await revoker.observe(access, scene.target, never)).toMatchObject({ state: 'Unknown' });
   });

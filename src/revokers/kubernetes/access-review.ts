@@ -28,14 +28,24 @@ const always: readonly Question[] = [
 
 export type AccessReview = (user: string, grants: readonly string[], signal: AbortSignal) => Promise<Observation>;
 
-export const createAccessReview = (options: { readonly client: KubeClient; readonly reader: ClusterReader }): AccessReview =>
+export const createAccessReview =
+  (options: { readonly client: KubeClient; readonly reader: ClusterReader }): AccessReview =>
   async (user, grants, signal) => {
     try {
       const questions = [...always, ...(await sample(options.reader, grants, signal))].slice(0, maxQuestions);
-      const answers = await mapBounded(questions, concurrency, (question) => answer(options.client, user, question, signal), signal);
+      const answers = await mapBounded(
+        questions,
+        concurrency,
+        (question) => answer(options.client, user, question, signal),
+        signal,
+      );
       const granted = answers.find(({ allowed }) => allowed);
       if (granted === undefined) return { state: 'Absent', method };
-      return { state: 'Present', method, message: printable(`the API server still allows ${granted.what}: ${granted.reason}`, 1000) };
+      return {
+        state: 'Present',
+        method,
+        message: printable(`the API server still allows ${granted.what}: ${granted.reason}`, 1000),
+      };
     } catch (error) {
       return { state: 'Unknown', method, message: describeFailure(error) };
     }
@@ -48,8 +58,8 @@ interface Answer {
 }
 
 /**
- * What is allowed through a group alone is inherited, and stays: with the groups an allowance is looked for, without them
- * it is told whose it is.
+ * What is allowed through a group alone is inherited, and stays: with the groups an allowance is looked for, without
+ * them it is told whose it is.
  */
 const answer = async (client: KubeClient, user: string, question: Question, signal: AbortSignal): Promise<Answer> => {
   const what = describeQuestion(question);
@@ -59,7 +69,11 @@ const answer = async (client: KubeClient, user: string, question: Question, sign
   return { allowed: alone.allowed, what, reason: alone.reason ?? 'no reason given' };
 };
 
-const review = async (client: KubeClient, spec: SubjectAccessReview['spec'], signal: AbortSignal): Promise<AccessReviewStatus> => {
+const review = async (
+  client: KubeClient,
+  spec: SubjectAccessReview['spec'],
+  signal: AbortSignal,
+): Promise<AccessReviewStatus> => {
   const { status } = await client
     .review<SubjectAccessReview>(
       subjectAccessReviews,
@@ -69,7 +83,8 @@ const review = async (client: KubeClient, spec: SubjectAccessReview['spec'], sig
     .catch((error: unknown) => {
       throw toOutcome(error);
     });
-  if (typeof status?.allowed !== 'boolean') throw retryable('AccessReview', 'the API server did not answer an access review');
+  if (typeof status?.allowed !== 'boolean')
+    throw retryable('AccessReview', 'the API server did not answer an access review');
   // An authorizer that failed may be the one that would have allowed it.
   if (!status.allowed && status.evaluationError) {
     throw retryable('AccessReview', `an access review could not be evaluated: ${status.evaluationError}`);
@@ -77,8 +92,14 @@ const review = async (client: KubeClient, spec: SubjectAccessReview['spec'], sig
   return status;
 };
 
-/** What the roles that the identity had allow: the first rule of each, then the second of each, as many as are asked. */
-const sample = async (reader: ClusterReader, grants: readonly string[], signal: AbortSignal): Promise<readonly Question[]> => {
+/**
+ * What the roles that the identity had allow: the first rule of each, then the second of each, as many as are asked.
+ */
+const sample = async (
+  reader: ClusterReader,
+  grants: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly Question[]> => {
   const parsed = grants.flatMap((text) => parseGrant(text) ?? []).slice(0, maxQuestions - always.length);
   const perGrant = await mapBounded(
     parsed,

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 
 import type { RoleBinding, Subject } from '../../kube/objects.ts';
-import { type Binding, createIntern, keysOf, ownSubjects, partSubjects, projectBinding, storedSubject } from './bindings.ts';
+import {
+  type Binding,
+  createIntern,
+  keysOf,
+  ownSubjects,
+  partSubjects,
+  projectBinding,
+  storedSubject,
+} from './bindings.ts';
 import { userKey } from './identity.ts';
 
 const rbac = 'rbac.authorization.k8s.io';
@@ -19,18 +27,31 @@ const raw = (list: readonly Subject[] | undefined): RoleBinding => ({
   roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'edit' },
   ...(list && { subjects: list }),
 });
-const project = (list: readonly Subject[] | undefined): Binding => projectBinding('RoleBinding', raw(list), createIntern());
+const project = (list: readonly Subject[] | undefined): Binding =>
+  projectBinding('RoleBinding', raw(list), createIntern());
 
 describe('projectBinding', () => {
   it('keeps those who can be looked for, with their places, and counts the others', () => {
     const binding = project(subjects);
-    expect(binding).toMatchObject({ kind: 'RoleBinding', namespace: 'ci', name: 'x', uid: 'u', roleKind: 'ClusterRole', roleName: 'edit', subjectCount: 6 });
+    expect(binding).toMatchObject({
+      kind: 'RoleBinding',
+      namespace: 'ci',
+      name: 'x',
+      uid: 'u',
+      roleKind: 'ClusterRole',
+      roleName: 'edit',
+      subjectCount: 6,
+    });
     expect(binding.subjects.map(({ index }) => index)).toEqual([1, 2, 3, 4, 5]);
   });
 
   it('finds the account in every form, and nobody of the same name elsewhere', () => {
     expect(ownSubjects(project(subjects), new Set([bot])).map(({ index }) => index)).toEqual([1, 3, 4]);
-    expect(keysOf(project(subjects))).toEqual([bot, userKey('system:serviceaccount:ops:bot'), 'group system:serviceaccounts:ci']);
+    expect(keysOf(project(subjects))).toEqual([
+      bot,
+      userKey('system:serviceaccount:ops:bot'),
+      'group system:serviceaccounts:ci',
+    ]);
   });
 
   it('takes no subjects for none', () => {

@@ -1,6 +1,6 @@
 /**
- * RoleBindings and ClusterRoleBindings in a form small enough to keep every one of a big cluster, with all that is needed
- * to tell whose they are.
+ * RoleBindings and ClusterRoleBindings in a form small enough to keep every one of a big cluster, with all that is
+ * needed to tell whose they are.
  */
 import type { ObjectMeta, RoleBinding, Subject } from '../../kube/objects.ts';
 import { clusterRoleBindings, type Resource, roleBindings } from '../../kube/resources.ts';
@@ -48,7 +48,10 @@ export const createIntern = (limit = 20_000): Intern => {
 
 /** @param managerOf is left out where memory counts. */
 export const projectBinding = (
-  kind: BindingKind, raw: RoleBinding, intern: Intern, managerOf?: (metadata: ObjectMeta) => string | undefined,
+  kind: BindingKind,
+  raw: RoleBinding,
+  intern: Intern,
+  managerOf?: (metadata: ObjectMeta) => string | undefined,
 ): Binding => {
   const { namespace, name, uid } = raw.metadata;
   const all = raw.subjects ?? [];
@@ -96,7 +99,8 @@ export const ownSubjects = (binding: Binding, users: ReadonlySet<SubjectKey>): r
 
 /** The subjects of a binding as the server gave them, parted into ours and the others', each in order. */
 export const partSubjects = (
-  raw: RoleBinding, users: ReadonlySet<SubjectKey>,
+  raw: RoleBinding,
+  users: ReadonlySet<SubjectKey>,
 ): { readonly ours: readonly Subject[]; readonly others: readonly Subject[] } => {
   const ours: Subject[] = [];
   const others: Subject[] = [];
@@ -110,7 +114,12 @@ export const partSubjects = (
 /** A subject as the API server stores it, for a JSON patch that tests before it removes. */
 export const storedSubject = (subject: PlacedSubject): Subject =>
   subject.kind === 'ServiceAccount'
-    ? { kind: subject.kind, name: subject.name, ...(subject.namespace !== undefined && { namespace: subject.namespace }) }
+    ? {
+        kind: subject.kind,
+        name: subject.name,
+        ...(subject.namespace !== undefined && { namespace: subject.namespace }),
+      }
     : { kind: subject.kind, apiGroup: rbacGroup, name: subject.name };
 
-export const resourceOf = (kind: BindingKind): Resource => (kind === 'RoleBinding' ? roleBindings : clusterRoleBindings);
+export const resourceOf = (kind: BindingKind): Resource =>
+  kind === 'RoleBinding' ? roleBindings : clusterRoleBindings;

@@ -3,7 +3,13 @@ import { isExpired, toOutcome } from '../../kube/errors.ts';
 import type { KubeClient, ListQuery } from '../../kube/client.ts';
 import type { KubeObject, Role, RoleBinding, ServiceAccount } from '../../kube/objects.ts';
 import {
-  clusterRoleBindings, clusterRoles, type Resource, roleBindings, roles, secrets, serviceAccounts,
+  clusterRoleBindings,
+  clusterRoles,
+  type Resource,
+  roleBindings,
+  roles,
+  secrets,
+  serviceAccounts,
 } from '../../kube/resources.ts';
 import { createCoalescer } from '../../runtime/coalesce.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -39,7 +45,8 @@ export interface ClusterReader {
   /** Metadata only: the data of a Secret never enters the process. */
   readonly tokenSecret: (key: AccountName, signal: AbortSignal) => Promise<Read<KubeObject>>;
   readonly binding: (
-    key: Pick<Binding, 'kind' | 'namespace' | 'name'>, signal: AbortSignal,
+    key: Pick<Binding, 'kind' | 'namespace' | 'name'>,
+    signal: AbortSignal,
   ) => Promise<Read<RoleBinding>>;
   readonly role: (grant: Grant, signal: AbortSignal) => Promise<Read<Role>>;
   /** Starts after the call, and is shared with everybody who asked before it started. */
@@ -62,9 +69,12 @@ export const createClusterReader = (options: {
 }): ClusterReader => {
   const { client, clock, tokenSecrets } = options;
   const sweeps = createCoalescer((signal) =>
-    withDeadline(clock, sweepDeadline, 'listing all bindings', signal, (bounded) => sweep(client, tokenSecrets, bounded)),
+    withDeadline(clock, sweepDeadline, 'listing all bindings', signal, (bounded) =>
+      sweep(client, tokenSecrets, bounded),
+    ),
   );
-  const read = <T extends KubeObject>(asked: Asked, signal: AbortSignal): Promise<Read<T>> => readObject<T>(client, asked, signal);
+  const read = <T extends KubeObject>(asked: Asked, signal: AbortSignal): Promise<Read<T>> =>
+    readObject<T>(client, asked, signal);
   return {
     account: (name, signal) => read({ resource: serviceAccounts, ...pick(name) }, signal),
     tokenSecret: (key, signal) => readObject(client, { resource: secrets, ...pick(key) }, signal, true),
@@ -83,7 +93,10 @@ const roleAddress = ({ roleKind, roleName, namespace }: Grant): Asked =>
     : { resource: clusterRoles, name: roleName };
 
 const readObject = async <T extends KubeObject>(
-  client: KubeClient, asked: Asked, signal: AbortSignal, metadataOnly = false,
+  client: KubeClient,
+  asked: Asked,
+  signal: AbortSignal,
+  metadataOnly = false,
 ): Promise<Read<T>> => {
   const { resource, namespace, name } = asked;
   try {
@@ -140,10 +153,28 @@ export const secretKey = (account: AccountName): string => `${account.namespace}
 const sweep = async (client: KubeClient, tokenSecrets: boolean, signal: AbortSignal): Promise<Sweep> => {
   const intern = createIntern();
   const [inNamespaces, inCluster, secretList] = await Promise.all([
-    collect(client, roleBindings, {}, (raw: RoleBinding) => projectBinding('RoleBinding', raw, intern, managerOf), signal),
-    collect(client, clusterRoleBindings, {}, (raw: RoleBinding) => projectBinding('ClusterRoleBinding', raw, intern, managerOf), signal),
+    collect(
+      client,
+      roleBindings,
+      {},
+      (raw: RoleBinding) => projectBinding('RoleBinding', raw, intern, managerOf),
+      signal,
+    ),
+    collect(
+      client,
+      clusterRoleBindings,
+      {},
+      (raw: RoleBinding) => projectBinding('ClusterRoleBinding', raw, intern, managerOf),
+      signal,
+    ),
     tokenSecrets
-      ? collect(client, secrets, { fieldSelector: legacyTokenSelector, metadataOnly: true }, (raw: KubeObject) => projectTokenSecret(raw), signal)
+      ? collect(
+          client,
+          secrets,
+          { fieldSelector: legacyTokenSelector, metadataOnly: true },
+          (raw: KubeObject) => projectTokenSecret(raw),
+          signal,
+        )
       : undefined,
   ]);
   const bindings = [...inNamespaces, ...inCluster];
@@ -163,7 +194,11 @@ export type Projection<Raw, Kept> = (raw: Raw) => Kept | undefined;
 
 /** All of a list, made small page by page. */
 export const collect = async <Raw extends KubeObject, Kept>(
-  client: KubeClient, resource: Resource, query: ListQuery, project: Projection<Raw, Kept>, signal: AbortSignal,
+  client: KubeClient,
+  resource: Resource,
+  query: ListQuery,
+  project: Projection<Raw, Kept>,
+  signal: AbortSignal,
 ): Promise<readonly Kept[]> => {
   for (let attempt = 1; ; attempt += 1) {
     const kept: Kept[] = [];

@@ -13,8 +13,8 @@ const bindingWords = (binding: Pick<Binding, 'kind' | 'namespace' | 'name'>): st
   }`;
 
 /**
- * Removes just these subjects, the last first so that the places of the others hold, each only if it is still the one at
- * that place. kubectl has no command of its own for that. `undefined` when it would be too long to show whole.
+ * Removes just these subjects, the last first so that the places of the others hold, each only if it is still the one
+ * at that place. kubectl has no command of its own for that. `undefined` when it would be too long to show whole.
  */
 export const removeSubjectsCommand = (binding: Binding, subjects: readonly PlacedSubject[]): string | undefined => {
   const operations = [...subjects]

@@ -8,15 +8,30 @@ import { userKey } from './identity.ts';
 const target: Target = { serviceAccount: { namespace: 'ci', name: 'bot', uid: 'u-1' } };
 const account = (uid: string): Account => ({ namespace: 'ci', name: 'bot', uid, terminating: false, finalizers: [] });
 const binding = (part: Partial<Binding> = {}): Binding => ({
-  kind: 'RoleBinding', namespace: 'ops', name: 'b', uid: 'u-b', roleKind: 'ClusterRole', roleName: 'edit', subjectCount: 1,
+  kind: 'RoleBinding',
+  namespace: 'ops',
+  name: 'b',
+  uid: 'u-b',
+  roleKind: 'ClusterRole',
+  roleName: 'edit',
+  subjectCount: 1,
   subjects: [{ index: 0, kind: 'ServiceAccount', name: 'bot', namespace: 'ci' }],
   ...part,
 });
 const facts = (part: Partial<Facts> = {}): Facts => ({
-  target, account: account('u-1'), bindings: [], inherited: [], tokenSecrets: undefined, inUse: [], ...part,
+  target,
+  account: account('u-1'),
+  bindings: [],
+  inherited: [],
+  tokenSecrets: undefined,
+  inUse: [],
+  ...part,
 });
 const summary = (given: Facts): readonly string[] =>
-  toInventory(given).credentials.map(({ class: kind, uid = '', end, seen }) => `${kind} ${uid} ${end.by}${end.by === 'Person' ? `/${end.reason}` : ''} ${seen ? 'seen' : 'known'}`);
+  toInventory(given).credentials.map(
+    ({ class: kind, uid = '', end, seen }) =>
+      `${kind} ${uid} ${end.by}${end.by === 'Person' ? `/${end.reason}` : ''} ${seen ? 'seen' : 'known'}`,
+  );
 
 const access = 'Access  Others known';
 
@@ -26,12 +41,19 @@ describe('toInventory', () => {
   });
 
   it('keeps an account that is gone already, so that its absence can be proven', () => {
-    expect(summary(facts({ account: undefined }))).toEqual(['ServiceAccount u-1 Revoke known', 'BoundTokens u-1 Others known', access]);
+    expect(summary(facts({ account: undefined }))).toEqual([
+      'ServiceAccount u-1 Revoke known',
+      'BoundTokens u-1 Others known',
+      access,
+    ]);
   });
 
   it('leaves an account of the same name to a person', () => {
     expect(summary(facts({ account: account('u-2') }))).toEqual([
-      'ServiceAccount u-1 Revoke known', 'BoundTokens u-1 Others known', 'ServiceAccount u-2 Person/IdentityRecreated seen', access,
+      'ServiceAccount u-1 Revoke known',
+      'BoundTokens u-1 Others known',
+      'ServiceAccount u-2 Person/IdentityRecreated seen',
+      access,
     ]);
   });
 
@@ -42,9 +64,18 @@ describe('toInventory', () => {
   });
 
   it('ends legacy token Secrets, but not those of an account that came later', () => {
-    const secret = (name: string, accountUid?: string) => ({ namespace: 'ci', name, uid: `u-${name}`, account: 'bot', ...(accountUid !== undefined && { accountUid }) });
+    const secret = (name: string, accountUid?: string) => ({
+      namespace: 'ci',
+      name,
+      uid: `u-${name}`,
+      account: 'bot',
+      ...(accountUid !== undefined && { accountUid }),
+    });
     const tokenSecrets = [secret('old', 'u-1'), secret('new', 'u-2'), secret('empty')];
-    const ids = (given: Facts) => toInventory(given).credentials.filter(({ class: kind }) => kind === 'TokenSecret').map(({ uid }) => uid);
+    const ids = (given: Facts) =>
+      toInventory(given)
+        .credentials.filter(({ class: kind }) => kind === 'TokenSecret')
+        .map(({ uid }) => uid);
     expect(ids(facts({ tokenSecrets, account: account('u-2') }))).toEqual(['u-old', 'u-empty']);
     expect(ids(facts({ tokenSecrets, account: undefined }))).toEqual(['u-old', 'u-new', 'u-empty']);
     expect(ids(facts({ tokenSecrets }))).toEqual(['u-old', 'u-new', 'u-empty']);
@@ -57,10 +88,23 @@ describe('toInventory', () => {
   });
 
   it('tells what a binding grants, and carries it to the access review of the user it is for', () => {
-    const withCertificate: Target = { ...target, certificates: [{ commonName: 'alice', notAfter: '2027-01-01T00:00:00Z' }] };
+    const withCertificate: Target = {
+      ...target,
+      certificates: [{ commonName: 'alice', notAfter: '2027-01-01T00:00:00Z' }],
+    };
     const own = { binding: binding(), end: { by: 'Revoke' } as const };
-    const everywhere = { kind: 'ClusterRoleBinding', name: 'c', uid: 'u-c', roleKind: 'ClusterRole', roleName: 'view', subjectCount: 1 } as const;
-    const alices = { binding: { ...everywhere, subjects: [{ index: 0, kind: 'User', name: 'alice' }] }, end: { by: 'Revoke' } as const };
+    const everywhere = {
+      kind: 'ClusterRoleBinding',
+      name: 'c',
+      uid: 'u-c',
+      roleKind: 'ClusterRole',
+      roleName: 'view',
+      subjectCount: 1,
+    } as const;
+    const alices = {
+      binding: { ...everywhere, subjects: [{ index: 0, kind: 'User', name: 'alice' }] },
+      end: { by: 'Revoke' } as const,
+    };
     const { credentials } = toInventory(facts({ target: withCertificate, bindings: [own, alices] }));
     const grants = Object.fromEntries(credentials.map(({ id, grants: list }) => [id, list]));
     expect(grants).toMatchObject({
@@ -69,7 +113,10 @@ describe('toInventory', () => {
       'access review of system:serviceaccount:ci:bot': ['ClusterRole/edit in ops'],
       'access review of alice': ['ClusterRole/view in all namespaces'],
     });
-    expect(credentials.find(({ class: kind }) => kind === 'Certificate')?.end).toEqual({ by: 'Expiry', at: new Date('2027-01-01T00:00:00Z') });
+    expect(credentials.find(({ class: kind }) => kind === 'Certificate')?.end).toEqual({
+      by: 'Expiry',
+      at: new Date('2027-01-01T00:00:00Z'),
+    });
   });
 
   it('shows inherited grants without end, but not without bound', () => {
@@ -80,7 +127,10 @@ describe('toInventory', () => {
   });
 
   it('asks for at most sixteen grants in an access review', () => {
-    const bindings = Array.from({ length: 20 }, (_, index) => ({ binding: binding({ uid: String(index), roleName: `r${String(index)}` }), end: { by: 'Revoke' } as const }));
+    const bindings = Array.from({ length: 20 }, (_, index) => ({
+      binding: binding({ uid: String(index), roleName: `r${String(index)}` }),
+      end: { by: 'Revoke' } as const,
+    }));
     expect(toInventory(facts({ bindings })).credentials.at(-1)?.grants).toHaveLength(16);
   });
 });
@@ -90,7 +140,15 @@ describe('isSole', () => {
   const subject = (index: number, kind: string, name: string) => ({ index, kind, name });
 
   it('counts every form of the identity as its own', () => {
-    expect(isSole(binding({ subjectCount: 2, subjects: [subject(0, 'User', 'alice'), subject(1, 'User', 'system:serviceaccount:ci:bot')] }), users)).toBe(true);
+    expect(
+      isSole(
+        binding({
+          subjectCount: 2,
+          subjects: [subject(0, 'User', 'alice'), subject(1, 'User', 'system:serviceaccount:ci:bot')],
+        }),
+        users,
+      ),
+    ).toBe(true);
   });
 
   it.each<[string, Partial<Binding>]>([

@@ -74,18 +74,22 @@ const accountCredentials = ({ target, account }: Facts): readonly Credential[] =
   const id = accountId(target.serviceAccount);
   const seen = uid !== undefined && account?.uid === uid;
   const manager = account?.manager;
-  const own: readonly Credential[] = uid === undefined ? [] : [
-    { id, uid, class: 'ServiceAccount', end: revoke, seen, ...(seen && manager !== undefined && { manager }) },
-    { id: tokensId(target.serviceAccount), uid, class: 'BoundTokens', end: others, seen },
-  ];
+  const own: readonly Credential[] =
+    uid === undefined
+      ? []
+      : [
+          { id, uid, class: 'ServiceAccount', end: revoke, seen, ...(seen && manager !== undefined && { manager }) },
+          { id: tokensId(target.serviceAccount), uid, class: 'BoundTokens', end: others, seen },
+        ];
   return account === undefined || seen ? own : [...own, strangerCredential(account, uid)];
 };
 
 /** An account of the identity's name that is not the identity: told, and left alone. */
 const strangerCredential = (account: Account, expected: string | undefined): Credential => {
-  const which = expected === undefined
-    ? 'which did not exist when the run began'
-    : `which is not the one that is being retired (UID ${expected})`;
+  const which =
+    expected === undefined
+      ? 'which did not exist when the run began'
+      : `which is not the one that is being retired (UID ${expected})`;
   return {
     id: accountId(account),
     uid: account.uid,
@@ -94,7 +98,8 @@ const strangerCredential = (account: Account, expected: string | undefined): Cre
       by: 'Person',
       reason: reasons.identityRecreated,
       message:
-        `there is a ServiceAccount ${account.namespace}/${account.name} with UID ${account.uid}, ${which}; it is left alone. ` +
+        `there is a ServiceAccount ${account.namespace}/${account.name} with UID ${account.uid}, ${which}; ` +
+        'it is left alone. ' +
         `Delete it (${deleteAccountCommand(account)}), or retire it with an Offboarding that pins this UID`,
     },
     seen: true,
@@ -140,7 +145,9 @@ const certificateCredentials = (target: Target): readonly Credential[] =>
 const accessCredentials = ({ target, bindings }: Facts): readonly Credential[] =>
   usersOf(target).map((user) => {
     const key = new Set([userKey(user)]);
-    const grants = bindings.filter(({ binding }) => ownSubjects(binding, key).length > 0).map(({ binding }) => grantText(binding));
+    const grants = bindings
+      .filter(({ binding }) => ownSubjects(binding, key).length > 0)
+      .map(({ binding }) => grantText(binding));
     return {
       id: accessId(user),
       class: 'Access',
@@ -162,22 +169,31 @@ const inheritedFindings = (bindings: readonly Binding[]): readonly Finding[] => 
   const more = bindings.length - shown.length;
   return more <= 0
     ? shown
-    : [...shown, { type: 'Inherited', message: `${String(more)} more bindings grant roles to groups that every ServiceAccount here is in` }];
+    : [
+        ...shown,
+        {
+          type: 'Inherited',
+          message: `${String(more)} more bindings grant roles to groups that every ServiceAccount here is in`,
+        },
+      ];
 };
 
 const standingFindings = ({ target, tokenSecrets }: Facts): readonly Finding[] => [
   ...(tokenSecrets === undefined
-    ? [{
-        type: 'NotEnumerated' as const,
-        object: `secrets in ${target.serviceAccount.namespace}`,
-        message: 'legacy token Secrets are not listed (the operator may not read Secrets); their tokens die with the ServiceAccount',
-      }]
+    ? [
+        {
+          type: 'NotEnumerated' as const,
+          object: `secrets in ${target.serviceAccount.namespace}`,
+          message:
+            'legacy token Secrets are not listed (the operator may not read Secrets); their tokens die with the ServiceAccount',
+        },
+      ]
     : []),
   {
     type: 'NotProvable',
     object: `open watches of ${accountUser(target.serviceAccount)}`,
     message:
-      'a watch that was opened before the end goes on until its own time-out: the API server checks access only when a request begins. ' +
-      'Only restarting the API servers ends it earlier',
+      'a watch that was opened before the end goes on until its own time-out: the API server checks access only when ' +
+      'a request begins. Only restarting the API servers ends it earlier',
   },
 ];

@@ -1,9 +1,15 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { retryable } from '../../runtime/outcome.ts';
 
-/** Runs `work` with a signal that is aborted with the caller's, or after `limit` milliseconds. `what` is for the error. */
+/**
+ * Runs `work` with a signal that is aborted with the caller's, or after `limit` milliseconds. `what` is for the error.
+ */
 export const withDeadline = async <T>(
-  clock: Clock, limit: number, what: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>,
+  clock: Clock,
+  limit: number,
+  what: string,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> => {
   signal.throwIfAborted();
   const expiry = new AbortController();

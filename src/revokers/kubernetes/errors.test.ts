@@ -7,8 +7,22 @@ import { classify, classifyError, describeFailure } from './errors.ts';
 
 const asked = { resource: serviceAccounts, namespace: 'ci', name: 'bot' };
 const object = { kind: 'ServiceAccount', metadata: { namespace: 'ci', name: 'bot', uid: 'u-1' } };
-const notFound = (details: unknown): unknown => ({ kind: 'Status', status: 'Failure', reason: 'NotFound', code: 404, message: 'not found', details });
-const failure = (code: number, reason: string): unknown => ({ kind: 'Status', status: 'Failure', reason, code, message: 'no', details: {} });
+const notFound = (details: unknown): unknown => ({
+  kind: 'Status',
+  status: 'Failure',
+  reason: 'NotFound',
+  code: 404,
+  message: 'not found',
+  details,
+});
+const failure = (code: number, reason: string): unknown => ({
+  kind: 'Status',
+  status: 'Failure',
+  reason,
+  code,
+  message: 'no',
+  details: {},
+});
 
 describe('classify', () => {
   it('says Present, with the UID, for the object itself', () => {
@@ -25,9 +39,13 @@ describe('classify', () => {
     ['another group', 404, notFound({ name: 'bot', kind: 'serviceaccounts', group: 'example.com' })],
     ['no details', 404, notFound(undefined)],
     ['a missing resource type', 404, notFound({})],
-    ['a proxy\'s page', 404, '<html>not found</html>'],
+    ["a proxy's page", 404, '<html>not found</html>'],
     ['nothing at all', 404, undefined],
-    ['a Status of success', 404, { kind: 'Status', status: 'Success', reason: 'NotFound', details: { name: 'bot', kind: 'serviceaccounts' } }],
+    [
+      'a Status of success',
+      404,
+      { kind: 'Status', status: 'Success', reason: 'NotFound', details: { name: 'bot', kind: 'serviceaccounts' } },
+    ],
     ['the right Status with another code', 500, notFound({ name: 'bot', kind: 'serviceaccounts' })],
     ['our own token refused', 401, failure(401, 'Unauthorized')],
     ['our own permission missing', 403, failure(403, 'Forbidden')],
@@ -59,10 +77,15 @@ describe('classify', () => {
 });
 
 describe('classifyError', () => {
-  it.each([new Error('socket hang up'), new DOMException('aborted', 'AbortError'), retryable('NotFound', 'not found'), 'text', undefined])(
-    'says Unknown for %s', (error) => {
-      expect(classifyError(error, asked).state).toBe('Unknown');
-    });
+  it.each([
+    new Error('socket hang up'),
+    new DOMException('aborted', 'AbortError'),
+    retryable('NotFound', 'not found'),
+    'text',
+    undefined,
+  ])('says Unknown for %s', (error) => {
+    expect(classifyError(error, asked).state).toBe('Unknown');
+  });
 
   it('does not believe a write that says 404: a patched binding names its role so', () => {
     const details = { name: 'edit', kind: 'rolebindings', group: 'rbac.authorization.k8s.io' };
@@ -76,6 +99,8 @@ describe('describeFailure', () => {
     const message = describeFailure(new Error('Bearer abcdefghijklmnop was refused'));
     expect(message).toContain('could not be told');
     expect(message).not.toContain('abcdefghijklmnop');
-    expect(describeFailure(new ApiError(503, 'ServiceUnavailable', 'try later'))).toBe('could not be told (HTTP 503 ServiceUnavailable): try later');
+    expect(describeFailure(new ApiError(503, 'ServiceUnavailable', 'try later'))).toBe(
+      'could not be told (HTTP 503 ServiceUnavailable): try later',
+    );
   });
 });

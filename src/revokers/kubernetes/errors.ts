@@ -18,9 +18,9 @@ export type Verdict =
   | { readonly state: 'Unknown'; readonly message: string };
 
 /**
- * Judges the answer to a GET of one object. Only the API server's own `Status`, naming this very object, says that it is
- * absent; only the object itself, by name, says that it is there. A proxy's page, an answer about something else, our
- * own missing permission and every failure prove nothing.
+ * Judges the answer to a GET of one object. Only the API server's own `Status`, naming this very object, says that it
+ * is absent; only the object itself, by name, says that it is there. A proxy's page, an answer about something else,
+ * our own missing permission and every failure prove nothing.
  */
 export const classify = (status: number, body: unknown, asked: Asked): Verdict => {
   if (status < 200 || status >= 300) return classifyError(errorFromStatus(body, status, { verb: 'get' }), asked);

@@ -1,4 +1,6 @@
-/** Who an identity is to the API server: the user names it authenticates as, and how the subjects of bindings name it. */
+/**
+ * Who an identity is to the API server: the user names it authenticates as, and how the subjects of bindings name it.
+ */
 import type { Target } from '../../api/v1alpha1/index.ts';
 import type { Subject } from '../../kube/objects.ts';
 
@@ -54,17 +56,21 @@ export const accountGroupKeys = (namespace: string): readonly SubjectKey[] => [
  * binding's own (it does grant), and the `User` form of a ServiceAccount means that ServiceAccount.
  */
 export const subjectKey = (
-  subject: Pick<Subject, 'kind' | 'name' | 'namespace'>, bindingNamespace: string | undefined,
+  subject: Pick<Subject, 'kind' | 'name' | 'namespace'>,
+  bindingNamespace: string | undefined,
 ): SubjectKey | undefined => {
   switch (subject.kind) {
     case 'ServiceAccount': {
-      const namespace = subject.namespace === undefined || subject.namespace === '' ? bindingNamespace : subject.namespace;
+      const namespace =
+        subject.namespace === undefined || subject.namespace === '' ? bindingNamespace : subject.namespace;
       return namespace === undefined ? undefined : userKey(accountUser({ namespace, name: subject.name }));
     }
     case 'User':
       return userKey(subject.name);
     case 'Group':
-      return subject.name === allAccounts || subject.name.startsWith(`${allAccounts}:`) ? `group ${subject.name}` : undefined;
+      return subject.name === allAccounts || subject.name.startsWith(`${allAccounts}:`)
+        ? `group ${subject.name}`
+        : undefined;
     default:
       return undefined;
   }

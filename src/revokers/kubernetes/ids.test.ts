@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 
-import { accessId, accountId, bindingId, certificateId, grantText, locate, parseGrant, secretId, tokensId } from './ids.ts';
+import {
+  accessId,
+  accountId,
+  bindingId,
+  certificateId,
+  grantText,
+  locate,
+  parseGrant,
+  secretId,
+  tokensId,
+} from './ids.ts';
 
 const account = { namespace: 'ci', name: 'bot' };
 
@@ -9,7 +19,11 @@ describe('locate', () => {
     ['ServiceAccount', accountId(account), account],
     ['BoundTokens', tokensId(account), account],
     ['TokenSecret', secretId(account), account],
-    ['RoleBinding', bindingId({ kind: 'RoleBinding', namespace: 'ci', name: 'odd name:\n in ci' }), { namespace: 'ci', name: 'odd name:\n in ci' }],
+    [
+      'RoleBinding',
+      bindingId({ kind: 'RoleBinding', namespace: 'ci', name: 'odd name:\n in ci' }),
+      { namespace: 'ci', name: 'odd name:\n in ci' },
+    ],
     ['ClusterRoleBinding', bindingId({ kind: 'ClusterRoleBinding', name: 'a:b' }), { name: 'a:b' }],
     ['Certificate', certificateId('alice of x'), { user: 'alice of x' }],
     ['Access', accessId('system:serviceaccount:ci:bot'), { user: 'system:serviceaccount:ci:bot' }],
@@ -49,8 +63,15 @@ describe('parseGrant', () => {
     expect(parseGrant(grantText(grant))).toEqual(grant);
   });
 
-  it.each(['', 'edit in ci', 'Role/x', 'Role/x in all namespaces', 'User/x in ci', 'ClusterRole/ in ci', 'ClusterRole/x in CI'])(
-    'refuses %j', (text) => {
-      expect(parseGrant(text)).toBeUndefined();
-    });
+  it.each([
+    '',
+    'edit in ci',
+    'Role/x',
+    'Role/x in all namespaces',
+    'User/x in ci',
+    'ClusterRole/ in ci',
+    'ClusterRole/x in CI',
+  ])('refuses %j', (text) => {
+    expect(parseGrant(text)).toBeUndefined();
+  });
 });

@@ -20,16 +20,21 @@ export const accessId = (user: string): string => `access review of ${user}`;
 
 /** The names of bindings have no limit of their own: an over-long one is cut, and told apart by its digest. */
 export const bindingId = (binding: Pick<Binding, 'kind' | 'namespace' | 'name'>): string => {
-  const id = binding.namespace === undefined
-    ? `clusterrolebindings/${binding.name}`
-    : `rolebindings/${binding.namespace}/${binding.name}`;
+  const id =
+    binding.namespace === undefined
+      ? `clusterrolebindings/${binding.name}`
+      : `rolebindings/${binding.namespace}/${binding.name}`;
   if (id.length <= longest) return id;
   return `${id.slice(0, longest - 100)}…sha256:${createHash('sha256').update(id).digest('hex')}`;
 };
 
 /** Where a credential's object is. */
 export type Locator =
-  | { readonly class: 'ServiceAccount' | 'BoundTokens' | 'TokenSecret'; readonly namespace: string; readonly name: string }
+  | {
+      readonly class: 'ServiceAccount' | 'BoundTokens' | 'TokenSecret';
+      readonly namespace: string;
+      readonly name: string;
+    }
   | { readonly class: BindingKind; readonly namespace?: string; readonly name: string }
   /** A binding whose id may be cut: only its UID leads to it. */
   | { readonly class: BindingKind; readonly cut: true }

@@ -29,8 +29,14 @@ export interface Sources {
 
 const concurrency = 4;
 
-export const takeInventory = async (sources: Sources, target: Target, freshness: Freshness, signal: AbortSignal): Promise<Inventory> => {
-  const { account, view, inUse } = freshness === 'Fresh' ? await readFresh(sources, target, signal) : readCached(sources, target);
+export const takeInventory = async (
+  sources: Sources,
+  target: Target,
+  freshness: Freshness,
+  signal: AbortSignal,
+): Promise<Inventory> => {
+  const { account, view, inUse } =
+    freshness === 'Fresh' ? await readFresh(sources, target, signal) : readCached(sources, target);
   const tokenSecrets = view.tokenSecretsOf?.(target.serviceAccount);
   return toInventory({
     target,
@@ -48,7 +54,11 @@ interface Look {
   readonly inUse: Inventory['findings'];
 }
 
-const readFresh = async ({ reader, workloads }: Sources, { serviceAccount }: Target, signal: AbortSignal): Promise<Look> => {
+const readFresh = async (
+  { reader, workloads }: Sources,
+  { serviceAccount }: Target,
+  signal: AbortSignal,
+): Promise<Look> => {
   const [account, view, running, templates] = await Promise.all([
     reader.account(serviceAccount, signal),
     reader.sweep(signal),
@@ -66,7 +76,10 @@ const readCached = ({ cached }: Sources, { serviceAccount }: Target): Look => {
 };
 
 const ownBindings = (
-  sources: Sources, view: ClusterView, users: ReadonlySet<SubjectKey>, signal: AbortSignal,
+  sources: Sources,
+  view: ClusterView,
+  users: ReadonlySet<SubjectKey>,
+  signal: AbortSignal,
 ): Promise<readonly OwnBinding[]> =>
   mapBounded(
     sorted([...users].flatMap(view.bindingsOf)),
@@ -77,6 +90,8 @@ const ownBindings = (
 
 /** Each once, in an order that does not depend on the server's. */
 const sorted = (bindings: readonly Binding[]): readonly Binding[] =>
-  [...new Map(bindings.map((binding) => [binding.uid, binding])).values()].sort((one, other) => compare(bindingId(one), bindingId(other)));
+  [...new Map(bindings.map((binding) => [binding.uid, binding])).values()].sort((one, other) =>
+    compare(bindingId(one), bindingId(other)),
+  );
 
 const compare = (one: string, other: string): number => (one < other ? -1 : Number(one > other));

@@ -12,7 +12,10 @@ const tools: readonly ((labels: Marks, annotations: Marks) => string | undefined
   (labels) => named('Flux Kustomization', qualified(labels, 'kustomize.toolkit.fluxcd.io/')),
   (labels) => named('Flux HelmRelease', qualified(labels, 'helm.toolkit.fluxcd.io/')),
   (_, annotations) =>
-    named('Helm release', join(annotations['meta.helm.sh/release-namespace'], annotations['meta.helm.sh/release-name'])),
+    named(
+      'Helm release',
+      join(annotations['meta.helm.sh/release-namespace'], annotations['meta.helm.sh/release-name']),
+    ),
   (labels) => labels['app.kubernetes.io/managed-by'],
 ];
 

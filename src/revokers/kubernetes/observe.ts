@@ -8,7 +8,6 @@ import { type BindingKind, ownSubjects, partSubjects, resourceOf } from './bindi
 import type { ClusterReader, Read } from './client.ts';
 import { userKeysOf } from './credentials.ts';
 import { describeFailure } from './errors.ts';
-import type { AccountName } from './identity.ts';
 import { type Locator, locate } from './ids.ts';
 import { printable, someOf } from './text.ts';
 
@@ -20,10 +19,14 @@ export interface Observers {
 
 /** Never rejects. */
 export const observe = async (
-  observers: Observers, credential: Credential, target: Target, signal: AbortSignal,
+  observers: Observers,
+  credential: Credential,
+  target: Target,
+  signal: AbortSignal,
 ): Promise<Observation> => {
   const located = locate(credential);
-  if (located === undefined) return unknown('none', `${printable(credential.id)} is not one of this dependency's credentials`);
+  if (located === undefined)
+    return unknown('none', `${printable(credential.id)} is not one of this dependency's credentials`);
   try {
     return await observeLocated(observers, located, credential, target, signal);
   } catch (error) {
@@ -32,15 +35,34 @@ export const observe = async (
 };
 
 const observeLocated = async (
-  { reader, accessReview, clock }: Observers, located: Locator, credential: Credential, target: Target, signal: AbortSignal,
+  { reader, accessReview, clock }: Observers,
+  located: Locator,
+  credential: Credential,
+  target: Target,
+  signal: AbortSignal,
 ): Promise<Observation> => {
   switch (located.class) {
     case 'ServiceAccount':
-      return observeObject('get/serviceaccounts', await reader.account(located, signal), credential, stillAccount(located));
+      return observeObject(
+        'get/serviceaccounts',
+        await reader.account(located, signal),
+        credential,
+        'it can still mint tokens',
+      );
     case 'BoundTokens':
-      return observeObject('via-serviceaccount', await reader.account(located, signal), credential, stillTokens);
+      return observeObject(
+        'via-serviceaccount',
+        await reader.account(located, signal),
+        credential,
+        'its tokens work, and new ones can be minted',
+      );
     case 'TokenSecret':
-      return observeObject('get/secrets', await reader.tokenSecret(located, signal), credential, () => ({}));
+      return observeObject(
+        'get/secrets',
+        await reader.tokenSecret(located, signal),
+        credential,
+        'its token may still work',
+      );
     case 'RoleBinding':
     case 'ClusterRoleBinding':
       return 'cut' in located
@@ -55,33 +77,35 @@ const observeLocated = async (
 
 const unknown = (method: string, message: string): Observation => ({ state: 'Unknown', method, message });
 
-/** By UID: an object of the same name with another one is another credential. */
+/**
+ * By UID: an object of the same name with another one is another credential. `meanwhile` is what its presence means.
+ */
 const observeObject = <T extends { readonly metadata: ObjectMeta }>(
-  method: string, read: Read<T>, credential: Credential, describe: (object: T) => { readonly message?: string },
+  method: string,
+  read: Read<T>,
+  credential: Credential,
+  meanwhile: string,
 ): Observation => {
   if (read.state === 'Unknown') return unknown(method, read.message);
-  if (credential.uid === undefined) return unknown(method, 'its UID is not known, so nothing can be told from its name');
-  if (read.state === 'Absent') return { state: 'Absent', method };
-  const { metadata } = read.object;
-  if (metadata.uid !== credential.uid) return { state: 'Absent', method };
-  return { state: 'Present', method, ...describe(read.object), ...heldBy(metadata) };
+  if (credential.uid === undefined)
+    return unknown(method, 'its UID is not known, so nothing can be told from its name');
+  if (read.state === 'Absent' || read.object.metadata.uid !== credential.uid) return { state: 'Absent', method };
+  return { state: 'Present', method, ...describePresence(read.object.metadata, meanwhile) };
 };
 
 /** Somebody's finalizer is for a person: deleting it again would change nothing. */
-const heldBy = ({ deletionTimestamp, finalizers = [] }: ObjectMeta): Pick<Observation, 'message' | 'reason'> =>
-  deletionTimestamp === undefined || finalizers.length === 0
-    ? {}
-    : {
-        reason: 'HeldByFinalizer',
-        message: `deleted at ${deletionTimestamp}, but held by ${printable(someOf(finalizers, 4), 300)}: it grants access until that is removed by its owner`,
-      };
-
-const stillAccount = ({ namespace, name }: AccountName) => ({ metadata }: { readonly metadata: ObjectMeta }): { readonly message?: string } =>
-  metadata.deletionTimestamp === undefined
-    ? {}
-    : { message: `serviceaccounts/${namespace}/${name} is being deleted and can still mint tokens` };
-
-const stillTokens = (): { readonly message: string } => ({ message: 'its ServiceAccount is still there' });
+const describePresence = (
+  { deletionTimestamp, finalizers = [] }: ObjectMeta,
+  meanwhile: string,
+): { readonly message: string; readonly reason?: string } => {
+  if (deletionTimestamp === undefined) return { message: `still there: ${meanwhile}` };
+  if (finalizers.length === 0) return { message: `being deleted since ${deletionTimestamp}: ${meanwhile}` };
+  const holders = printable(someOf(finalizers, 4), 300);
+  return {
+    reason: 'HeldByFinalizer',
+    message: `deleted at ${deletionTimestamp}, but held by the finalizer ${holders}: ${meanwhile} until its owner removes that`,
+  };
+};
 
 const observeBinding = async (
   reader: ClusterReader,
@@ -92,21 +116,25 @@ const observeBinding = async (
 ): Promise<Observation> => {
   const method = `get/${resourceOf(key.kind).plural}`;
   const read = await reader.binding(key, signal);
-  if (read.state === 'Present' && read.object.metadata.uid === credential.uid) {
-    const { ours } = partSubjects(read.object, userKeysOf(target));
-    if (ours.length === 0) return { state: 'Absent', method };
-    const names = ours.map(({ kind, name }) => `${kind} ${name}`);
-    return observeObject(method, read, credential, () => ({ message: printable(`still names ${someOf(names, 3)}`, 400) }));
-  }
-  return observeObject(method, read, credential, () => ({}));
+  if (read.state !== 'Present' || read.object.metadata.uid !== credential.uid)
+    return observeObject(method, read, credential, '');
+  const { ours } = partSubjects(read.object, userKeysOf(target));
+  if (ours.length === 0) return { state: 'Absent', method };
+  const names = ours.map(({ kind, name }) => `${kind} ${name}`);
+  return observeObject(method, read, credential, printable(`it names ${someOf(names, 3)}`, 400));
 };
 
 /** For a binding whose name does not fit: the list of all is the only way to it. */
 const observeBySweep = async (
-  reader: ClusterReader, kind: BindingKind, credential: Credential, target: Target, signal: AbortSignal,
+  reader: ClusterReader,
+  kind: BindingKind,
+  credential: Credential,
+  target: Target,
+  signal: AbortSignal,
 ): Promise<Observation> => {
   const method = `list/${resourceOf(kind).plural}`;
-  if (credential.uid === undefined) return unknown(method, 'its UID is not known, so nothing can be told from its name');
+  if (credential.uid === undefined)
+    return unknown(method, 'its UID is not known, so nothing can be told from its name');
   const binding = (await reader.sweep(signal)).bindingByUid(credential.uid);
   const left = binding === undefined ? 0 : ownSubjects(binding, userKeysOf(target)).length;
   return { state: left === 0 ? 'Absent' : 'Present', method };
@@ -115,7 +143,8 @@ const observeBySweep = async (
 const observeCertificate = (user: string, credential: Credential, target: Target, clock: Clock): Observation => {
   const method = 'not-after';
   const end = credential.end.by === 'Expiry' ? credential.end.at : notAfterOf(user, target);
-  if (end === undefined || Number.isNaN(end.getTime())) return unknown(method, 'it is not known when the certificate expires');
+  if (end === undefined || Number.isNaN(end.getTime()))
+    return unknown(method, 'it is not known when the certificate expires');
   return clock.now().getTime() > end.getTime()
     ? { state: 'Absent', method }
     : { state: 'Present', method, message: `accepted by every API server until ${end.toISOString()}` };

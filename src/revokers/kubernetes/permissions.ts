@@ -4,8 +4,18 @@ import type { KubeClient } from '../../kube/client.ts';
 import { toOutcome } from '../../kube/errors.ts';
 import type { ResourceAttributes, SelfSubjectAccessReview } from '../../kube/objects.ts';
 import {
-  apiVersionOf, clusterRoleBindings, clusterRoles, pods, qualifiedName, type Resource, roleBindings, roles, secrets,
-  selfSubjectAccessReviews, serviceAccounts, subjectAccessReviews,
+  apiVersionOf,
+  clusterRoleBindings,
+  clusterRoles,
+  pods,
+  qualifiedName,
+  type Resource,
+  roleBindings,
+  roles,
+  secrets,
+  selfSubjectAccessReviews,
+  serviceAccounts,
+  subjectAccessReviews,
 } from '../../kube/resources.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { createKeyedCoalescer } from '../../runtime/coalesce.ts';
@@ -38,7 +48,13 @@ const trustDenied = 3_000;
 const maxRemembered = 5_000;
 const concurrency = 8;
 
-export const createPermissions = ({ client, clock }: { readonly client: KubeClient; readonly clock: Clock }): Permissions => {
+export const createPermissions = ({
+  client,
+  clock,
+}: {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+}): Permissions => {
   const known = new Map<string, { readonly allowed: boolean; readonly until: number }>();
   const asked = createKeyedCoalescer(async (key, signal) => {
     const answer = await ask(client, JSON.parse(key) as ResourceAttributes, signal);
@@ -49,7 +65,9 @@ export const createPermissions = ({ client, clock }: { readonly client: KubeClie
   const review = async (attributes: ResourceAttributes, signal: AbortSignal): Promise<boolean> => {
     const key = JSON.stringify(attributes);
     const remembered = known.get(key);
-    return remembered !== undefined && remembered.until > clock.monotonic() ? remembered.allowed : asked.read(key, signal);
+    return remembered !== undefined && remembered.until > clock.monotonic()
+      ? remembered.allowed
+      : asked.read(key, signal);
   };
   const allowed: Permissions['allowed'] = async (permission, signal) => {
     for (const attributes of widestFirst(permission)) if (await review(attributes, signal)) return true;
@@ -72,7 +90,12 @@ export const createPermissions = ({ client, clock }: { readonly client: KubeClie
 
 /** A grant for everything is shared by all runs, so it is asked for first; the narrow ones only where that fails. */
 const widestFirst = ({ verb, resource, namespace, name }: Permission): readonly ResourceAttributes[] => {
-  const wide: ResourceAttributes = { verb, group: resource.group, version: resource.version, resource: resource.plural };
+  const wide: ResourceAttributes = {
+    verb,
+    group: resource.group,
+    version: resource.version,
+    resource: resource.plural,
+  };
   const inNamespace = namespace === undefined ? wide : { ...wide, namespace };
   return [
     wide,
@@ -81,11 +104,19 @@ const widestFirst = ({ verb, resource, namespace, name }: Permission): readonly 
   ];
 };
 
-const ask = async (client: KubeClient, resourceAttributes: ResourceAttributes, signal: AbortSignal): Promise<boolean> => {
+const ask = async (
+  client: KubeClient,
+  resourceAttributes: ResourceAttributes,
+  signal: AbortSignal,
+): Promise<boolean> => {
   const { status } = await client
     .review<SelfSubjectAccessReview>(
       selfSubjectAccessReviews,
-      { apiVersion: apiVersionOf(selfSubjectAccessReviews), kind: selfSubjectAccessReviews.kind, spec: { resourceAttributes } },
+      {
+        apiVersion: apiVersionOf(selfSubjectAccessReviews),
+        kind: selfSubjectAccessReviews.kind,
+        spec: { resourceAttributes },
+      },
       { signal },
     )
     .catch((error: unknown) => {
@@ -94,7 +125,8 @@ const ask = async (client: KubeClient, resourceAttributes: ResourceAttributes, s
   if (status?.allowed === true) return true;
   if (status?.allowed !== false) throw retryable('AccessReview', 'the API server did not answer an access review');
   // An authorizer that failed may be the one that would have allowed it.
-  if (status.evaluationError) throw retryable('AccessReview', `an access review could not be evaluated: ${status.evaluationError}`);
+  if (status.evaluationError)
+    throw retryable('AccessReview', `an access review could not be evaluated: ${status.evaluationError}`);
   return false;
 };
 
@@ -111,7 +143,11 @@ const describeMissing = (permission: Permission): MissingPermission => {
 };
 
 /** Everything that ending, and proving the end of, these credentials takes. */
-export const neededFor = (target: Target, credentials: readonly Credential[], tokenSecrets: boolean): readonly Permission[] => {
+export const neededFor = (
+  target: Target,
+  credentials: readonly Credential[],
+  tokenSecrets: boolean,
+): readonly Permission[] => {
   const { namespace } = target.serviceAccount;
   return [
     { verb: 'get', resource: serviceAccounts, namespace },
@@ -120,7 +156,12 @@ export const neededFor = (target: Target, credentials: readonly Credential[], to
     { verb: 'get', resource: clusterRoles },
     { verb: 'create', resource: subjectAccessReviews },
     ...[pods, ...workloadResources].map((resource): Permission => ({ verb: 'list', resource, namespace })),
-    ...(tokenSecrets ? [{ verb: 'list', resource: secrets }, { verb: 'get', resource: secrets, namespace }] : []),
+    ...(tokenSecrets
+      ? [
+          { verb: 'list', resource: secrets },
+          { verb: 'get', resource: secrets, namespace },
+        ]
+      : []),
     ...credentials.flatMap(neededForOne),
   ];
 };

@@ -23,7 +23,12 @@ export interface Actors {
   readonly ownAccount: AccountName | undefined;
 }
 
-export const revoke = async (actors: Actors, credential: Credential, target: Target, signal: AbortSignal): Promise<RevokeAnswer> => {
+export const revoke = async (
+  actors: Actors,
+  credential: Credential,
+  target: Target,
+  signal: AbortSignal,
+): Promise<RevokeAnswer> => {
   refuseProtected(target, actors.ownAccount);
   const { end } = credential;
   if (end.by === 'Person') throw needsPerson(end.reason, end.message);
@@ -32,9 +37,23 @@ export const revoke = async (actors: Actors, credential: Credential, target: Tar
   refuseForeign(located, credential, target);
   switch (located.class) {
     case 'ServiceAccount':
-      return remove(actors, serviceAccounts, located, { uid: credential.uid }, () => actors.reader.account(located, signal), signal);
+      return remove(
+        actors,
+        serviceAccounts,
+        located,
+        { uid: credential.uid },
+        () => actors.reader.account(located, signal),
+        signal,
+      );
     case 'TokenSecret':
-      return remove(actors, secrets, located, { uid: credential.uid }, () => actors.reader.tokenSecret(located, signal), signal);
+      return remove(
+        actors,
+        secrets,
+        located,
+        { uid: credential.uid },
+        () => actors.reader.tokenSecret(located, signal),
+        signal,
+      );
     case 'RoleBinding':
     case 'ClusterRoleBinding':
       return endBinding(actors, located.class, located, credential.uid, target, signal);
@@ -58,9 +77,13 @@ const refuseProtected = ({ serviceAccount: { namespace, name } }: Target, own: A
 /** An id comes from a status: it must be the target's own, or be found to name the target when it is read. */
 const refuseForeign = (located: Locator, credential: Credential, { serviceAccount }: Target): void => {
   if (located.class === 'ServiceAccount') {
-    if (located.namespace !== serviceAccount.namespace || located.name !== serviceAccount.name) throw notOurs(credential);
+    if (located.namespace !== serviceAccount.namespace || located.name !== serviceAccount.name)
+      throw notOurs(credential);
     if (credential.uid !== serviceAccount.uid) {
-      throw needsPerson(reasons.identityRecreated, `${credential.id} has another UID than the one being retired, and is left alone`);
+      throw needsPerson(
+        reasons.identityRecreated,
+        `${credential.id} has another UID than the one being retired, and is left alone`,
+      );
     }
   }
   if (located.class === 'TokenSecret' && located.namespace !== serviceAccount.namespace) throw notOurs(credential);
@@ -83,13 +106,19 @@ const remove = async (
     return 'Accepted';
   } catch (error) {
     if (classifyError(error, asked).state === 'Absent') return 'NothingThere';
-    if (isConflict(error) && presentOrThrow(await lookAgain())?.metadata.uid !== preconditions.uid) return 'NothingThere';
+    if (isConflict(error) && presentOrThrow(await lookAgain())?.metadata.uid !== preconditions.uid)
+      return 'NothingThere';
     throw toOutcome(error);
   }
 };
 
 const endBinding = async (
-  actors: Actors, kind: BindingKind, located: Locator, uid: string, target: Target, signal: AbortSignal,
+  actors: Actors,
+  kind: BindingKind,
+  located: Locator,
+  uid: string,
+  target: Target,
+  signal: AbortSignal,
 ): Promise<RevokeAnswer> => {
   const address = await addressOf(actors.reader, located, uid, signal);
   if (address === undefined) return 'NothingThere';
@@ -100,20 +129,34 @@ const endBinding = async (
   if (ours.length === 0) return 'NothingThere';
   // Bound to what was just read: somebody who adds a subject meanwhile makes this a conflict, and it is looked at anew.
   if (others.length === 0) {
-    return remove(actors, resourceOf(kind), address, { uid, resourceVersion: raw.metadata.resourceVersion }, read, signal);
+    return remove(
+      actors,
+      resourceOf(kind),
+      address,
+      { uid, resourceVersion: raw.metadata.resourceVersion },
+      read,
+      signal,
+    );
   }
   return shrink(actors, kind, raw, others, target, signal);
 };
 
 const addressOf = async (
-  reader: ClusterReader, located: Locator, uid: string, signal: AbortSignal,
+  reader: ClusterReader,
+  located: Locator,
+  uid: string,
+  signal: AbortSignal,
 ): Promise<{ readonly namespace?: string; readonly name: string } | undefined> => {
   if (!('cut' in located)) return 'name' in located ? located : undefined;
   return (await reader.sweep(signal)).bindingByUid(uid);
 };
 
 const shrink = async (
-  { client, reader }: Actors, kind: BindingKind, raw: RoleBinding, others: NonNullable<RoleBinding['subjects']>, target: Target,
+  { client, reader }: Actors,
+  kind: BindingKind,
+  raw: RoleBinding,
+  others: NonNullable<RoleBinding['subjects']>,
+  target: Target,
   signal: AbortSignal,
 ): Promise<RevokeAnswer> => {
   const { namespace, name, resourceVersion } = raw.metadata;

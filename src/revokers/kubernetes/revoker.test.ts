@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 
 import { clusterRoleBindings, clusterRoles, roleBindings, secrets, serviceAccounts } from '../../kube/resources.ts';
 import type { RoleBinding } from '../../kube/objects.ts';
-import { accountSubject, cachedOf, clusterRole, group, otherSubject, plant, user } from '../../../test/contract/kubernetes-stage.ts';
+import {
+  accountSubject,
+  cachedOf,
+  clusterRole,
+  group,
+  otherSubject,
+  plant,
+  user,
+} from '../../../test/contract/kubernetes-stage.ts';
 import { createFakeClock } from '../../../test/fakes/clock.ts';
 import { createFakeKube } from '../../../test/fakes/kube.ts';
 import type { Credential } from '../revoker.ts';
@@ -17,8 +25,13 @@ const setUp = (options: { readonly tokenSecrets?: boolean } = {}) => {
   const operations: ReportedOperation[] = [];
   const { tokenSecrets = true } = options;
   const revoker = assembleRevoker({
-    client: kube.client, clock, settleTime: 15_000, tokenSecrets, cached: cachedOf(kube, tokenSecrets),
-    ownAccount: { namespace: 'offboard-system', name: 'offboard' }, onOperation: (operation) => operations.push(operation),
+    client: kube.client,
+    clock,
+    settleTime: 15_000,
+    tokenSecrets,
+    cached: cachedOf(kube, tokenSecrets),
+    ownAccount: { namespace: 'offboard-system', name: 'offboard' },
+    onOperation: (operation) => operations.push(operation),
   });
   const inventory = () => revoker.inventory(target, 'Fresh', never);
   const find = async (id: string): Promise<Credential> => {
@@ -29,7 +42,14 @@ const setUp = (options: { readonly tokenSecrets?: boolean } = {}) => {
   const bind = (name: string, subjects: RoleBinding['subjects'], roleName = 'view') =>
     kube.put(roleBindings, { roleRef: clusterRole(roleName), subjects, metadata: { namespace: 'ci', name } });
   return {
-    kube, target, clock, operations, revoker, inventory, find, bind,
+    kube,
+    target,
+    clock,
+    operations,
+    revoker,
+    inventory,
+    find,
+    bind,
     revoke: async (id: string) => revoker.revoke(await find(id), target, never),
     observe: (credential: Credential) => revoker.observe(credential, target, never),
   };
@@ -38,13 +58,15 @@ const setUp = (options: { readonly tokenSecrets?: boolean } = {}) => {
 const mayNotBind = (attributes: { readonly verb?: string }): boolean => attributes.verb !== 'bind';
 
 describe('a shared binding', () => {
-  it('loses just the subjects that are the identity\'s, where the operator may bind', async () => {
+  it("loses just the subjects that are the identity's, where the operator may bind", async () => {
     const { kube, bind, find, revoke, observe } = setUp();
     bind('mixed', [user('bob'), accountSubject, group('devs'), user('system:serviceaccount:ci:bot'), otherSubject]);
     const credential = await find('rolebindings/ci/mixed');
     expect(credential.end).toEqual({ by: 'Revoke' });
     expect(await revoke(credential.id)).toBe('Accepted');
-    expect(kube.find(roleBindings, { namespace: 'ci', name: 'mixed' })).toMatchObject({ subjects: [user('bob'), group('devs'), otherSubject] });
+    expect(kube.find(roleBindings, { namespace: 'ci', name: 'mixed' })).toMatchObject({
+      subjects: [user('bob'), group('devs'), otherSubject],
+    });
     expect(await observe(credential)).toEqual({ state: 'Absent', method: 'get/rolebindings' });
   });
 
@@ -74,8 +96,14 @@ describe('a shared binding', () => {
     bind('dangling', [accountSubject, otherSubject], 'no-such-role');
     const [shared, dangling] = [await find('rolebindings/ops/shared'), await find('rolebindings/ci/dangling')];
     kube.allow(mayNotBind);
-    await expect(revoker.revoke(shared, target, never)).rejects.toMatchObject({ kind: 'NeedsPerson', reason: 'SharedBinding' });
-    await expect(revoker.revoke(dangling, target, never)).rejects.toMatchObject({ kind: 'NeedsPerson', reason: 'DanglingRoleRef' });
+    await expect(revoker.revoke(shared, target, never)).rejects.toMatchObject({
+      kind: 'NeedsPerson',
+      reason: 'SharedBinding',
+    });
+    await expect(revoker.revoke(dangling, target, never)).rejects.toMatchObject({
+      kind: 'NeedsPerson',
+      reason: 'DanglingRoleRef',
+    });
   });
 
   it('is not deleted when somebody was added to it a moment ago', async () => {
@@ -85,9 +113,16 @@ describe('a shared binding', () => {
     kube.onRequest((verb, resource, { name }) => {
       if (verb !== 'delete' || resource !== roleBindings || name !== 'mine') return;
       const { metadata } = kube.find(roleBindings, { namespace: 'ci', name }) ?? { metadata: { uid: '' } };
-      kube.put(roleBindings, { roleRef: clusterRole('view'), subjects: [accountSubject, otherSubject], metadata: { ...metadata, namespace: 'ci', name } });
+      kube.put(roleBindings, {
+        roleRef: clusterRole('view'),
+        subjects: [accountSubject, otherSubject],
+        metadata: { ...metadata, namespace: 'ci', name },
+      });
     });
-    await expect(revoker.revoke(credential, target, never)).rejects.toMatchObject({ kind: 'Retryable', reason: 'Conflict' });
+    await expect(revoker.revoke(credential, target, never)).rejects.toMatchObject({
+      kind: 'Retryable',
+      reason: 'Conflict',
+    });
     expect(await revoker.revoke(credential, target, never)).toBe('Accepted');
     expect(kube.find(roleBindings, { namespace: 'ci', name: 'mine' })).toMatchObject({ subjects: [otherSubject] });
   });
@@ -99,7 +134,10 @@ describe('a shared binding', () => {
     expect((await observe(credential)).state).toBe('Absent');
     const { metadata } = kube.find(roleBindings, { namespace: 'ops', name: 'shared' }) ?? { metadata: { name: '' } };
     kube.put(roleBindings, { roleRef: clusterRole('view'), subjects: [accountSubject], metadata });
-    expect(await observe(credential)).toMatchObject({ state: 'Present', message: 'still names ServiceAccount bot' });
+    expect(await observe(credential)).toMatchObject({
+      state: 'Present',
+      message: 'still there: it names ServiceAccount bot',
+    });
   });
 });
 
@@ -156,17 +194,40 @@ describe('what is never revoked', () => {
     ['the operator itself', { namespace: 'offboard-system', name: 'offboard', uid: 'u' }],
   ])('includes %s', async (_, serviceAccount) => {
     const { revoker, find } = setUp();
-    await expect(revoker.revoke(await find('rolebindings/ci/own'), { serviceAccount }, never)).rejects.toMatchObject({ kind: 'Invalid', reason: 'ProtectedIdentity' });
+    await expect(revoker.revoke(await find('rolebindings/ci/own'), { serviceAccount }, never)).rejects.toMatchObject({
+      kind: 'Invalid',
+      reason: 'ProtectedIdentity',
+    });
   });
 
   it.each<[string, Partial<Credential>, object]>([
     ['another account', { id: 'serviceaccounts/ci/other', class: 'ServiceAccount' }, { kind: 'Invalid' }],
-    ['an account of another UID', { id: 'serviceaccounts/ci/bot', class: 'ServiceAccount', uid: 'another' }, { kind: 'NeedsPerson', reason: 'IdentityRecreated' }],
+    [
+      'an account of another UID',
+      { id: 'serviceaccounts/ci/bot', class: 'ServiceAccount', uid: 'another' },
+      { kind: 'NeedsPerson', reason: 'IdentityRecreated' },
+    ],
     ['a Secret elsewhere', { id: 'secrets/ops/x', class: 'TokenSecret' }, { kind: 'Invalid' }],
-    ['what has no UID', { id: 'rolebindings/ci/own', class: 'RoleBinding', uid: undefined as never }, { kind: 'Invalid' }],
+    [
+      'what has no UID',
+      { id: 'rolebindings/ci/own', class: 'RoleBinding', uid: undefined as never },
+      { kind: 'Invalid' },
+    ],
     ['what is no id', { id: 'nonsense', class: 'RoleBinding' }, { kind: 'Invalid' }],
-    ['what ends with others', { id: 'tokens of serviceaccounts/ci/bot', class: 'BoundTokens', end: { by: 'Others' } }, { kind: 'Invalid' }],
-    ['what is a person\'s to end', { id: 'rolebindings/ci/own', class: 'RoleBinding', end: { by: 'Person', reason: 'SharedBinding', message: 'do it' } }, { kind: 'NeedsPerson', message: 'do it' }],
+    [
+      'what ends with others',
+      { id: 'tokens of serviceaccounts/ci/bot', class: 'BoundTokens', end: { by: 'Others' } },
+      { kind: 'Invalid' },
+    ],
+    [
+      "what is a person's to end",
+      {
+        id: 'rolebindings/ci/own',
+        class: 'RoleBinding',
+        end: { by: 'Person', reason: 'SharedBinding', message: 'do it' },
+      },
+      { kind: 'NeedsPerson', message: 'do it' },
+    ],
   ])('includes %s', async (_, part, expected) => {
     const { revoker, target, kube } = setUp();
     const before = kube.all(roleBindings).length;
@@ -178,7 +239,13 @@ describe('what is never revoked', () => {
   it('includes a binding that names somebody else by now', async () => {
     const { kube, target, revoker } = setUp();
     const uid = kube.find(roleBindings, { namespace: 'ci', name: 'of others' })?.metadata.uid ?? '';
-    const credential: Credential = { id: 'rolebindings/ci/of others', uid, class: 'RoleBinding', end: { by: 'Revoke' }, seen: true };
+    const credential: Credential = {
+      id: 'rolebindings/ci/of others',
+      uid,
+      class: 'RoleBinding',
+      end: { by: 'Revoke' },
+      seen: true,
+    };
     expect(await revoker.revoke(credential, target, never)).toBe('NothingThere');
     expect(kube.find(roleBindings, { namespace: 'ci', name: 'of others' })).toBeDefined();
   });
@@ -200,7 +267,13 @@ describe('a certificate', () => {
 
 describe('the access review', () => {
   const review = async (given: ReturnType<typeof setUp>, grants: readonly string[]) =>
-    given.observe({ id: 'access review of system:serviceaccount:ci:bot', class: 'Access', grants, end: { by: 'Others' }, seen: false });
+    given.observe({
+      id: 'access review of system:serviceaccount:ci:bot',
+      class: 'Access',
+      grants,
+      end: { by: 'Others' },
+      seen: false,
+    });
   const clear = (given: ReturnType<typeof setUp>): void => {
     for (const { metadata } of given.kube.all(roleBindings)) given.kube.drop(roleBindings, metadata);
     given.kube.drop(clusterRoleBindings, { name: 'everywhere' });
@@ -222,7 +295,11 @@ describe('the access review', () => {
   it('finds a grant that no list showed, by what the credential remembers', async () => {
     const given = setUp();
     clear(given);
-    given.kube.put(roleBindings, { roleRef: clusterRole('view'), subjects: [accountSubject], metadata: { namespace: 'far', name: 'away' } });
+    given.kube.put(roleBindings, {
+      roleRef: clusterRole('view'),
+      subjects: [accountSubject],
+      metadata: { namespace: 'far', name: 'away' },
+    });
     expect((await review(given, [])).state).toBe('Absent');
     expect((await review(given, ['Role/gone in ci', 'nonsense', 'ClusterRole/view in far'])).state).toBe('Present');
   });
@@ -230,8 +307,15 @@ describe('the access review', () => {
   it('always asks for everything everywhere', async () => {
     const given = setUp();
     clear(given);
-    given.kube.put(clusterRoles, { rules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }], metadata: { name: 'cluster-admin' } });
-    given.kube.put(clusterRoleBindings, { roleRef: clusterRole('cluster-admin'), subjects: [user('system:serviceaccount:ci:bot')], metadata: { name: 'admin' } });
+    given.kube.put(clusterRoles, {
+      rules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
+      metadata: { name: 'cluster-admin' },
+    });
+    given.kube.put(clusterRoleBindings, {
+      roleRef: clusterRole('cluster-admin'),
+      subjects: [user('system:serviceaccount:ci:bot')],
+      metadata: { name: 'admin' },
+    });
     expect((await review(given, [])).state).toBe('Present');
   });
 
@@ -243,7 +327,10 @@ describe('the access review', () => {
     given.kube.onRequest((verb) => {
       if (verb === 'create') asked += 1;
     });
-    await review(given, Array.from({ length: 16 }, (_, index) => `ClusterRole/view in n${String(index)}`));
+    await review(
+      given,
+      Array.from({ length: 16 }, (_, index) => `ClusterRole/view in n${String(index)}`),
+    );
     expect(asked).toBe(8);
   });
 });
@@ -252,7 +339,10 @@ describe('preflight', () => {
   it('names each missing permission exactly, once', async () => {
     const { kube, target, revoker, inventory } = setUp();
     const { credentials } = await inventory();
-    kube.allow(({ verb, resource }) => !(verb === 'delete' && (resource === 'rolebindings' || resource === 'serviceaccounts')) && verb !== 'create');
+    kube.allow(
+      ({ verb, resource }) =>
+        !(verb === 'delete' && (resource === 'rolebindings' || resource === 'serviceaccounts')) && verb !== 'create',
+    );
     const missing = await revoker.preflight(target, credentials, never);
     expect(missing.map(({ permission }) => permission).sort()).toEqual([
       'create subjectaccessreviews.authorization.k8s.io',
@@ -265,7 +355,13 @@ describe('preflight', () => {
   it('is content with permissions in the namespace, or for the name', async () => {
     const { kube, target, revoker, inventory } = setUp();
     const { credentials } = await inventory();
-    kube.allow(({ verb, namespace, name, resource }) => verb !== 'delete' || (resource === 'serviceaccounts' ? name === 'bot' : namespace !== undefined || resource === 'clusterrolebindings'));
+    kube.allow(
+      ({ verb, namespace, name, resource }) =>
+        verb !== 'delete' ||
+        (resource === 'serviceaccounts'
+          ? name === 'bot'
+          : namespace !== undefined || resource === 'clusterrolebindings'),
+    );
     expect(await revoker.preflight(target, credentials, never)).toEqual([]);
   });
 
@@ -313,7 +409,29 @@ describe('what was done', () => {
     await revoker.inventory(target, 'Fresh', never).catch(() => undefined);
     await observe(credential);
     expect(operations.map(({ operation, outcome }) => `${operation} ${outcome}`)).toEqual([
-      'inventory Success', 'inventory Success', 'revoke Accepted', 'observe Absent', 'preflight Success', 'inventory NeedsPerson', 'observe Unknown',
+      'inventory Success',
+      'inventory Success',
+      'revoke Accepted',
+      'observe Absent',
+      'preflight Success',
+      'inventory NeedsPerson',
+      'observe Unknown',
     ]);
+  });
+});
+
+describe('what a person is told', () => {
+  it('fits a status, with a whole command or none', async () => {
+    const { kube, bind, inventory } = setUp();
+    kube.allow(mayNotBind);
+    for (const length of [10, 200, 300, 400, 900]) bind('n'.repeat(length), [accountSubject, otherSubject], 'r'.repeat(length));
+    for (const length of [11, 201, 301, 401, 901]) bind('n'.repeat(length), [accountSubject, otherSubject]);
+    const messages = (await inventory()).credentials.flatMap(({ end }) => (end.by === 'Person' ? [end.message] : []));
+    expect(messages).toHaveLength(11);
+    for (const message of messages) {
+      expect(message.length).toBeLessThanOrEqual(1024);
+      if (message.includes('kubectl patch')) expect(message).toMatch(/"path":"\/subjects\/[01]"}\]'$/);
+    }
+    expect(messages.some((message) => message.includes('remove the subject yourself'))).toBe(true);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Kubernetes itself as a dependency: the ServiceAccount and the tokens bound to it, legacy token Secrets, the bindings that
- * name it or the users of its certificates, and the access that is left.
+ * Kubernetes itself as a dependency: the ServiceAccount and the tokens bound to it, legacy token Secrets, the bindings
+ * that name it or the users of its certificates, and the access that is left.
  */
 import type { KubeClient } from '../../kube/client.ts';
 import { ApiError, toOutcome } from '../../kube/errors.ts';
@@ -37,8 +37,8 @@ export interface RevokerOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   /**
-   * Milliseconds for which `Absent` must hold. A token is cached by each API server for exactly 10 s from its first use,
-   * so less than that believes in tokens that still work; 15 s is ample.
+   * Milliseconds for which `Absent` must hold. A token is cached by each API server for exactly 10 s from its first
+   * use, so less than that believes in tokens that still work; 15 s is ample.
    */
   readonly settleTime: number;
   /** Whether legacy token Secrets are listed (by metadata alone) and ended one by one. Needs `list secrets`. */
@@ -73,7 +73,12 @@ export const createKubernetesRevoker = (options: KubernetesRevokerOptions): Kube
 };
 
 /** Milliseconds in which each call ends, one way or another. An inventory may wait for one sweep that others began. */
-const deadlines: Readonly<Record<Operation, number>> = { inventory: 90_000, preflight: 30_000, revoke: 30_000, observe: 30_000 };
+const deadlines: Readonly<Record<Operation, number>> = {
+  inventory: 90_000,
+  preflight: 30_000,
+  revoke: 30_000,
+  observe: 30_000,
+};
 
 export const assembleRevoker = (options: RevokerOptions): Revoker => {
   const { client, clock, tokenSecrets, cached, ownAccount } = options;
@@ -89,17 +94,28 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
     concurrency: 8,
     lock: {
       kind: 'NotLockable',
-      explanation: 'nothing stops the API server from issuing tokens of a ServiceAccount that exists; deleting the account does',
+      explanation:
+        'nothing stops the API server from issuing tokens of a ServiceAccount that exists; deleting the account does',
     },
     inventory: (target, freshness, signal) =>
       run('inventory', signal, (bounded) => takeInventory(sources, target, freshness, bounded)),
     preflight: (target, credentials, signal) =>
       run('preflight', signal, (bounded) => permissions.missing(neededFor(target, credentials, tokenSecrets), bounded)),
     revoke: (credential, target, signal) =>
-      run('revoke', signal, (bounded) => revoke(actors, credential, target, bounded), (answer) => answer),
+      run(
+        'revoke',
+        signal,
+        (bounded) => revoke(actors, credential, target, bounded),
+        (answer) => answer,
+      ),
     observe: async (credential, target, signal) => {
       try {
-        return await run('observe', signal, (bounded) => observe(observers, credential, target, bounded), ({ state }) => state);
+        return await run(
+          'observe',
+          signal,
+          (bounded) => observe(observers, credential, target, bounded),
+          ({ state }) => state,
+        );
       } catch (error) {
         return { state: 'Unknown', method: 'none', message: describeFailure(error) };
       }
@@ -115,7 +131,8 @@ type Runner = <T>(
 ) => Promise<T>;
 
 /** A deadline, one kind of error, and one report, for every call of the contract. */
-const createRunner = ({ clock, onOperation = () => undefined }: RevokerOptions): Runner =>
+const createRunner =
+  ({ clock, onOperation = () => undefined }: RevokerOptions): Runner =>
   async (operation, signal, work, outcomeOf = () => 'Success') => {
     try {
       const result = await withDeadline(clock, deadlines[operation], operation, signal, work);

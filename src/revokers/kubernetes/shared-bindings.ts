@@ -1,6 +1,6 @@
 /**
- * How the grant of a binding ends. Removing a subject is a write of the whole binding to the API server, which refuses it
- * unless the writer may `bind` the role; deleting the binding needs no such thing.
+ * How the grant of a binding ends. Removing a subject is a write of the whole binding to the API server, which refuses
+ * it unless the writer may `bind` the role; deleting the binding needs no such thing.
  */
 import { ApiError, isRbacForbidden } from '../../kube/errors.ts';
 import { clusterRoles, roles } from '../../kube/resources.ts';
@@ -47,34 +47,42 @@ export const decideEnd = async (
   return role.state === 'Absent' ? danglingRoleRef(binding, users) : sharedBinding(binding, users, missing);
 };
 
-const sharedBinding = (binding: Binding, users: ReadonlySet<SubjectKey>, missing: readonly string[]): PersonEnd => {
+const sharedBinding = (
+  binding: Binding,
+  users: ReadonlySet<SubjectKey>,
+  missing: readonly string[],
+): PersonEnd => {
   const own = ownSubjects(binding, users);
-  const command = removeSubjectsCommand(binding, own);
-  return {
-    by: 'Person',
-    reason: 'SharedBinding',
-    message:
-      `${describe(binding)} also grants to ${others(binding, own.length)}, so only ${subjects(own)} may be removed, and the operator may not ` +
-      `${printable(missing.join(', nor '), 400)}: grant it that, or ${command === undefined ? 'remove the subject yourself' : `run: ${command}`}`,
-  };
+  const what =
+    `${describe(binding)} also grants to ${others(binding, own.length)}, so only ${subjects(own)} may be removed, ` +
+    `and the operator may not ${printable(missing.join(', nor '), 400)}: grant it that, or `;
+  const message = withCommand(`${what}run: `, removeSubjectsCommand(binding, own), `${what}remove the subject yourself`);
+  return { by: 'Person', reason: 'SharedBinding', message };
 };
 
 const danglingRoleRef = (binding: Binding, users: ReadonlySet<SubjectKey>): PersonEnd => {
   const own = ownSubjects(binding, users);
-  const command = deleteBindingCommand(binding);
-  return {
-    by: 'Person',
-    reason: 'DanglingRoleRef',
-    message:
-      `${describe(binding)} also grants to ${others(binding, own.length)}, and its ${binding.roleKind} ${printable(binding.roleName)} does not ` +
-      `exist, so the API server refuses to remove ${subjects(own)} from it: create that role, or delete the binding for all of them` +
-      (command === undefined ? '' : `: ${command}`),
-  };
+  const what =
+    `${describe(binding)} also grants to ${others(binding, own.length)}, and its ${binding.roleKind} ` +
+    `${printable(binding.roleName)} does not exist, so the API server refuses to remove ${subjects(own)} from it: ` +
+    'create that role, or delete the binding for all of them';
+  const message = withCommand(`${what}: `, deleteBindingCommand(binding), what);
+  return { by: 'Person', reason: 'DanglingRoleRef', message };
 };
+
+/** What a status holds of a message: half a command is worse than none. */
+const longestMessage = 1024;
+
+const withCommand = (text: string, command: string | undefined, otherwise: string): string =>
+  command === undefined || text.length + command.length > longestMessage ? otherwise : text + command;
 
 /** Why a person is needed after the API server refused to take a subject out, if that is why. */
 export const refusalOf = async (
-  reader: ClusterReader, error: unknown, binding: Binding, users: ReadonlySet<SubjectKey>, signal: AbortSignal,
+  reader: ClusterReader,
+  error: unknown,
+  binding: Binding,
+  users: ReadonlySet<SubjectKey>,
+  signal: AbortSignal,
 ): Promise<PersonEnd | undefined> => {
   if (!(error instanceof ApiError)) return undefined;
   if (isRbacForbidden(error)) {

@@ -5,10 +5,26 @@ import { describe, expect, it } from 'vitest';
 import { printable, shellQuote, someOf } from './text.ts';
 
 describe('shellQuote', () => {
-  it.each(['plain-name', 'two words', "it's", '$(touch /tmp/x)', '`id`', '; rm -rf ~', '-n', '', '"', '\\', "a'b\\c$d!", 'ä', '\u001b[31mred', 'a\nb', '\u202eevil', "mixed' \u0007 \\ %"])(
-    'makes one word of %j that a shell reads back whole', (text) => {
-      expect(execFileSync('bash', ['-c', `printf %s ${shellQuote(text)}`]).toString('utf8')).toBe(text);
-    });
+  it.each([
+    'plain-name',
+    'two words',
+    "it's",
+    '$(touch /tmp/x)',
+    '`id`',
+    '; rm -rf ~',
+    '-n',
+    '',
+    '"',
+    '\\',
+    "a'b\\c$d!",
+    'ä',
+    '\u001b[31mred',
+    'a\nb',
+    '\u202eevil',
+    "mixed' \u0007 \\ %",
+  ])('makes one word of %j that a shell reads back whole', (text) => {
+    expect(execFileSync('bash', ['-c', `printf %s ${shellQuote(text)}`]).toString('utf8')).toBe(text);
+  });
 
   it('shows nothing invisible', () => {
     expect(shellQuote('\u001b[31m\u202e\u0000')).toBe(String.raw`$'\x1b[31m\xe2\x80\xae\x00'`);

@@ -14,7 +14,8 @@ const binding = (...subjects: readonly Subject[]) => {
   };
   return projectBinding('RoleBinding', raw, createIntern());
 };
-const names = (keys: readonly string[]): readonly string[] => keys.map((key) => key.slice(key.lastIndexOf(':') + 1)).sort();
+const names = (keys: readonly string[]): readonly string[] =>
+  keys.map((key) => key.slice(key.lastIndexOf(':') + 1)).sort();
 
 describe('changedKeys', () => {
   const one = binding(account('a'));
@@ -25,7 +26,7 @@ describe('changedKeys', () => {
     expect(names(changedKeys(undefined, undefined, two))).toEqual(['a', 'b']);
   });
 
-  it('are those who took somebody\'s place, and those who lost it', () => {
+  it("are those who took somebody's place, and those who lost it", () => {
     expect(names(changedKeys(one, binding(account('b')), one))).toEqual(['a', 'b']);
     expect(names(changedKeys(two, binding(account('a'), account('c')), two))).toEqual(['b', 'c']);
   });
@@ -35,7 +36,7 @@ describe('changedKeys', () => {
     expect(names(changedKeys(one, binding(account('a'), devs), one))).toEqual(['a']);
   });
 
-  it('are nobody\'s when nothing changed for anybody', () => {
+  it("are nobody's when nothing changed for anybody", () => {
     expect(changedKeys(two, binding(account('b'), account('a')), two)).toEqual([]);
   });
 });

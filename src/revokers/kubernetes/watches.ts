@@ -11,7 +11,15 @@ import type { Change, Stored } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
-import { type Binding, type BindingKind, createIntern, type Intern, keysOf, projectBinding, resourceOf } from './bindings.ts';
+import {
+  type Binding,
+  type BindingKind,
+  createIntern,
+  type Intern,
+  keysOf,
+  projectBinding,
+  resourceOf,
+} from './bindings.ts';
 import { legacyTokenSelector, projectAccount, projectTokenSecret, secretKey } from './client.ts';
 import type { Account, TokenSecret } from './credentials.ts';
 import { type ChangedIdentity, identityOfKey, type SubjectKey } from './identity.ts';
@@ -57,7 +65,12 @@ export const createWatches = (options: WatchOptions): Watches => {
   const inNamespaces = reflectBindings(options, 'RoleBinding', intern, tell);
   const inCluster = reflectBindings(options, 'ClusterRoleBinding', intern, tell);
   const tokenSecrets = options.tokenSecrets ? reflectSecrets(options, tell) : undefined;
-  const reflectors: readonly Reflector<unknown>[] = [accounts, inNamespaces, inCluster, ...(tokenSecrets ? [tokenSecrets] : [])];
+  const reflectors: readonly Reflector<unknown>[] = [
+    accounts,
+    inNamespaces,
+    inCluster,
+    ...(tokenSecrets ? [tokenSecrets] : []),
+  ];
   const values = <T>(kept: readonly Kept<T>[]): readonly T[] => kept.map(({ value }) => value);
   return {
     reflectors,
@@ -65,11 +78,16 @@ export const createWatches = (options: WatchOptions): Watches => {
       listeners.push(listener);
     },
     cached: {
-      unsynced: () => reflectors.filter((reflector) => !reflector.synced()).map(({ resource }) => qualifiedName(resource)),
+      unsynced: () =>
+        reflectors.filter((reflector) => !reflector.synced()).map(({ resource }) => qualifiedName(resource)),
       account: ({ namespace, name }) => accounts.store.get(namespace, name)?.value,
       view: {
-        bindingsOf: (key) => [...values(inNamespaces.store.byIndex(bySubject, key)), ...values(inCluster.store.byIndex(bySubject, key))],
-        tokenSecretsOf: tokenSecrets && ((account) => values(tokenSecrets.store.byIndex(byAccount, secretKey(account)))),
+        bindingsOf: (key) => [
+          ...values(inNamespaces.store.byIndex(bySubject, key)),
+          ...values(inCluster.store.byIndex(bySubject, key)),
+        ],
+        tokenSecretsOf:
+          tokenSecrets && ((account) => values(tokenSecrets.store.byIndex(byAccount, secretKey(account)))),
       },
     },
   };
@@ -82,7 +100,11 @@ interface Reflection<Raw, T> {
   readonly query?: { readonly fieldSelector: string; readonly metadataOnly: true };
 }
 
-const reflect = <Raw extends KubeObject, T>(options: WatchOptions, resource: Resource, reflection: Reflection<Raw, T>): Reflector<Kept<T>> => {
+const reflect = <Raw extends KubeObject, T>(
+  options: WatchOptions,
+  resource: Resource,
+  reflection: Reflection<Raw, T>,
+): Reflector<Kept<T>> => {
   const { client, clock, random, log, metrics } = options;
   const { project, onChange, index, query } = reflection;
   return createReflector<Kept<T>>({
@@ -110,7 +132,10 @@ const identityOf = ({ metadata: { namespace, name, uid, resourceVersion } }: Kub
 });
 
 const reflectBindings = (
-  options: WatchOptions, kind: BindingKind, intern: Intern, tell: (identities: readonly ChangedIdentity[]) => void,
+  options: WatchOptions,
+  kind: BindingKind,
+  intern: Intern,
+  tell: (identities: readonly ChangedIdentity[]) => void,
 ): Reflector<Kept<Binding>> =>
   reflect<RoleBinding, Binding>(options, resourceOf(kind), {
     project: (raw) => projectBinding(kind, raw, intern),
@@ -120,7 +145,10 @@ const reflectBindings = (
     },
   });
 
-const reflectSecrets = (options: WatchOptions, tell: (identities: readonly ChangedIdentity[]) => void): Reflector<Kept<TokenSecret>> =>
+const reflectSecrets = (
+  options: WatchOptions,
+  tell: (identities: readonly ChangedIdentity[]) => void,
+): Reflector<Kept<TokenSecret>> =>
   reflect<KubeObject, TokenSecret>(options, secrets, {
     // Data is never asked for: the server leaves it out, and the client refuses an answer that has it.
     query: { fieldSelector: legacyTokenSelector, metadataOnly: true },
@@ -142,13 +170,20 @@ const changedAccounts = ({ type, object: { value }, previous }: Change<Kept<Acco
  * Who is concerned when a binding becomes another: those who came or went, and everybody on it when the number of
  * subjects changed, since a binding that was shared may be one's own by now. `gone` is what was there last.
  */
-export const changedKeys = (previous: Binding | undefined, next: Binding | undefined, gone: Binding): readonly SubjectKey[] => {
+export const changedKeys = (
+  previous: Binding | undefined,
+  next: Binding | undefined,
+  gone: Binding,
+): readonly SubjectKey[] => {
   if (next === undefined) return keysOf(gone);
   if (previous === undefined) return keysOf(next);
   const before = new Set(keysOf(previous));
   const after = new Set(keysOf(next));
   const everybody = [...new Set([...before, ...after])];
-  return previous.subjectCount === next.subjectCount ? everybody.filter((key) => before.has(key) !== after.has(key)) : everybody;
+  return previous.subjectCount === next.subjectCount
+    ? everybody.filter((key) => before.has(key) !== after.has(key))
+    : everybody;
 };
 
-const identitiesOf = (keys: readonly SubjectKey[]): readonly ChangedIdentity[] => keys.flatMap((key) => identityOfKey(key) ?? []);
+const identitiesOf = (keys: readonly SubjectKey[]): readonly ChangedIdentity[] =>
+  keys.flatMap((key) => identityOfKey(key) ?? []);

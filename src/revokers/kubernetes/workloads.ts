@@ -3,7 +3,15 @@ import type { Finding } from '../../api/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { CronJob, KubeObject, Pod, PodSpec, Workload as RawWorkload } from '../../kube/objects.ts';
 import {
-  cronJobs, daemonSets, deployments, jobs, pods, replicaSets, replicationControllers, type Resource, statefulSets,
+  cronJobs,
+  daemonSets,
+  deployments,
+  jobs,
+  pods,
+  replicaSets,
+  replicationControllers,
+  type Resource,
+  statefulSets,
 } from '../../kube/resources.ts';
 import { createKeyedCoalescer } from '../../runtime/coalesce.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -36,7 +44,13 @@ export interface WorkloadReader {
 
 /** Every resource that stamps out pods and is listed here. */
 export const workloadResources: readonly Resource[] = [
-  deployments, statefulSets, daemonSets, replicaSets, replicationControllers, jobs, cronJobs,
+  deployments,
+  statefulSets,
+  daemonSets,
+  replicaSets,
+  replicationControllers,
+  jobs,
+  cronJobs,
 ];
 
 const listedKinds: ReadonlySet<string> = new Set(workloadResources.map(({ kind }) => kind));
@@ -44,13 +58,27 @@ const maxNamed = 8;
 /** Milliseconds for all pages of all lists in one namespace. */
 const listDeadline = 30_000;
 
-export const createWorkloadReader = ({ client, clock }: { readonly client: KubeClient; readonly clock: Clock }): WorkloadReader => {
+export const createWorkloadReader = ({
+  client,
+  clock,
+}: {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+}): WorkloadReader => {
   const byNamespace = createKeyedCoalescer((namespace, signal) =>
-    withDeadline(clock, listDeadline, `listing workloads in ${namespace}`, signal, (bounded) => listTemplates(client, namespace, bounded)),
+    withDeadline(clock, listDeadline, `listing workloads in ${namespace}`, signal, (bounded) =>
+      listTemplates(client, namespace, bounded),
+    ),
   );
   return {
     podsOf: ({ namespace, name }, signal) =>
-      collect(client, pods, { namespace, fieldSelector: `spec.serviceAccountName=${name}` }, (pod: Pod) => projectPod(pod, name), signal),
+      collect(
+        client,
+        pods,
+        { namespace, fieldSelector: `spec.serviceAccountName=${name}` },
+        (pod: Pod) => projectPod(pod, name),
+        signal,
+      ),
     templatesOf: async ({ namespace, name }, signal) => (await byNamespace.read(namespace, signal)).get(name) ?? [],
   };
 };
@@ -62,7 +90,11 @@ export const projectPod = ({ metadata, spec, status }: Pod, account: string): Ru
   return { namespace: metadata.namespace ?? '', name: metadata.name, phase };
 };
 
-const listTemplates = async (client: KubeClient, namespace: string, signal: AbortSignal): Promise<ReadonlyMap<string, readonly Workload[]>> => {
+const listTemplates = async (
+  client: KubeClient,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, readonly Workload[]>> => {
   const lists = await Promise.all(
     workloadResources.map((resource) =>
       collect(client, resource, { namespace }, (raw: KubeObject) => projectTemplate(resource.kind, raw), signal),
@@ -79,7 +111,8 @@ const listTemplates = async (client: KubeClient, namespace: string, signal: Abor
 
 /** `undefined` for what names no account, what another listed workload stamps out, and Jobs that have finished. */
 export const projectTemplate = (kind: string, raw: RawWorkload | CronJob): Workload | undefined => {
-  if (raw.metadata.ownerReferences?.some((owner) => owner.controller === true && listedKinds.has(owner.kind))) return undefined;
+  if (raw.metadata.ownerReferences?.some((owner) => owner.controller === true && listedKinds.has(owner.kind)))
+    return undefined;
   if (kind === 'Job' && hasFinished(raw)) return undefined;
   const serviceAccount = accountOf(templateOf(kind, raw));
   if (serviceAccount === undefined) return undefined;
@@ -94,7 +127,9 @@ export const projectTemplate = (kind: string, raw: RawWorkload | CronJob): Workl
 };
 
 const templateOf = (kind: string, raw: RawWorkload | CronJob): PodSpec | undefined =>
-  kind === 'CronJob' ? (raw as CronJob).spec?.jobTemplate?.spec?.template?.spec : (raw as RawWorkload).spec?.template?.spec;
+  kind === 'CronJob'
+    ? (raw as CronJob).spec?.jobTemplate?.spec?.template?.spec
+    : (raw as RawWorkload).spec?.template?.spec;
 
 const accountOf = (spec: PodSpec | undefined): string | undefined => {
   const name = spec?.serviceAccountName ?? spec?.serviceAccount;
@@ -108,8 +143,13 @@ const restOf = (kind: string, raw: RawWorkload | CronJob): string | undefined =>
 };
 
 const hasFinished = (raw: KubeObject): boolean => {
-  const { status } = raw as { readonly status?: { readonly conditions?: readonly { readonly type?: string; readonly status?: string }[] } };
-  return status?.conditions?.some(({ type, status: is }) => (type === 'Complete' || type === 'Failed') && is === 'True') ?? false;
+  const { status } = raw as {
+    readonly status?: { readonly conditions?: readonly { readonly type?: string; readonly status?: string }[] };
+  };
+  return (
+    status?.conditions?.some(({ type, status: is }) => (type === 'Complete' || type === 'Failed') && is === 'True') ??
+    false
+  );
 };
 
 /** Sorted, each by name, and how many more there are. */
@@ -125,10 +165,27 @@ export const inUseFindings = (running: readonly RunningPod[], templates: readonl
 ];
 
 const named = <T>(
-  items: readonly T[], what: string, describe: (item: T) => { readonly object: string; readonly message: string },
+  items: readonly T[],
+  what: string,
+  describe: (item: T) => { readonly object: string; readonly message: string },
 ): readonly Finding[] => {
   const all = items.map(describe).sort((one, other) => (one.object < other.object ? -1 : 1));
-  const shown = all.slice(0, maxNamed).map(({ object, message }): Finding => ({ type: 'InUse', object: printable(object, 400), message: printable(message) }));
+  const shown = all
+    .slice(0, maxNamed)
+    .map(({ object, message }): Finding => ({
+      type: 'InUse',
+      object: printable(object, 400),
+      message: printable(message),
+    }));
   const more = all.length - shown.length;
-  return more === 0 ? shown : [...shown, { type: 'InUse', object: `${String(more)} more ${what}`, message: `${String(more)} more ${what} that are not listed here` }];
+  return more === 0
+    ? shown
+    : [
+        ...shown,
+        {
+          type: 'InUse',
+          object: `${String(more)} more ${what}`,
+          message: `${String(more)} more ${what} that are not listed here`,
+        },
+      ];
 };
