@@ -97,7 +97,7 @@ export interface Offboarding {
      */
     soak?: string;
     /**
-     * Past this time after the start, the run is reported as overdue, by an event and a metric. Work goes on.
+     * Past this time after its creation, the run is reported as overdue, by an event and a metric. Work goes on.
      */
     deadline?: string;
     /**
