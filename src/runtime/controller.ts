@@ -4,10 +4,12 @@
  */
 import { createBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
+import { LeadershipLostError } from './leader-election.ts';
 import type { Logger } from './logger.ts';
 import { OutcomeError } from './outcome.ts';
 import { createQueue } from './queue.ts';
 import type { QueueMetrics } from './queue.ts';
+import { jitter } from './random.ts';
 import type { Random } from './random.ts';
 
 /** `again`: look at the key again after this many milliseconds, sooner when something changes. */
@@ -34,8 +36,12 @@ export interface ControllerOptions {
 }
 
 export interface Controller {
+  /** Before `run` too: the key waits. */
   readonly enqueue: (key: string) => void;
-  /** Works until the signal is aborted; resolves when what was under way has ended. */
+  /**
+   * Works until the signal is aborted; resolves when what was under way has ended. It may finish within the grace, but not
+   * when leadership was lost: then its signal is aborted at once.
+   */
   readonly run: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -45,7 +51,8 @@ const defaultGrace = 7_000;
 const personPause = 240_000;
 
 export const createController = (options: ControllerOptions): Controller => {
-  const { clock, random, log, onReconcile } = options;
+  const { clock, random, onReconcile } = options;
+  const log = options.log.child({ controller: options.name });
   const queue = createQueue({
     clock,
     backoff: createBackoff({ base: 250, factor: 2, max: 120_000, jitter: 0.2, random }),
@@ -53,32 +60,39 @@ export const createController = (options: ControllerOptions): Controller => {
   });
 
   const settle = (key: string, result: ReconcileResult): ReconcileObservation['result'] => {
+    if (result.kind === 'again') queue.addAfter(key, result.after);
     queue.forget(key);
-    if (result.kind === 'done') return 'success';
-    queue.addAfter(key, result.after);
-    return 'requeue_after';
+    return result.kind === 'again' ? 'requeue_after' : 'success';
   };
 
-  const fail = (key: string, error: unknown): 'error' => {
-    const outcome = error instanceof OutcomeError ? error : undefined;
-    const person = outcome?.kind === 'NeedsPerson' || outcome?.kind === 'Invalid';
-    if (person) queue.addAfter(key, personPause);
-    else queue.addRateLimited(key, outcome?.retryAfter);
-    log.warn('A reconcile failed and is tried again', { controller: options.name, key, error });
-    return 'error';
+  /** When a key comes back depends on who can help. Many that failed for one reason must not come back as one. */
+  const retry = (key: string, error: unknown): void => {
+    const { kind, until, retryAfter } = error instanceof OutcomeError ? error : unexpected;
+    const wait = until === undefined ? 0 : until.getTime() - clock.now().getTime();
+    if (kind === 'NeedsPerson' || kind === 'Invalid') {
+      queue.forget(key);
+      queue.addAfter(key, jitter(random, personPause, 0.1));
+    } else if (kind === 'Waiting' && wait > 0) {
+      queue.forget(key);
+      queue.addAfter(key, wait);
+    } else {
+      queue.addRateLimited(key, (retryAfter ?? 0) * (1 + 0.1 * random()));
+    }
   };
 
   const reconcile = async (key: string, stopping: AbortSignal): Promise<void> => {
     const started = clock.monotonic();
     const timeout = new AbortController();
     const cancelTimeout = clock.schedule(options.timeout ?? defaultTimeout, () => {
-      timeout.abort(new Error(`reconcile of ${key} took too long`));
+      timeout.abort(new Error(`the reconcile of ${JSON.stringify(key)} took too long`));
     });
-    let result: ReconcileObservation['result'];
+    let result: ReconcileObservation['result'] = 'error';
     try {
       result = settle(key, await options.reconcile(key, AbortSignal.any([stopping, timeout.signal])));
     } catch (error) {
-      result = fail(key, error);
+      retry(key, error);
+      if (stopping.aborted) log.debug('A reconcile was cut off by the end of the process', { key, error });
+      else log.warn('A reconcile failed and is tried again', { key, error });
     } finally {
       cancelTimeout();
       queue.done(key);
@@ -95,19 +109,26 @@ export const createController = (options: ControllerOptions): Controller => {
   };
 
   const run = async (signal: AbortSignal): Promise<void> => {
-    const stopping = new AbortController();
-    let cancelGrace: (() => void) | undefined;
-    const onAbort = (): void => {
-      cancelGrace = clock.schedule(options.grace ?? defaultGrace, () => {
-        stopping.abort(new Error('stopped'));
-      });
-    };
     if (signal.aborted) return;
+    const stopping = new AbortController();
+    let cancelGrace = (): void => undefined;
+    const onAbort = (): void => {
+      const lost = signal.reason instanceof LeadershipLostError;
+      // Another process may lead sooner than the grace would be over.
+      if (lost) stopping.abort(signal.reason);
+      else cancelGrace = clock.schedule(options.grace ?? defaultGrace, () => { stopping.abort(new Error('the process ends')); });
+    };
     signal.addEventListener('abort', onAbort, { once: true });
-    await Promise.all(Array.from({ length: options.concurrency }, () => work(signal, stopping.signal)));
-    cancelGrace?.();
-    queue.shutDown();
+    try {
+      await Promise.all(Array.from({ length: options.concurrency }, () => work(signal, stopping.signal)));
+    } finally {
+      cancelGrace();
+      queue.shutDown();
+    }
   };
 
   return { enqueue: queue.add, run };
 };
+
+/** What nobody expected is a bug of ours or a trouble that passes: either way it is tried again. */
+const unexpected: Pick<OutcomeError, 'kind' | 'until' | 'retryAfter'> = { kind: 'Retryable', until: undefined, retryAfter: undefined };
