@@ -92,7 +92,7 @@ const cachedHealth = ({ clock, healthy }: HealthServerOptions): HealthServerOpti
   return () => {
     if (last === undefined || clock.monotonic() - askedAt >= healthInterval) {
       askedAt = clock.monotonic();
-      last = withinLimit(healthy(), clock);
+      last = withinLimit(Promise.resolve().then(healthy), clock);
     }
     return last;
   };

@@ -5,6 +5,7 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { ReconcileObservation } from '../runtime/controller.ts';
 import type { QueueMetrics, QueueState } from '../runtime/queue.ts';
+import { atMost, methodOf, oneOf, statusCode } from './labels.ts';
 
 /** The figures of all runs, as the metrics show them. */
 export interface RunFigures {
@@ -39,6 +40,13 @@ export interface Metrics {
 }
 
 const fast = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
+/** More controllers, revokers or resources than this is a mistake in the wiring. */
+const mostNames = 32;
+const operations = oneOf('inventory', 'preflight', 'lock', 'unlock', 'observeLock', 'revoke', 'observe', 'probe');
+const outcomes = oneOf(
+  'Success', 'Accepted', 'NothingThere', 'Present', 'Absent', 'Unknown', 'Invalid', 'NeedsPerson', 'Waiting', 'Retryable',
+);
+const listReasons = oneOf('start', 'expired', 'period');
 const slow = [1, 5, 10, 15, 20, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600];
 
 export const createMetrics = ({ version, figures }: MetricsOptions): Metrics => {
@@ -111,15 +119,16 @@ const requestMetrics = (registry: Registry): Pick<Metrics, 'onRequest'> => {
   });
   const duration = new Histogram({
     name: 'rest_client_request_duration_seconds',
-    help: 'Time to the whole answer of the API server; for a watch, until it began.',
+    help: 'Time to the whole answer of the API server by HTTP method; for a watch, until it began.',
     labelNames: ['verb'],
     buckets: fast,
     registers: [registry],
   });
   return {
     onRequest: ({ verb, code, seconds }) => {
-      total.inc({ code, method: verb });
-      duration.observe({ verb }, seconds);
+      const method = methodOf(verb);
+      total.inc({ code: statusCode(code), method });
+      duration.observe({ verb: method }, seconds);
     },
   };
 };
@@ -135,7 +144,7 @@ const workMetrics = (registry: Registry): Pick<Metrics, 'onReconcile' | 'onOpera
     buckets: fast,
     registers,
   });
-  const operations = new Counter({
+  const calls = new Counter({
     name: 'offboard_revoker_requests_total',
     help: 'Calls to a revoker by operation and outcome.',
     labelNames: ['revoker', 'operation', 'outcome'],
@@ -150,17 +159,21 @@ const workMetrics = (registry: Registry): Pick<Metrics, 'onReconcile' | 'onOpera
   });
   const leader = new Gauge({ name: 'leader_election_master_status', help: '1 while this process leads.', labelNames: ['name'], registers });
   leader.set({ name: 'offboard' }, 0);
+  const controllerName = atMost(mostNames);
+  const revokerName = atMost(mostNames);
   return {
-    onReconcile: ({ controller, result, seconds }) => {
+    onReconcile: ({ controller: name, result, seconds }) => {
+      const controller = controllerName(name);
       results.inc({ controller, result });
-      if (result === 'error') errors.inc({ controller });
+      // There from the first reconcile on, so that the first error is an increase.
+      errors.inc({ controller }, result === 'error' ? 1 : 0);
       durations.observe({ controller }, seconds);
     },
-    onOperation: (labels) => {
-      operations.inc({ ...labels });
+    onOperation: ({ revoker, operation, outcome }) => {
+      calls.inc({ revoker: revokerName(revoker), operation: operations(operation), outcome: outcomes(outcome) });
     },
     onConfirmed: ({ revoker, seconds }) => {
-      confirmed.observe({ revoker }, seconds);
+      confirmed.observe({ revoker: revokerName(revoker) }, seconds);
     },
     onLeading: (leading) => {
       leader.set({ name: 'offboard' }, leading ? 1 : 0);
@@ -178,12 +191,14 @@ const watchMetrics = (registry: Registry): Metrics['watch'] => {
     registers,
   });
   const relists = new Counter({ name: 'offboard_watch_relists_total', help: 'Lists of the resource by reason.', labelNames: ['resource', 'reason'], registers });
+  const resourceName = atMost(mostNames);
   return {
     onConnected: ({ resource, connected: value }) => {
-      connected.set({ resource }, value ? 1 : 0);
+      connected.set({ resource: resourceName(resource) }, value ? 1 : 0);
     },
-    onList: ({ resource, reason, at }) => {
-      relists.inc({ resource, reason });
+    onList: ({ resource: name, reason, at }) => {
+      const resource = resourceName(name);
+      relists.inc({ resource, reason: listReasons(reason) });
       listed.set({ resource }, at.getTime() / 1000);
     },
   };

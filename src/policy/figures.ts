@@ -16,6 +16,11 @@ export interface RunFigures {
   readonly identities: readonly { readonly state: LifecycleState; readonly count: number }[];
 }
 
+/** What else can hold a run: the reasons that revokers and the API server give. With `reasons`, the closed set of a label. */
+const reasonsOfOthers = ['SharedBinding', 'DanglingRoleRef', 'AdmissionDenied', 'Rejected', 'CannotCancel'] as const;
+
+const knownReasons: ReadonlySet<string> = new Set<string>([...Object.values(reasons), ...reasonsOfOthers]);
+
 interface CountedRun {
   readonly metadata: { readonly creationTimestamp: string };
   readonly spec: OffboardingSpec;
@@ -36,12 +41,12 @@ export const runFigures = (
   const open = runs.filter(({ spec, status }) => spec.mode === 'Enforce' && status?.completedAt === undefined);
   const revoking = open.filter(({ status }) => status?.revokeStartedAt !== undefined);
   const held = open.filter(({ status }) => status?.revokeStartedAt === undefined);
-  const credentials = revoking.flatMap((run) => credentialsOf(run));
+  const credentials = revoking.flatMap((run) => credentialsOf(run, settleTimes));
   return {
     revocations: tally(credentials, ({ revoker, credential }) => ({ revoker, state: credential.state })),
-    oldestUnconfirmed: [...settleTimes].map(([revoker, settle]) => ({
+    oldestUnconfirmed: [...new Set([...settleTimes.keys(), ...credentials.map(({ revoker }) => revoker)])].map((revoker) => ({
       revoker,
-      seconds: oldest(credentials.filter((each) => each.revoker === revoker), settle, now),
+      seconds: oldest(credentials.filter((each) => each.revoker === revoker), settleTimes.get(revoker) ?? 0, now),
     })),
     waiting: tally(
       credentials.filter(waits),
@@ -68,9 +73,13 @@ interface OpenCredential extends Counted {
   readonly credential: CredentialStatus;
 }
 
-const credentialsOf = ({ spec, status }: CountedRun): readonly OpenCredential[] =>
+const credentialsOf = ({ spec, status }: CountedRun, revokers: ReadonlyMap<string, unknown>): readonly OpenCredential[] =>
   (status?.dependencies ?? []).flatMap(({ name, credentials = [] }) =>
-    credentials.map((credential) => ({ revoker: name, suspended: spec.suspend === true, credential })),
+    credentials.map((credential) => ({
+      revoker: revokers.has(name) ? name : 'other',
+      suspended: spec.suspend === true,
+      credential,
+    })),
   );
 
 /** A certificate that runs out, or a run that somebody suspended: late is what they are meant to be, so no alarm. */
@@ -84,11 +93,20 @@ const oldest = (credentials: readonly OpenCredential[], settle: number, now: Dat
   return requests.length === 0 ? 0 : Math.max(0, (now.getTime() - Math.min(...requests) - settle) / 1000);
 };
 
-const readyReason = ({ status }: CountedRun): string =>
-  status?.conditions?.find(({ type }) => type === conditionTypes.ready)?.reason ?? reasons.starting;
+const readyReason = ({ status }: CountedRun): string => {
+  const reason = status?.conditions?.find(({ type }) => type === conditionTypes.ready)?.reason ?? reasons.starting;
+  return knownReasons.has(reason) ? reason : 'other';
+};
 
-const isOverdue = ({ metadata, spec }: CountedRun, now: Date): boolean =>
-  spec.deadline !== undefined && now.getTime() >= Date.parse(metadata.creationTimestamp) + parseDuration(spec.deadline);
+const isOverdue = ({ metadata, spec }: CountedRun, now: Date): boolean => {
+  if (spec.deadline === undefined) return false;
+  try {
+    return now.getTime() >= Date.parse(metadata.creationTimestamp) + parseDuration(spec.deadline);
+  } catch {
+    // The schema refuses such a deadline. One that came in some other way must not take all other figures with it.
+    return false;
+  }
+};
 
 /** Sums items by their labels; an entry that stands for a whole class counts as many. */
 const tally = <Item extends Counted, Labels extends Readonly<Record<string, string>>>(

@@ -1,0 +1,234 @@
+import { describe, expect, it } from 'vitest';
+
+import { createFakeClock } from '../../test/fakes/clock.ts';
+import { createBackoff } from '../runtime/backoff.ts';
+import { createQueue } from '../runtime/queue.ts';
+import { createMetrics } from './metrics.ts';
+import type { RunFigures } from './metrics.ts';
+
+const someFigures: RunFigures = {
+  revocations: [
+    { revoker: 'kubernetes', state: 'Present', count: 2 },
+    { revoker: 'kubernetes', state: 'Confirmed', count: 15 },
+  ],
+  oldestUnconfirmed: [{ revoker: 'kubernetes', seconds: 12.5 }],
+  waiting: [{ revoker: 'kubernetes', reason: 'certificate', count: 1 }],
+  held: [{ reason: 'InUse', count: 3 }],
+  overdue: 1,
+  identities: [{ state: 'Active', count: 7 }],
+};
+
+const nothing: RunFigures = { revocations: [], oldestUnconfirmed: [], waiting: [], held: [], overdue: 0, identities: [] };
+
+const start = (figures: () => RunFigures | undefined = () => undefined) => {
+  const metrics = createMetrics({ version: '1.2.3', figures });
+  /** The samples by `name{labels}`, labels in order of their names. */
+  const samples = async (prefix = ''): Promise<Readonly<Record<string, number>>> => {
+    const found: Record<string, number> = {};
+    for (const line of (await metrics.text()).split('\n')) {
+      const match = /^([a-z0-9_:]+)(?:\{(.*)\})? (\S+)$/.exec(line);
+      if (match === null) {
+        expect(line === '' || line.startsWith('# '), line).toBe(true);
+        continue;
+      }
+      const labels = (match[2] ?? '').split(/,(?=[a-z_]+=")/).sort().join(',');
+      const series = labels === '' ? (match[1] ?? '') : `${match[1] ?? ''}{${labels}}`;
+      expect(found, `${series} is there once`).not.toHaveProperty([series]);
+      if (series.startsWith(prefix)) found[series] = Number(match[3]);
+    }
+    return found;
+  };
+  return { metrics, samples };
+};
+
+const ours = /^(?:offboard|workqueue|rest_client|leader_election)_/;
+
+describe('the metrics', () => {
+  it('have the names and labels that alerts and dashboards rely on', async () => {
+    const { metrics } = start(() => someFigures);
+    metrics.queue('offboarding').observe(() => ({ depth: 0, unfinishedSeconds: 0, longestRunningSeconds: 0 }));
+    const text = await metrics.text();
+    const named = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => `${name ?? ''} ${type ?? ''}`);
+    expect(named.filter((each) => ours.test(each)).sort()).toEqual([
+      'leader_election_master_status gauge',
+      'offboard_build_info gauge',
+      'offboard_held_offboardings gauge',
+      'offboard_oldest_unconfirmed_revocation_seconds gauge',
+      'offboard_overdue_offboardings gauge',
+      'offboard_reconcile_duration_seconds histogram',
+      'offboard_reconcile_errors_total counter',
+      'offboard_reconcile_total counter',
+      'offboard_revocation_duration_seconds histogram',
+      'offboard_revocations gauge',
+      'offboard_revoker_requests_total counter',
+      'offboard_waiting_revocations gauge',
+      'offboard_watch_connected gauge',
+      'offboard_watch_last_list_timestamp_seconds gauge',
+      'offboard_watch_relists_total counter',
+      'offboard_workload_identities gauge',
+      'rest_client_request_duration_seconds histogram',
+      'rest_client_requests_total counter',
+      'workqueue_adds_total counter',
+      'workqueue_depth gauge',
+      'workqueue_longest_running_processor_seconds gauge',
+      'workqueue_queue_duration_seconds histogram',
+      'workqueue_retries_total counter',
+      'workqueue_unfinished_work_seconds gauge',
+      'workqueue_work_duration_seconds histogram',
+    ]);
+    expect(named).toContain('process_resident_memory_bytes gauge');
+    expect(new Set(named).size).toBe(named.length);
+    expect(text.endsWith('\n')).toBe(true);
+  });
+
+  it('show the figures of the runs as they are at the scrape', async () => {
+    let figures: RunFigures = someFigures;
+    const { samples } = start(() => figures);
+    expect(await samples('offboard_')).toEqual({
+      'offboard_build_info{version="1.2.3"}': 1,
+      'offboard_revocations{revoker="kubernetes",state="Present"}': 2,
+      'offboard_revocations{revoker="kubernetes",state="Confirmed"}': 15,
+      'offboard_oldest_unconfirmed_revocation_seconds{revoker="kubernetes"}': 12.5,
+      'offboard_waiting_revocations{reason="certificate",revoker="kubernetes"}': 1,
+      'offboard_held_offboardings{reason="InUse"}': 3,
+      offboard_overdue_offboardings: 1,
+      'offboard_workload_identities{state="Active"}': 7,
+    });
+    figures = nothing;
+    expect(await samples('offboard_'), 'what is over leaves no series behind').toEqual({
+      'offboard_build_info{version="1.2.3"}': 1,
+      offboard_overdue_offboardings: 0,
+    });
+  });
+
+  it('say nothing of runs when another process leads, so that no figure is counted twice or is a false zero', async () => {
+    let figures: RunFigures | undefined = someFigures;
+    const { metrics, samples } = start(() => figures);
+    await samples();
+    figures = undefined;
+    const text = await metrics.text();
+    expect(text).not.toMatch(/offboard_(?:revocations|oldest|waiting|held|overdue|workload)/);
+    expect(text).toContain('offboard_build_info');
+  });
+
+  it('tell who leads', async () => {
+    const { metrics, samples } = start();
+    const series = 'leader_election_master_status{name="offboard"}';
+    expect(await samples('leader')).toEqual({ [series]: 0 });
+    metrics.onLeading(true);
+    expect(await samples('leader')).toEqual({ [series]: 1 });
+    metrics.onLeading(false);
+    expect(await samples('leader')).toEqual({ [series]: 0 });
+  });
+
+  it('count requests to the API server by method and code, as client-go does', async () => {
+    const { metrics, samples } = start();
+    metrics.onRequest({ verb: 'list', resource: 'pods', code: '200', seconds: 0.02 });
+    metrics.onRequest({ verb: 'get', resource: 'secrets', code: '200', seconds: 0.2 });
+    metrics.onRequest({ verb: 'delete', resource: 'secrets', code: '<error>', seconds: 10 });
+    metrics.onRequest({ verb: 'steal', resource: 'secrets', code: 'secret', seconds: 1 });
+    expect(await samples('rest_client_requests')).toEqual({
+      'rest_client_requests_total{code="200",method="GET"}': 2,
+      'rest_client_requests_total{code="<error>",method="DELETE"}': 1,
+      'rest_client_requests_total{code="other",method="other"}': 1,
+    });
+    expect(await samples('rest_client_request_duration_seconds')).toMatchObject({
+      'rest_client_request_duration_seconds_bucket{le="0.05",verb="GET"}': 1,
+      'rest_client_request_duration_seconds_bucket{le="0.5",verb="GET"}': 2,
+      'rest_client_request_duration_seconds_sum{verb="DELETE"}': 10,
+    });
+  });
+
+  it('count reconciles, and have a zero of errors before the first one', async () => {
+    const { metrics, samples } = start();
+    metrics.onReconcile({ controller: 'offboarding', result: 'success', seconds: 0.1 });
+    expect(await samples('offboard_reconcile_errors')).toEqual({ 'offboard_reconcile_errors_total{controller="offboarding"}': 0 });
+    metrics.onReconcile({ controller: 'offboarding', result: 'error', seconds: 0.1 });
+    metrics.onReconcile({ controller: 'offboarding', result: 'requeue_after', seconds: 0.1 });
+    expect(await samples('offboard_reconcile_')).toMatchObject({
+      'offboard_reconcile_errors_total{controller="offboarding"}': 1,
+      'offboard_reconcile_total{controller="offboarding",result="success"}': 1,
+      'offboard_reconcile_total{controller="offboarding",result="error"}': 1,
+      'offboard_reconcile_total{controller="offboarding",result="requeue_after"}': 1,
+      'offboard_reconcile_duration_seconds_count{controller="offboarding"}': 3,
+    });
+  });
+
+  it('count the calls to revokers, and measure how long access lasted after the request to revoke it', async () => {
+    const { metrics, samples } = start();
+    metrics.onOperation({ revoker: 'kubernetes', operation: 'revoke', outcome: 'Accepted' });
+    metrics.onOperation({ revoker: 'kubernetes', operation: 'observe', outcome: 'Unknown' });
+    metrics.onOperation({ revoker: 'kubernetes', operation: 'observe', outcome: 'secrets "x" is forbidden' });
+    metrics.onConfirmed({ revoker: 'kubernetes', seconds: 18 });
+    expect(await samples('offboard_rev')).toMatchObject({
+      'offboard_revoker_requests_total{operation="revoke",outcome="Accepted",revoker="kubernetes"}': 1,
+      'offboard_revoker_requests_total{operation="observe",outcome="Unknown",revoker="kubernetes"}': 1,
+      'offboard_revoker_requests_total{operation="observe",outcome="other",revoker="kubernetes"}': 1,
+      'offboard_revocation_duration_seconds_bucket{le="15",revoker="kubernetes"}': 0,
+      'offboard_revocation_duration_seconds_bucket{le="20",revoker="kubernetes"}': 1,
+    });
+  });
+
+  it('show whether each watch hears the API server', async () => {
+    const { metrics, samples } = start();
+    metrics.watch.onConnected({ resource: 'offboardings', connected: true });
+    metrics.watch.onConnected({ resource: 'rolebindings', connected: true });
+    metrics.watch.onConnected({ resource: 'rolebindings', connected: false });
+    metrics.watch.onList({ resource: 'offboardings', reason: 'start', at: new Date(1_000_500) });
+    metrics.watch.onList({ resource: 'offboardings', reason: 'expired', at: new Date(2_000_500) });
+    expect(await samples('offboard_watch')).toEqual({
+      'offboard_watch_connected{resource="offboardings"}': 1,
+      'offboard_watch_connected{resource="rolebindings"}': 0,
+      'offboard_watch_last_list_timestamp_seconds{resource="offboardings"}': 2000.5,
+      'offboard_watch_relists_total{reason="start",resource="offboardings"}': 1,
+      'offboard_watch_relists_total{reason="expired",resource="offboardings"}': 1,
+    });
+  });
+
+  it('show a queue as client-go shows its own', async () => {
+    const { metrics, samples } = start();
+    const clock = createFakeClock();
+    const backoff = createBackoff({ base: 1000, factor: 2, max: 1000, jitter: 0, random: () => 0 });
+    const queue = createQueue({ clock, backoff, metrics: metrics.queue('offboarding') });
+    queue.add('a');
+    queue.add('b');
+    queue.addRateLimited('c');
+    await clock.advance(500);
+    const key = await queue.get(new AbortController().signal);
+    await clock.advance(400);
+    expect(await samples('workqueue')).toMatchObject({
+      'workqueue_adds_total{name="offboarding"}': 2,
+      'workqueue_retries_total{name="offboarding"}': 1,
+      'workqueue_depth{name="offboarding"}': 1,
+      'workqueue_unfinished_work_seconds{name="offboarding"}': 0.4,
+      'workqueue_longest_running_processor_seconds{name="offboarding"}': 0.4,
+      'workqueue_queue_duration_seconds_sum{name="offboarding"}': 0.5,
+    });
+    queue.done(key ?? '');
+    expect(await samples('workqueue')).toMatchObject({
+      'workqueue_unfinished_work_seconds{name="offboarding"}': 0,
+      'workqueue_work_duration_seconds_sum{name="offboarding"}': 0.4,
+    });
+  });
+
+  it('keep no more than so many series, whatever names they are given', async () => {
+    const { metrics, samples } = start();
+    for (let index = 0; index < 1000; index += 1) {
+      const name = `name-${String(index)}`;
+      metrics.watch.onConnected({ resource: name, connected: true });
+      metrics.onConfirmed({ revoker: name, seconds: 1 });
+      metrics.onOperation({ revoker: name, operation: name, outcome: name });
+      metrics.onReconcile({ controller: name, result: 'success', seconds: 1 });
+      metrics.onRequest({ verb: name, resource: name, code: name, seconds: 1 });
+    }
+    expect(Object.keys(await samples('offboard_')).length).toBeLessThan(33 * 40);
+    expect(Object.keys(await samples('rest_client')).length).toBeLessThan(20);
+  });
+
+  it('do not share their state between two operators in one process', async () => {
+    const one = start();
+    const two = start();
+    one.metrics.onLeading(true);
+    expect(await two.samples('leader')).toEqual({ 'leader_election_master_status{name="offboard"}': 0 });
+  });
+});
