@@ -13,6 +13,17 @@ describe('a fresh enumeration', () => {
     expect(mergeFresh(known, [aCredential()], 0)).toEqual({ tracked: known, foundNew: false });
   });
 
+  it('keeps what an access review is to ask when the bindings that granted it are gone', () => {
+    const access = aCredential({ id: 'access review of x', class: 'Access', end: { by: 'Others' }, grants: ['ClusterRole/edit in ci'] });
+    const known = mergeFresh([], [access], 0).tracked;
+    const { tracked } = mergeFresh(known, [{ ...access, grants: [], seen: false }], 0);
+    expect(tracked[0]?.credential.grants).toEqual(['ClusterRole/edit in ci']);
+    expect(tracked[0]?.status.grants).toEqual(['ClusterRole/edit in ci']);
+    const [status] = tracked.map((entry) => entry.status);
+    const later = resume(status === undefined ? [] : [status], [{ ...access, grants: [], seen: false }], 0);
+    expect(later[0]?.credential.grants).toEqual(['ClusterRole/edit in ci']);
+  });
+
   it('opens the run again for a credential that is new', () => {
     const { tracked, foundNew } = mergeFresh([aTracked()], [aCredential({ id: 'rolebindings/ci/other', uid: 'uid-2' })], 0);
     expect(foundNew).toBe(true);

@@ -12,6 +12,7 @@ export const maxListedCredentials = 128;
 export const maxReturns = 3;
 
 const longestReturnPause = 300_000;
+const maxGrants = 16;
 
 export interface Merge {
   readonly tracked: readonly Tracked[];
@@ -47,10 +48,20 @@ const merge = (tracked: readonly Tracked[], found: readonly Credential[], monoto
       result.set(key, returned(credential, known, monotonic));
       foundNew = true;
     } else if (fresh) {
-      result.set(key, { ...known, credential });
+      result.set(key, withGrants({ ...known, credential }, known.credential.grants ?? []));
     }
   }
   return { tracked: [...result.values()], foundNew };
+};
+
+/**
+ * What is left of access is asked by what was granted: the bindings that say so are gone by then, so what they granted is
+ * kept, and is in the status for the next process.
+ */
+const withGrants = (tracked: Tracked, before: readonly string[]): Tracked => {
+  const grants = [...new Set([...before, ...(tracked.credential.grants ?? [])])].slice(0, maxGrants);
+  if (tracked.credential.end.by !== 'Others' || grants.length === 0) return tracked;
+  return { ...tracked, credential: { ...tracked.credential, grants }, status: { ...tracked.status, grants } };
 };
 
 /** An account that came back is not the one that went: both stay in the run. Only what is revoked by name is replaced. */
