@@ -1,0 +1,50 @@
+/** What holds on a cluster that has no mutating admission policies (older than Kubernetes 1.36). */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { type ControlPlane, startControlPlane } from '../env/control-plane.ts';
+import { installOffboard } from './install.ts';
+import { inline, offboarding } from './manifests.ts';
+import { type Person, person, writesOurKinds } from './people.ts';
+
+const create = ['create', '-f', '-', '-o', 'jsonpath={.spec.requestedBy}'];
+
+let cluster: ControlPlane;
+let owner: Person;
+
+beforeAll(async () => {
+  cluster = await startControlPlane({ controllerManager: false });
+  await installOffboard(cluster, { mutating: false });
+  owner = await person(cluster, 'owner', { in: { default: [writesOurKinds, { on: ['serviceaccounts'], verbs: ['delete'] }] } });
+});
+afterAll(async () => {
+  await cluster.stop();
+});
+
+const claim = (name: string, requestedBy: object): Promise<string> =>
+  owner.kubectl(create, offboarding('default', name, { ...inline('agent'), requestedBy }));
+
+describe('on a cluster that cannot stamp, who asked', () => {
+  it('may be left out', async () => {
+    expect(await owner.kubectl(create, offboarding('default', 'silent', inline('agent')))).toBe('');
+  });
+
+  it('may be claimed truly', async () => {
+    const truth = { username: 'owner', groups: ['system:authenticated'] };
+    expect(JSON.parse(await claim('true', truth))).toEqual(truth);
+  });
+
+  it('may not be another user', async () => {
+    await expect(claim('false', { username: 'boss' })).rejects.toThrow('spec.requestedBy.username: it says who asked, and that is "owner"; leave it out');
+    await expect(claim('empty', { username: '' })).rejects.toThrow('that is "owner"');
+  });
+
+  it('may not be in a group that the user is not in', async () => {
+    await expect(claim('group', { username: 'owner', groups: ['system:authenticated', 'board'] })).rejects.toThrow('it names a group that you are not in');
+    await expect(claim('group-only', { groups: ['board'] })).rejects.toThrow('it names a group that you are not in');
+  });
+
+  it('may not be claimed afterwards', async () => {
+    const patch = JSON.stringify({ spec: { requestedBy: { username: 'owner' } } });
+    await expect(owner.kubectl(['patch', 'ofb', 'silent', '--type=merge', '-p', patch])).rejects.toThrow('requestedBy is stamped by the API server and immutable');
+  });
+});
