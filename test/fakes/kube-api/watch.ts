@@ -1,0 +1,75 @@
+import type { ServerResponse } from 'node:http';
+
+import type { Clock } from '../../../src/runtime/clock.ts';
+import { type FakeRequest, bare, statusBody, wantsMetadata } from './exchange.ts';
+import { type RecordedChange, type Table, collectionOf } from './table.ts';
+
+export interface OpenWatch {
+  readonly plural: string;
+  /** Sends these very characters. */
+  send(text: string): void;
+  bookmark(): void;
+  /** An in-stream error; the server closes after it. */
+  fail(code: number, reason: string): void;
+  /** Ends it in good order, as after `timeoutSeconds`. */
+  end(): void;
+  /** Breaks the connection. */
+  cut(): void;
+}
+
+interface Context {
+  readonly table: Table;
+  readonly clock: Clock;
+  readonly request: FakeRequest;
+  readonly response: ServerResponse;
+  readonly watches: Set<OpenWatch>;
+  readonly isFrozen: () => boolean;
+}
+
+export const openWatch = ({ table, clock, request, response, watches, isFrozen }: Context): void => {
+  const { resource, namespace, query } = request;
+  const metadataOnly = wantsMetadata(request);
+  const from = Number(query.get('resourceVersion'));
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.flushHeaders();
+
+  const send = (type: string, object: object): void => {
+    if (!isFrozen()) response.write(`${JSON.stringify({ type, object })}\n`);
+  };
+  const tell = ({ type, object, collection }: RecordedChange): void => {
+    if (collection !== collectionOf(resource) || (namespace !== undefined && object.metadata.namespace !== namespace)) return;
+    send(type, metadataOnly ? bare(object) : object);
+  };
+  const fail = (code: number, reason: string, message: string): void => {
+    send('ERROR', statusBody(code, reason, message));
+    if (!isFrozen()) response.end();
+  };
+  if (from < table.oldest) {
+    fail(410, 'Expired', `too old resource version: ${from} (${table.oldest})`);
+    return;
+  }
+
+  const watch: OpenWatch = {
+    plural: resource.plural,
+    send: (text) => response.write(text),
+    bookmark: () => {
+      send('BOOKMARK', { kind: resource.kind, apiVersion: 'v1', metadata: { resourceVersion: String(table.version), creationTimestamp: null } });
+    },
+    fail: (code, reason) => {
+      fail(code, reason, `${reason} on purpose`);
+    },
+    end: () => response.end(),
+    cut: () => response.socket?.destroy(),
+  };
+  watches.add(watch);
+  for (const change of table.since(from, resource)) tell(change);
+  const unsubscribe = table.subscribe(tell);
+  const cancel = clock.schedule(Number(query.get('timeoutSeconds')) * 1000, () => {
+    if (!isFrozen()) response.end();
+  });
+  response.on('close', () => {
+    unsubscribe();
+    cancel();
+    watches.delete(watch);
+  });
+};
