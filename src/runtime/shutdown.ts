@@ -2,25 +2,48 @@
  * One signal for the end of the process. The first SIGTERM or SIGINT aborts it; a second one ends the process at once, and
  * so does `limit` passing before the work has ended.
  */
+import { constants } from 'node:os';
+import { systemClock } from './clock.ts';
+import type { Clock } from './clock.ts';
+
+/** What is needed of `process`. */
+export interface Host {
+  readonly on: (signal: 'SIGTERM' | 'SIGINT', listener: () => void) => unknown;
+  readonly exit: (code: number) => void;
+}
+
 export interface ShutdownOptions {
   /** Milliseconds between the first signal and the end of the process, whatever still runs. */
   readonly limit: number;
   readonly onSignal: (signal: NodeJS.Signals) => void;
+  /** The limit has passed; the process exits with 1 right after. */
   readonly onLate: () => void;
+  readonly clock?: Clock;
+  readonly host?: Host;
 }
 
-export const shutdownSignal = ({ limit, onSignal, onLate }: ShutdownOptions): AbortSignal => {
+/** Whoever has ended in time must exit by itself: until then the limit holds. */
+export const shutdownSignal = ({ limit, onSignal, onLate, clock = systemClock, host = process }: ShutdownOptions): AbortSignal => {
   const controller = new AbortController();
-  const onStop = (signal: NodeJS.Signals): void => {
-    if (controller.signal.aborted) process.exit(130);
-    onSignal(signal);
-    setTimeout(() => {
-      onLate();
-      process.exit(1);
-    }, limit).unref();
-    controller.abort(new Error(`stopped by ${signal}`));
+  const listen = (signal: 'SIGTERM' | 'SIGINT'): void => {
+    host.on(signal, () => {
+      if (controller.signal.aborted) {
+        // As a shell tells the end by a signal: 130 for ^C, 143 for SIGTERM.
+        host.exit(128 + constants.signals[signal]);
+        return;
+      }
+      clock.schedule(limit, () => {
+        try {
+          onLate();
+        } finally {
+          host.exit(1);
+        }
+      });
+      controller.abort(new Error(`stopped by ${signal}`));
+      onSignal(signal);
+    });
   };
-  process.on('SIGTERM', onStop);
-  process.on('SIGINT', onStop);
+  listen('SIGTERM');
+  listen('SIGINT');
   return controller.signal;
 };
