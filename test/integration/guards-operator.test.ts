@@ -1,0 +1,139 @@
+/** The fence around the operator's own account: tried with its real token, and with RBAC that would allow all of it. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+import { type ControlPlane, startControlPlane } from '../env/control-plane.ts';
+import { installOffboard } from './install.ts';
+import type { Fields } from './manifests.ts';
+import { account, admin, type Person, person, type Rule } from './people.ts';
+
+const rbac = 'rbac.authorization.k8s.io';
+const create = ['create', '-f', '-'];
+/** More than any operator gets: what it may not do is then the fence's doing. */
+const everything: readonly Rule[] = [
+  { on: ['serviceaccounts', 'secrets', 'configmaps'], verbs: ['*'] },
+  { on: ['serviceaccounts/token'], verbs: ['create'] },
+  { on: [`rolebindings.${rbac}`, `clusterrolebindings.${rbac}`], verbs: ['*'] },
+  { on: [`clusterroles.${rbac}`], verbs: ['bind'] },
+];
+const jane = { apiGroup: rbac, kind: 'User', name: 'jane' };
+const team = { apiGroup: rbac, kind: 'Group', name: 'team' };
+const agent = { kind: 'ServiceAccount', name: 'agent', namespace: 'ci' };
+
+let cluster: ControlPlane;
+let root: Person;
+let operator: Person;
+
+beforeAll(async () => {
+  cluster = await startControlPlane();
+  await installOffboard(cluster);
+  root = admin(cluster);
+  await cluster.kubectl(['create', 'namespace', 'ci']);
+  await cluster.kubectl(['create', 'serviceaccount', 'agent', '-n', 'ci']);
+  await cluster.kubectl(['create', 'secret', 'generic', 'agent', '-n', 'ci']);
+  await cluster.kubectl(['create', 'serviceaccount', 'offboard', '-n', 'offboard-system']);
+  operator = await account(cluster, 'offboard-system', 'offboard', { everywhere: everything });
+});
+afterAll(async () => {
+  await cluster.stop();
+});
+
+describe.each(['RoleBinding', 'ClusterRoleBinding'])('a %s', (kind) => {
+  const metadata = { name: 'shared', ...(kind === 'RoleBinding' ? { namespace: 'ci' } : {}), labels: { a: '1' }, annotations: { b: '2' } };
+  const binding = (...subjects: readonly object[]): object => ({
+    apiVersion: `${rbac}/v1`,
+    kind,
+    metadata,
+    roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'view' },
+    subjects,
+  });
+  const on = [kind, 'shared', '-n', 'ci'];
+  const patch = (body: Fields, ...more: readonly string[]): readonly string[] => ['patch', ...on, '--type=merge', '-p', JSON.stringify(body), ...more];
+
+  beforeEach(async () => {
+    await root.kubectl(['delete', ...on, '--ignore-not-found']);
+    await root.kubectl(create, binding(jane, agent, team));
+  });
+
+  it('loses subjects by the operator, in any form, down to none', async () => {
+    await operator.kubectl(patch({ subjects: [team, jane] }));
+    await operator.kubectl(['replace', '-f', '-'], binding(jane));
+    await operator.kubectl(patch({ subjects: [] }));
+    expect(await root.kubectl(['get', ...on, '-o', 'jsonpath={.subjects}'])).toBe('');
+    expect(await root.kubectl(['get', ...on, '-o', 'jsonpath={.metadata.labels}'])).toBe('{"a":"1"}');
+  });
+
+  it.each<readonly [string, object]>([
+    ['a new user', { apiGroup: rbac, kind: 'User', name: 'mallory' }],
+    ['the user that bears the name of a group', { apiGroup: rbac, kind: 'User', name: 'team' }],
+    ['the account of the same name elsewhere', { ...agent, namespace: 'other' }],
+    ['itself', { kind: 'ServiceAccount', name: 'offboard', namespace: 'offboard-system' }],
+  ])('gains no subject by the operator: %s', async (_, subject) => {
+    for (const subjects of [[jane, agent, team, subject], [jane, subject]]) {
+      await expect(operator.kubectl(patch({ subjects }))).rejects.toThrow('Offboard only removes subjects from a binding');
+      await expect(operator.kubectl(patch({ subjects }, '--dry-run=server'))).rejects.toThrow('Offboard only removes subjects from a binding');
+    }
+  });
+
+  it.each<readonly [string, Fields]>([
+    ['labels', { labels: { a: '2' } }],
+    ['labels', { labels: null }],
+    ['annotations', { annotations: { c: '3' } }],
+    ['finalizers', { finalizers: ['example.com/x'] }],
+    ['ownerReferences', { ownerReferences: [{ apiVersion: 'v1', kind: 'Namespace', name: 'ci', uid: 'u' }] }],
+  ])('keeps its %s: %o is refused', async (_, change) => {
+    await expect(operator.kubectl(patch({ metadata: change, subjects: [jane] }))).rejects.toThrow('metadata: Offboard only removes subjects from a binding');
+  });
+
+  it('is never created by the operator, not even as it was', async () => {
+    await operator.kubectl(['delete', ...on]);
+    for (const form of [create, ['apply', '--server-side', '-f', '-'], [...create, '--dry-run=server']]) {
+      await expect(operator.kubectl(form, binding(jane))).rejects.toThrow('Offboard creates no bindings');
+    }
+  });
+
+  it('is left alone by the fence where anybody else writes it', async () => {
+    const other = await person(cluster, 'binder', { everywhere: everything });
+    await other.kubectl(patch({ metadata: { labels: { a: '3' } }, subjects: [jane, { ...jane, name: 'joe' }] }));
+  });
+
+  it('with 1,500 subjects loses one by the operator, and gains none', async () => {
+    const many = Array.from({ length: 1_500 }, (_, index) => ({ ...jane, name: `user-${String(index)}-with-a-name-of-some-length@example.com` }));
+    await root.kubectl(['replace', '-f', '-'], binding(...many));
+    await operator.kubectl(['replace', '-f', '-'], binding(...many.slice(1)));
+    await expect(operator.kubectl(['replace', '-f', '-'], binding(...many.slice(2), jane))).rejects.toThrow('Offboard only removes subjects from a binding');
+    expect((await root.kubectl(['get', ...on, '-o', 'jsonpath={.subjects[*].name}'])).split(' ')).toHaveLength(1_499);
+  });
+});
+
+describe('new credentials', () => {
+  const refusal = 'Offboard makes and changes no ServiceAccounts, tokens or Secrets';
+
+  it('are not made with the account of the operator', async () => {
+    for (const args of [
+      ['create', 'serviceaccount', 'x', '-n', 'ci'],
+      ['create', 'serviceaccount', 'x', '-n', 'ci', '--dry-run=server'],
+      ['create', 'token', 'agent', '-n', 'ci'],
+      ['create', 'token', 'offboard', '-n', 'offboard-system'],
+      ['create', 'secret', 'generic', 'x', '-n', 'ci'],
+    ]) {
+      await expect(operator.kubectl(args)).rejects.toThrow(refusal);
+    }
+  });
+
+  it('are not changed with it either', async () => {
+    await expect(operator.kubectl(['label', 'serviceaccount', 'agent', '-n', 'ci', 'a=b'])).rejects.toThrow(refusal);
+    await expect(operator.kubectl(['patch', 'secret', 'agent', '-n', 'ci', '-p', '{"data":{"x":"eA=="}}'])).rejects.toThrow(refusal);
+  });
+
+  it('are deleted with it', async () => {
+    await operator.kubectl(['delete', 'secret/agent', 'serviceaccount/agent', '-n', 'ci']);
+  });
+
+  it('are made by anybody else, and the operator writes what is no credential', async () => {
+    const other = await person(cluster, 'maker', { everywhere: everything });
+    await other.kubectl(['create', 'serviceaccount', 'x', '-n', 'ci']);
+    await other.kubectl(['create', 'token', 'x', '-n', 'ci']);
+    await other.kubectl(['create', 'secret', 'generic', 'x', '-n', 'ci']);
+    await operator.kubectl(['create', 'configmap', 'x', '-n', 'ci']);
+  });
+});
