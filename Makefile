@@ -1,6 +1,6 @@
 # Every target first makes sure of Node 24 and the npm packages. `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools cluster run dev lint generate unit integration e2e clean
+.PHONY: help demo test tools cluster run dev lint generate unit integration e2e bench clean
 SHELL := /bin/bash
 
 # The folder of Node 24, first on PATH for what follows.
@@ -41,6 +41,9 @@ integration: ## The tests against a real API server
 
 e2e: ## The tests of the operator as its own process
 	@$(node) node test/env/tools.ts >/dev/null && npx vitest run --project e2e
+
+bench: ## Measure a thousand offboardings on a real API server (N=1000)
+	@$(node) node test/env/tools.ts >/dev/null && N=$(or $(N),1000) PROFILE=$(PROFILE) node test/bench/bench.ts
 
 clean: ## Remove what was built in this checkout (the cache folder stays)
 	rm -rf node_modules coverage

@@ -1,0 +1,188 @@
+/**
+ * `make bench`: N waiting Offboardings (1000 unless told) on a real control plane, drained by the operator as a process of
+ * its own, beside a plain loop that only deletes. Writes its figures as JSON to the path given, `coverage/bench.json`
+ * unless told, and a table to standard output. `PROFILE=1` adds which functions the operator's time went to.
+ */
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startControlPlane, waitFor } from '../env/control-plane.ts';
+import type { ControlPlane } from '../env/control-plane.ts';
+import { startOperator } from '../env/operator.ts';
+import { installOffboard } from '../integration/install.ts';
+import { connect } from './api.ts';
+import type { Api } from './api.ts';
+import { countRequests, endOf } from './audit.ts';
+import { follow } from './follow.ts';
+import type { Followed } from './follow.ts';
+import type { PlainFigures } from './plain.ts';
+import { createIdentities, createNamespaces, createOffboardings, identities, partCount, remains } from './population.ts';
+import type { Identity } from './population.ts';
+import { readProfile, renderProfile } from './profile.ts';
+import { percentiles, render } from './report.ts';
+import type { Report } from './report.ts';
+import { nameOf, openWindow, usageOf } from './usage.ts';
+
+/** As many calls at once as the operator's transport makes. */
+const connections = 8;
+/** Without one more Offboarding being Ready; then something is wrong, and the figures would say nothing. */
+const patience = 180_000;
+const flags = ['--kubernetes-settle=0s', '--token-secrets'];
+
+const say = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
+const serverPids = (cluster: ControlPlane): Readonly<Record<string, number>> =>
+  Object.fromEntries(cluster.pids().map((pid) => [nameOf(pid), pid]));
+
+/** The control plane has done what the creations made it do, and its figures from here on are those of what follows. */
+const calm = async (cluster: ControlPlane): Promise<void> => {
+  let close = openWindow(serverPids(cluster));
+  await waitFor(
+    () => {
+      const { seconds, cpu: { bench: _, ...servers } } = close();
+      close = openWindow(serverPids(cluster));
+      return Object.values(servers).reduce((sum, used) => sum + used, 0) < 0.2 * seconds;
+    },
+    { what: 'the control plane coming to rest', timeout: 120_000, interval: 1_000 },
+  );
+};
+
+const populate = async (cluster: ControlPlane, api: Api, prefix: string, count: number): Promise<readonly Identity[]> => {
+  say(`Creating ${count} identities (${count * partCount} objects)`);
+  const all = identities(prefix, count);
+  await createIdentities(api, all, waitFor);
+  await calm(cluster);
+  return all;
+};
+
+const gone = async (api: Api, all: readonly Identity[], who: string): Promise<void> => {
+  const left = await remains(api, all);
+  if (left.length > 0) throw new Error(`${who} left ${left.length} objects behind, such as ${left[0] ?? ''}`);
+};
+
+const measurePlain = async (cluster: ControlPlane, api: Api, count: number): Promise<Report['plain']> => {
+  const prefix = 'plain';
+  const all = await populate(cluster, api, prefix, count);
+  say('Deleting them plainly');
+  const close = openWindow(serverPids(cluster));
+  const script = fileURLToPath(new URL('plain.ts', import.meta.url));
+  const child = spawn(process.execPath, [script, cluster.kubeconfig, prefix, String(count), String(connections)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const code = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
+  const { cpu, others, seconds } = close();
+  if (code !== 0) throw new Error(`the plain clean-up ended with exit code ${String(code)}`);
+  const figures = JSON.parse(Buffer.concat(chunks).toString('utf8')) as PlainFigures;
+  await gone(api, all, 'the plain clean-up');
+  const window = { seconds, cpu: { ...cpu, plain: figures.cpuSeconds }, others: Math.max(others - figures.cpuSeconds, 0) };
+  return { ...figures, perSecond: count / figures.seconds, window };
+};
+
+const drained = async (followed: Followed, count: number): Promise<void> => {
+  let best = 0;
+  let since = performance.now();
+  let told = since;
+  await waitFor(
+    () => {
+      followed.check();
+      const now = performance.now();
+      if (followed.finished.size > best) since = now;
+      best = followed.finished.size;
+      if (now - told > 5_000) {
+        told = now;
+        say(`  ${best} of ${count} Ready; the others: ${followed.reasons()}`);
+      }
+      if (now - since > patience) throw new Error(`nothing became Ready for ${patience / 1000} s; ${best} of ${count} are. The others: ${followed.reasons()}`);
+      return best === count;
+    },
+    { what: `${count} Offboardings being Ready`, timeout: 3_600_000, interval: 20 },
+  );
+};
+
+const measureOperator = async (cluster: ControlPlane, api: Api, count: number, profileFolder: string | undefined): Promise<Report['operator']> => {
+  const all = await populate(cluster, api, 'agent', count);
+  await createOffboardings(api, all);
+  await calm(cluster);
+  const followed = await follow(api);
+  const auditFrom = endOf(cluster.auditLog ?? '');
+  say('Starting the operator');
+  const close = openWindow(serverPids(cluster));
+  const began = Date.now();
+  const env = profileFolder === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileFolder}` };
+  const operator = await startOperator(cluster, { args: flags, env });
+  const readyToServe = Date.now() - began;
+  const { pid } = operator.process;
+  const startCpuSeconds = usageOf(pid).cpuSeconds;
+  let peakRss = 0;
+  const sample = (): void => {
+    if (operator.process.running()) peakRss = Math.max(peakRss, usageOf(pid).rss);
+  };
+  const sampling = setInterval(sample, 500);
+  try {
+    await drained(followed, count);
+    await waitFor(() => followed.released === count, { what: 'the operator letting go of every Offboarding' });
+    sample();
+    const { cpuSeconds } = usageOf(pid);
+    const { cpu, others, seconds } = close();
+    await operator.stop();
+    await gone(api, all, 'the operator');
+    const finishes = [...followed.finished.values()];
+    const firstReady = Math.min(...finishes.map(({ readyAt }) => readyAt)) - began;
+    const lastReady = Math.max(...finishes.map(({ readyAt }) => readyAt)) - began;
+    return {
+      readyToServe,
+      firstReady,
+      lastReady,
+      revoked: percentiles(finishes.map(({ revokedAt }) => revokedAt - began)),
+      ready: percentiles(finishes.map(({ readyAt }) => readyAt - began)),
+      perSecond: (1000 * count) / lastReady,
+      perSecondOnceFlowing: (1000 * (count - 1)) / (lastReady - firstReady),
+      startCpuSeconds,
+      peakRss,
+      window: { seconds, cpu: { ...cpu, operator: cpuSeconds }, others: Math.max(others - cpuSeconds, 0) },
+      requests: await countRequests(cluster.auditLog ?? '', auditFrom, 'offboard/'),
+    };
+  } catch (error) {
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${operator.process.tail(10)}`, { cause: error });
+  } finally {
+    clearInterval(sampling);
+    await followed.stop();
+    await operator.stop();
+  }
+};
+
+const measure = async (count: number, profileFolder: string | undefined): Promise<Report> => {
+  const machine = { processors: cpus().length, model: cpus()[0]?.model.trim() ?? '', node: process.version, loadAtStart: loadavg()[0] ?? 0 };
+  // A log that is rotated would lose what it is counted by.
+  const cluster = await startControlPlane({ audit: true, apiServerArgs: ['--audit-log-maxsize=8192'] });
+  const api = connect({ kubeconfig: cluster.kubeconfig, userAgent: 'bench/1', connections: 32 });
+  try {
+    await installOffboard(cluster);
+    await createNamespaces(api);
+    const plain = await measurePlain(cluster, api, count);
+    const operator = await measureOperator(cluster, api, count, profileFolder);
+    return { offboardings: count, machine, operator, plain };
+  } finally {
+    await api.close();
+    await cluster.stop();
+  }
+};
+
+const count = Number(process.env['N'] ?? 1000);
+if (!Number.isInteger(count) || count < 2) throw new Error(`N is how many to offboard, a whole number of at least 2, not "${process.env['N'] ?? ''}"`);
+const path = process.argv[2] ?? 'coverage/bench.json';
+const profileFolder = process.env['PROFILE'] === '1' ? mkdtempSync(join(tmpdir(), 'offboard-profile-')) : undefined;
+try {
+  const report = await measure(count, profileFolder);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
+  console.log(`\n${render(report)}`);
+  if (profileFolder !== undefined) console.log(`\n${renderProfile(readProfile(profileFolder))}`);
+  console.log(`\nAll figures: ${path}`);
+} finally {
+  if (profileFolder !== undefined) rmSync(profileFolder, { recursive: true });
+}
