@@ -1,5 +1,5 @@
-import { createServer } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { Server, createServer } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { createFakeClock } from '../../test/fakes/clock.ts';
 import { createHealthServer } from './health.ts';
@@ -107,6 +107,18 @@ describe('the health server', () => {
   it('says why it cannot serve on an address that is not its own', async () => {
     await expect(start({ address: '192.0.2.1' })).rejects.toThrow(/cannot serve on 192\.0\.2\.1:0: /);
     servers.splice(0);
+  });
+
+  it('lives on when connections cannot be accepted, as without a file descriptor left', async () => {
+    const listen = vi.spyOn(Server.prototype, 'listen');
+    const { get } = await start();
+    const server: unknown = listen.mock.contexts[0];
+    listen.mockRestore();
+    if (!(server instanceof Server)) throw new Error('the server was not found');
+    // The second one counts: the first is heard by whoever waited for the start.
+    server.emit('error', new Error('accept EMFILE'));
+    server.emit('error', new Error('accept EMFILE'));
+    expect((await get('/readyz')).status).toBe(200);
   });
 
   it('stops while a client keeps its connection open, and is gone then', async () => {

@@ -28,6 +28,7 @@ interface Answer {
 }
 
 const healthInterval = 10_000;
+const connectionLimit = 5_000;
 /** Longer than this nobody who probes will wait; not to know is not to be ill. */
 const healthLimit = 2_000;
 
@@ -62,6 +63,11 @@ export const createHealthServer = (options: HealthServerOptions): HealthServer =
   const server = createServer((request, response) => {
     void respond(request, response);
   });
+  // A probe is over in a moment; whoever holds a connection longer must not keep others from theirs.
+  server.headersTimeout = connectionLimit;
+  server.requestTimeout = connectionLimit;
+  // A connection that could not be accepted (no file descriptor left) must not end the process.
+  server.on('error', () => undefined);
 
   return {
     start: () =>

@@ -7,7 +7,7 @@ import { createQueue, type Queue } from './queue.ts';
 
 /** What a workqueue is, said as plainly as it can be: lists, searched from end to end. */
 const createModel = () => {
-  let order: string[] = [];
+  const order: string[] = [];
   let processing: string[] = [];
   let dirty: string[] = [];
   let delayed: { key: string; at: number }[] = [];
