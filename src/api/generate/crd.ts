@@ -7,7 +7,9 @@ const folder = new URL('../../../crds/', import.meta.url);
 
 export interface Validation {
   readonly rule: string;
-  readonly message?: string;
+  readonly message: string;
+  /** Where the API server says it, beneath the schema that holds the rule; that schema itself unless told. */
+  readonly fieldPath?: string;
 }
 
 export interface Schema extends JSONSchema {

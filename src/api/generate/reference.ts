@@ -7,6 +7,12 @@ interface Field {
   readonly required: boolean;
 }
 
+/** In the API server's words, at the path that it names. */
+interface Rule {
+  readonly path: string;
+  readonly message: string;
+}
+
 const itemsOf = ({ items }: Schema): Schema | undefined =>
   items === undefined || Array.isArray(items) ? undefined : (items as Schema);
 
@@ -35,14 +41,17 @@ const typeOf = (schema: Schema): string => {
 
 const escape = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ').replaceAll('<', '&lt;');
 
-const row = ({ path, schema, required }: Field): string => {
-  const marks = [required ? 'required' : '', schema.default === undefined ? '' : `default \`${show(schema.default)}\``];
-  const meaning = [schema.description ?? '', ...marks.filter((mark) => mark !== '').map((mark) => `*${mark}*`)];
-  return `| \`${path.slice(1)}\` | ${escape(typeOf(schema))} | ${escape(meaning.filter((part) => part !== '').join(' '))} |`;
+const row = ({ path, schema, required }: Field, immutable: boolean): string => {
+  const marks = [
+    ...(required ? ['required'] : []),
+    ...(immutable ? ['immutable'] : []),
+    ...(schema.default === undefined ? [] : [`default \`${show(schema.default)}\``]),
+  ];
+  return `| \`${path.slice(1)}\` | ${escape(typeOf(schema))} | ${marks.join(', ')} | ${escape(schema.description ?? '')} |`;
 };
 
-const rulesOf = (schema: Schema, path: string): readonly string[] => {
-  const own = (schema['x-kubernetes-validations'] ?? []).map(({ rule, message }) => `- \`${path.slice(1)}\`: ${message ?? `\`${rule}\``}`);
+const rulesOf = (schema: Schema, path: string): readonly Rule[] => {
+  const own = (schema['x-kubernetes-validations'] ?? []).map(({ message, fieldPath = '' }) => ({ path: path + fieldPath, message }));
   const items = itemsOf(schema);
   const inside = [
     ...(items === undefined ? [] : rulesOf(items, `${path}[]`)),
@@ -51,10 +60,14 @@ const rulesOf = (schema: Schema, path: string): readonly string[] => {
   return [...own, ...inside];
 };
 
-const section = (title: string, schema: Schema | undefined, path: string): readonly string[] =>
-  schema === undefined
-    ? []
-    : [`### ${title}`, '', schema.description ?? '', '', '| field | type | meaning |', '|---|---|---|', ...fieldsOf(schema, path).map(row), ''];
+const told = ({ path, message }: Rule): string => `- \`${path.slice(1)}\`: ${message}`;
+
+const section = (title: string, schema: Schema | undefined, path: string, rules: readonly Rule[]): readonly string[] => {
+  if (schema === undefined) return [];
+  const immutable = new Set(rules.filter(({ message }) => message.includes('immutable')).map((rule) => rule.path));
+  const rows = fieldsOf(schema, path).map((field) => row(field, immutable.has(field.path)));
+  return [`### ${title}`, '', schema.description ?? '', '', '| field | type | | meaning |', '|---|---|---|---|', ...rows, ''];
+};
 
 const kindOf = ({ kind, scope, shortNames, schema }: Crd): readonly string[] => {
   const { spec, status } = schema.properties ?? {};
@@ -66,9 +79,9 @@ const kindOf = ({ kind, scope, shortNames, schema }: Crd): readonly string[] => 
     '',
     schema.description ?? '',
     '',
-    ...section('spec', spec, '.spec'),
-    ...(rules.length === 0 ? [] : ['The API server also refuses, in these words:', '', ...rules, '']),
-    ...section('status', status, '.status'),
+    ...section('spec', spec, '.spec', rules),
+    ...(rules.length === 0 ? [] : ['The API server also refuses, in these words:', '', ...rules.map(told), '']),
+    ...section('status', status, '.status', []),
   ];
 };
 

@@ -171,16 +171,34 @@ export interface Offboarding {
        * The WorkloadIdentity it was resolved from, if any.
        */
       workloadIdentity?: {
+        /**
+         * Its namespace.
+         */
         namespace: string;
+        /**
+         * Its name.
+         */
         name: string;
+        /**
+         * Its UID, which tells it from a later one of the same name.
+         */
         uid: string;
+        /**
+         * The generation of its spec that the run goes by.
+         */
         generation: number;
       };
       /**
        * The ServiceAccount to retire.
        */
       serviceAccount: {
+        /**
+         * Its namespace.
+         */
         namespace: string;
+        /**
+         * Its name.
+         */
         name: string;
         /**
          * Absent only where the spec says that the ServiceAccount may never have existed.
@@ -191,7 +209,13 @@ export interface Offboarding {
        * The client certificates to wait out.
        */
       certificates?: {
+        /**
+         * The Kubernetes user name.
+         */
         commonName: string;
+        /**
+         * When it expires.
+         */
         notAfter: string;
       }[];
     };

@@ -117,7 +117,13 @@ export interface WorkloadIdentity {
      * The Offboarding that retires, or has retired, the identity.
      */
     offboardingRef?: {
+      /**
+       * Its namespace.
+       */
       namespace: string;
+      /**
+       * Its name.
+       */
       name: string;
     };
     /**
