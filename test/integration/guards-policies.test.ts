@@ -1,0 +1,82 @@
+/** The policies as a set: each is sound in itself, in force, and part of every way to install them. */
+import { readdirSync } from 'node:fs';
+import { basename } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
+import { installOffboard } from './install.ts';
+
+interface Policy {
+  readonly metadata: { readonly name: string; readonly generation: number };
+  readonly spec: { readonly failurePolicy?: string };
+  readonly status?: { readonly observedGeneration?: number; readonly typeChecking?: { readonly expressionWarnings?: readonly unknown[] } };
+}
+
+interface Binding {
+  readonly spec: { readonly policyName: string; readonly validationActions?: readonly string[]; readonly matchResources?: { readonly namespaceSelector?: unknown } };
+}
+
+let cluster: ControlPlane;
+
+beforeAll(async () => {
+  cluster = await startControlPlane();
+  await installOffboard(cluster);
+});
+afterAll(async () => {
+  await cluster.stop();
+});
+
+const list = async <T>(kind: string): Promise<readonly T[]> =>
+  (JSON.parse(await cluster.kubectl(['get', kind, '-o', 'json'])) as { readonly items: readonly T[] }).items;
+
+/** The canary of the installation may not be gone everywhere yet. */
+const ours = ({ metadata: { name } }: Policy): boolean => !name.startsWith('offboard-canary');
+
+describe.each(['validatingadmissionpolicies', 'mutatingadmissionpolicies'])('the %s', (kind) => {
+  it('bear our name, and refuse what they cannot judge', async () => {
+    const policies = (await list<Policy>(kind)).filter(ours);
+    expect(policies.length).toBeGreaterThan(1);
+    for (const { metadata, spec } of policies) {
+      expect(metadata.name).toMatch(/^offboard-/);
+      expect(spec.failurePolicy).toBe('Fail');
+    }
+  });
+
+  it('are bound once each, everywhere', async () => {
+    const bindings = await list<Binding>(kind.replace('policies', 'policybindings'));
+    expect(bindings.map(({ spec }) => spec.policyName).toSorted()).toEqual((await list<Policy>(kind)).filter(ours).map(({ metadata }) => metadata.name).toSorted());
+    for (const { spec } of bindings) {
+      expect(spec.validationActions ?? ['Deny']).toEqual(['Deny']);
+      expect(spec.matchResources?.namespaceSelector ?? {}).toEqual({});
+    }
+  });
+});
+
+it('the validating policies pass the type check of the cluster without a warning', async () => {
+  const checked = await waitFor(
+    async () => {
+      const policies = (await list<Policy>('validatingadmissionpolicies')).filter(ours);
+      return policies.every(({ metadata, status }) => status?.observedGeneration === metadata.generation) && policies;
+    },
+    { timeout: 30_000, what: 'the controller manager checking every policy' },
+  );
+  for (const { status } of checked) expect(status?.typeChecking?.expressionWarnings ?? []).toEqual([]);
+});
+
+it.each([
+  ['crds', 'config/crd'],
+  ['config/policies', 'config/policies'],
+  ['config/samples', 'config/samples'],
+])('%s is the same applied as a folder and through kustomize', async (folder, kustomization) => {
+  const dryRun = ['--dry-run=client', '-o', 'name'];
+  const asFolder = await cluster.kubectl(['create', ...dryRun, '-f', folder]);
+  const throughKustomize = await cluster.kubectl(['create', ...dryRun, '-k', kustomization]);
+  expect(throughKustomize.split('\n').toSorted()).toEqual(asFolder.split('\n').toSorted());
+  expect(readdirSync(folder).filter((file) => !file.endsWith('.yaml')).map((file) => basename(file))).toEqual(['Kustomization']);
+});
+
+it('the samples are applied as a folder to a cluster that has not seen them', async () => {
+  const applied = await cluster.kubectl(['apply', '--server-side', '--validate=strict', '-f', 'config/samples']);
+  expect(applied.trim().split('\n').every((line) => line.endsWith(' serverside-applied'))).toBe(true);
+});
