@@ -14,7 +14,7 @@ import { createLogger, standardError } from './observability/log.ts';
 import { createMetrics } from './observability/metrics.ts';
 import { createOperator } from './operator.ts';
 import { systemClock as clock } from './runtime/clock.ts';
-import { createLeaderElector } from './runtime/leader-election.ts';
+import { LeadershipLostError, createLeaderElector } from './runtime/leader-election.ts';
 import { systemRandom as random } from './runtime/random.ts';
 import { shutdownSignal } from './runtime/shutdown.ts';
 
@@ -32,8 +32,8 @@ const run = async (config: Config): Promise<void> => {
     onSignal: (signal) => { log.info('Stopping', { signal }); },
     onLate: () => { log.error('Did not stop in time', { limit: shutdownLimit }); },
   });
-  let leading = false;
-  const metrics = createMetrics({ version, figures: () => (leading ? operator.figures() : undefined) });
+  let isLeader = (): boolean => false;
+  const metrics = createMetrics({ version, figures: () => (isLeader() ? operator.figures() : undefined) });
   const transport = createTransport({
     config: loadKubeConfig({ path: config.kubeconfig, clock }),
     clock,
@@ -60,18 +60,27 @@ const run = async (config: Config): Promise<void> => {
   const watching = new AbortController();
   const watches = operator.watch(watching.signal);
   const lead = async (signal: AbortSignal): Promise<void> => {
-    leading = true;
     log.info('Leading', { instance });
     await operator.work(signal);
-    leading = false;
   };
   try {
     if (config.leaderElection) {
       const lock = createLeaseLock({ client, namespace: config.namespace, name: leaseName });
-      await createLeaderElector({ lock, identity: instance, clock, random, log, onLeading: metrics.onLeading }).run(stopping, lead);
+      const elector = createLeaderElector({ lock, identity: instance, clock, random, log, onLeading: metrics.onLeading });
+      isLeader = elector.isLeader;
+      await elector.run(stopping, lead);
     } else {
+      isLeader = () => !stopping.aborted;
+      metrics.onLeading(true);
       await lead(stopping);
     }
+  } catch (error) {
+    // Another one may lead from now on: nothing of ours may run on, not even to tidy up.
+    if (error instanceof LeadershipLostError) {
+      log.error('Leadership is lost', { error });
+      process.exit(1);
+    }
+    throw error;
   } finally {
     watching.abort(new Error('stopped'));
     await watches;
