@@ -1,11 +1,11 @@
 /** The policies as a set: each is sound in itself, in force, and part of every way to install them. */
-import { readdirSync } from 'node:fs';
-import { basename } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
 import { installOffboard } from './install.ts';
+import { person } from './people.ts';
 
 interface Policy {
   readonly metadata: { readonly name: string; readonly generation: number };
@@ -73,10 +73,32 @@ it.each([
   const asFolder = await cluster.kubectl(['create', ...dryRun, '-f', folder]);
   const throughKustomize = await cluster.kubectl(['create', ...dryRun, '-k', kustomization]);
   expect(throughKustomize.split('\n').toSorted()).toEqual(asFolder.split('\n').toSorted());
-  expect(readdirSync(folder).filter((file) => !file.endsWith('.yaml')).map((file) => basename(file))).toEqual(['Kustomization']);
+  expect(readdirSync(folder).filter((file) => !file.endsWith('.yaml'))).toEqual(['Kustomization']);
 });
 
 it('the samples are applied as a folder to a cluster that has not seen them', async () => {
   const applied = await cluster.kubectl(['apply', '--server-side', '--validate=strict', '-f', 'config/samples']);
   expect(applied.trim().split('\n').every((line) => line.endsWith(' serverside-applied'))).toBe(true);
+});
+
+describe('the page about them', () => {
+  const page = readFileSync('docs/reference/guards.md', 'utf8');
+
+  it('names every one', async () => {
+    const policies = [...(await list<Policy>('validatingadmissionpolicies')), ...(await list<Policy>('mutatingadmissionpolicies'))].filter(ours);
+    expect([...page.matchAll(/^\| `(offboard-[a-z-]+)` \|/gm)].map(([, name]) => name).toSorted()).toEqual(policies.map(({ metadata }) => metadata.name).toSorted());
+  });
+
+  it('shows how to break the glass, and so it works', async () => {
+    await cluster.kubectl(['apply', '--server-side', '-f', 'config/samples']);
+    const roles = /```yaml\n(.*?)```/s.exec(page)?.[1] ?? '';
+    const [, line = ''] = /^kubectl (patch .*)$/m.exec(page) ?? [];
+    const command = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+    const alice = await person(cluster, 'alice@example.com');
+    await expect(alice.kubectl(command)).rejects.toThrow('cannot');
+    await cluster.kubectl(['apply', '-f', '-'], { stdin: roles });
+    await waitFor(() => alice.kubectl(['auth', 'can-i', 'breakglass', 'offboarding/build-agent-7-retired', '-n', 'ci']));
+    await alice.kubectl(command);
+    await expect(alice.kubectl(command.map((word) => (word === 'build-agent-7-retired' ? 'build-agent-7-compromised' : word)))).rejects.toThrow('cannot');
+  });
 });
