@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { createFakeClock } from '../../test/fakes/clock.ts';
@@ -187,6 +189,26 @@ describe('a controller', () => {
     expect(signals).toHaveLength(2);
     stop.abort();
     await clock.advance(7_000);
+    await running;
+  });
+
+  it('holds on to nothing of a reconcile that has ended, whatever still listens to its signal', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const signals: WeakRef<AbortSignal>[] = [];
+    const { controller, run, stop, clock } = start((_key, signal) => {
+      signal.addEventListener('abort', () => undefined);
+      signals.push(new WeakRef(signal));
+      return Promise.resolve(done);
+    });
+    const running = run();
+    for (let count = 0; count < 100; count += 1) controller.enqueue(`key-${count}`);
+    await clock.settle();
+    await clock.settle();
+    collect();
+    expect(signals).toHaveLength(100);
+    expect(signals.filter((reference) => reference.deref() !== undefined).length).toBeLessThan(10);
+    stop.abort();
     await running;
   });
 });

@@ -5,6 +5,7 @@
 import { createBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import { LeadershipLostError } from './leader-election.ts';
+import { linkSignals } from './linked-signal.ts';
 import type { Logger } from './logger.ts';
 import { OutcomeError } from './outcome.ts';
 import { createQueue } from './queue.ts';
@@ -82,19 +83,20 @@ export const createController = (options: ControllerOptions): Controller => {
 
   const reconcile = async (key: string, stopping: AbortSignal): Promise<void> => {
     const started = clock.monotonic();
-    const timeout = new AbortController();
+    const { signal, abort, unlink } = linkSignals(stopping);
     const cancelTimeout = clock.schedule(options.timeout ?? defaultTimeout, () => {
-      timeout.abort(new Error(`the reconcile of ${JSON.stringify(key)} took too long`));
+      abort(new Error(`the reconcile of ${JSON.stringify(key)} took too long`));
     });
     let result: ReconcileObservation['result'] = 'error';
     try {
-      result = settle(key, await options.reconcile(key, AbortSignal.any([stopping, timeout.signal])));
+      result = settle(key, await options.reconcile(key, signal));
     } catch (error) {
       retry(key, error);
       if (stopping.aborted) log.debug('A reconcile was cut off by the end of the process', { key, error });
       else log.warn('A reconcile failed and is tried again', { key, error });
     } finally {
       cancelTimeout();
+      unlink();
       queue.done(key);
     }
     onReconcile?.({ result, seconds: (clock.monotonic() - started) / 1000 });

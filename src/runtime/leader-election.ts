@@ -18,6 +18,7 @@
 import type { Clock } from './clock.ts';
 import { createLeaseClaim, within } from './lease-claim.ts';
 import type { Attempt, LeaderLock, LeaseClaim } from './lease-claim.ts';
+import { linkSignals } from './linked-signal.ts';
 import type { Logger } from './logger.ts';
 import type { Random } from './random.ts';
 
@@ -148,11 +149,12 @@ const acquire = async (candidacy: Candidacy, signal: AbortSignal): Promise<boole
 
 /** A process that only waits must not need long to stop, but should not leave a lease behind that it is just getting. */
 const attemptUnlessStopped = async ({ clock, claim, renewDeadline, retryPeriod }: Candidacy, signal: AbortSignal): Promise<Attempt> => {
-  const answered = new AbortController();
+  const over = linkSignals(signal);
   const attempt = claim.attempt(false).finally(() => {
-    answered.abort();
+    over.abort(undefined);
   });
-  await pause(clock, renewDeadline, AbortSignal.any([signal, answered.signal]));
+  await pause(clock, renewDeadline, over.signal);
+  over.unlink();
   return within(clock, retryPeriod, attempt).catch(() => ({ kind: 'failed' }));
 };
 
