@@ -93,6 +93,17 @@ describe('an Offboarding', () => {
     expect(world.status().progress).toBe('2/2');
   });
 
+  it('does not say that all was revoked while a new process could not look yet', async () => {
+    await world.look();
+    world.restart();
+    world.revoker.failures.inventory = retryable('Timeout', 'no answer');
+    await world.look();
+    expect(condition(world.status(), 'Revoked')?.status).toBe('False');
+    expect(world.status()).toMatchObject({ progress: '0/2', phase: 'Verifying' });
+    delete world.revoker.failures.inventory;
+    expect(condition(await world.settle(), 'Ready')?.status).toBe('True');
+  });
+
   it('records what was gone before it asked as found absent', async () => {
     world.revoker.present.delete(account.id);
     const status = await world.settle();

@@ -72,7 +72,9 @@ const revokeAll = async (run: TargetedRun, revoker: Revoker, { clock }: Context,
   if (worst !== undefined) recordFailure(run, revoker, worst);
 };
 
+/** What a new process has not inventoried yet it cannot speak for. */
 const allAccepted = (run: TargetedRun, { revokers }: Context): boolean =>
-  revokers.every((revoker) =>
-    remember(run, revoker, {}).tracked.every((entry) => !needsRevoke(entry) || entry.accepted === true),
-  );
+  revokers.every((revoker) => {
+    const { inventoried, tracked } = remember(run, revoker, {});
+    return inventoried && tracked.every((entry) => !needsRevoke(entry) || entry.accepted === true);
+  });
