@@ -1,7 +1,7 @@
 /** Who may have what offboarded, tried by users who may and users who may not. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type ControlPlane, startControlPlane } from '../env/control-plane.ts';
+import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
 import { installOffboard } from './install.ts';
 import { byReference, certificates, type Fields, inline, offboarding, workloadIdentity } from './manifests.ts';
 import { admin, type Person, person, writesOurKinds } from './people.ts';
@@ -204,6 +204,62 @@ describe('an Offboarding', () => {
     const manifest = offboarding('ci', 'again', { ...byReference('yours'), mode: 'Enforce' });
     for (const form of [apply, apply, ['apply', '-f', '-'], ['apply', '-f', '-']]) await owner.kubectl(form, manifest);
     expect(await root.kubectl(['get', 'ofb', 'again', '-n', 'ci', '-o', 'jsonpath={.spec.requestedBy.username}'])).toBe('owner');
+  });
+});
+
+describe('an owner reference, by which the garbage collector deletes', () => {
+  /** No such object exists: whatever it owns is collected. */
+  const gone = { apiVersion: 'v1', kind: 'ConfigMap', name: 'gone', uid: '00000000-0000-0000-0000-000000000000' };
+  const owned = (resource: string, ownerReferences: readonly object[], ...more: readonly string[]): readonly string[] => [
+    'patch', ...resource.split(' '), '-n', 'ci', '--type=merge', '-p', JSON.stringify({ metadata: { ownerReferences } }), ...more,
+  ];
+  const kinds = [
+    ['wid', needs('delete', 'serviceaccounts "mine"'), workloadIdentity('ci', 'kept')],
+    ['ofb', needs('delete', 'workloadidentities.offboard.dev "mine"'), offboarding('ci', 'kept', byReference('mine'))],
+  ] as const;
+  /** Of an object that exists, and that nobody deletes here. */
+  let living: typeof gone;
+
+  beforeAll(async () => {
+    await root.kubectl(['create', 'configmap', 'living', '-n', 'ci']);
+    const uid = await root.kubectl(['get', 'configmap', 'living', '-n', 'ci', '-o', 'jsonpath={.metadata.uid}']);
+    living = { ...gone, name: 'living', uid };
+    for (const [, , manifest] of kinds) {
+      const spec = manifest.kind === 'WorkloadIdentity' ? { serviceAccount: { name: 'mine' } } : manifest.spec;
+      await root.kubectl(create, { ...manifest, spec, metadata: { ...manifest.metadata, ownerReferences: [living] } });
+    }
+  });
+
+  it.each(kinds)('is not given to a %s by somebody who may only update it, dead or alive', async (kind, refusal) => {
+    const another = { ...living, apiVersion: 'v1', kind: 'Secret' };
+    for (const references of [[gone], [living, gone], [{ ...living, name: 'renamed' }], [another]]) {
+      await expect(writer.kubectl(owned(`${kind} kept`, references))).rejects.toThrow(refusal);
+      await expect(writer.kubectl(owned(`${kind} kept`, references, '--dry-run=server'))).rejects.toThrow(refusal);
+    }
+    expect(await root.kubectl(['get', kind, 'kept', '-n', 'ci', '-o', 'jsonpath={.metadata.deletionTimestamp}'])).toBe('');
+  });
+
+  it.each(kinds)('is given to a %s by somebody who may end it', async (kind) => {
+    await owner.kubectl(owned(`${kind} kept`, [living, gone], '--dry-run=server'));
+  });
+
+  it.each(kinds)('of a %s stays, changes its flags and goes without any right to end it', async (kind) => {
+    await writer.kubectl(['label', kind, 'kept', '-n', 'ci', 'ticket=42']);
+    await writer.kubectl(owned(`${kind} kept`, [{ ...living, blockOwnerDeletion: false }]));
+    await writer.kubectl(owned(`${kind} kept`, []));
+  });
+
+  it('that is dead is taken off by the garbage collector, which may end nothing of ours', async () => {
+    await root.kubectl(['create', 'configmap', 'dying', '-n', 'ci']);
+    const uid = await root.kubectl(['get', 'configmap', 'dying', '-n', 'ci', '-o', 'jsonpath={.metadata.uid}']);
+    const dying = { ...gone, name: 'dying', uid };
+    for (const [kind] of kinds) await root.kubectl(owned(`${kind} kept`, [living, dying]));
+    await root.kubectl(['delete', 'configmap', 'dying', '-n', 'ci']);
+    for (const [kind] of kinds) {
+      const names = ['get', kind, 'kept', '-n', 'ci', '-o', 'jsonpath={.metadata.ownerReferences[*].name}'];
+      // The garbage collector learns of new kinds every 30 s.
+      await waitFor(async () => (await root.kubectl(names)) === 'living', { timeout: 60_000, what: 'the garbage collector letting go of the dead owner' });
+    }
   });
 });
 
