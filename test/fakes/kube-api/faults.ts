@@ -5,6 +5,9 @@ import { sendJson, statusBody } from './exchange.ts';
 
 export type Fault = (request: IncomingMessage, response: ServerResponse) => void;
 
+/** None: this request is answered, the next one meets what follows. */
+export const pass: Fault = () => undefined;
+
 /** The server is there and says no. */
 export const refuse = (code: number, reason: string, headers: Record<string, string> = {}): Fault => (_, response) => {
   sendJson(response, code, statusBody(code, reason, `${reason} on purpose`), headers);

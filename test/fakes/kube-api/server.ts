@@ -10,7 +10,7 @@ import type { KubeConfig } from '../../../src/kube/config.ts';
 import type { Resource } from '../../../src/kube/resources.ts';
 import type { Clock } from '../../../src/runtime/clock.ts';
 import type { FakeRequest, FakeVerb } from './exchange.ts';
-import type { Fault } from './faults.ts';
+import { type Fault, pass } from './faults.ts';
 import { sendList, sendObject } from './reads.ts';
 import { type Table, createTable } from './table.ts';
 import { type OpenWatch, openWatch } from './watch.ts';
@@ -49,7 +49,7 @@ export const startFakeApiServer = async ({ clock, resources }: FakeApiServerOpti
   const answer = (request: FakeRequest, raw: IncomingMessage, response: ServerResponse): void => {
     if (frozen) return;
     const fault = faults.get(request.verb)?.shift();
-    if (fault) fault(raw, response);
+    if (fault && fault !== pass) fault(raw, response);
     else if (request.verb === 'watch') openWatch({ table, clock, request, response, watches, isFrozen: () => frozen });
     else if (request.verb === 'list') sendList(table, request, response);
     else if (request.verb === 'get') sendObject(table, request, response);
