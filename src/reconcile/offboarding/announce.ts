@@ -13,7 +13,8 @@ export const announce = (run: Run, verdict: Verdict, context: Context): void => 
   const { name, namespace } = offboarding.metadata;
   context.log.info('Offboarding changed', { offboarding: `${namespace ?? ''}/${name}`, reason: verdict.reason, message: verdict.message });
   const event = eventOf(verdict);
-  if (event === undefined) return;
+  // A Plan writes its own status and nothing else, and an event is a write.
+  if (event === undefined || offboarding.spec.mode === 'Plan') return;
   context.events.record({ regarding: offboarding, action: 'Offboard', note: verdict.message, ...event });
 };
 
@@ -24,7 +25,7 @@ const eventOf = ({ kind, reason }: Verdict): { readonly type: 'Normal' | 'Warnin
     case 'Stalled':
       return { type: 'Warning', reason };
     case 'Idle':
-      return { type: 'Normal', reason: reason === reasons.planOnly ? 'Planned' : reason };
+      return { type: 'Normal', reason };
     case 'Reconciling':
       return reason === reasons.dependencyUnavailable ? { type: 'Warning', reason } : undefined;
   }
