@@ -11,9 +11,10 @@ export const writeObject = (table: Table, request: FakeRequest, response: Server
   else remove(table, request, response);
 };
 
-const conflict = (request: FakeRequest, name: string, why: string, response: ServerResponse): void => {
-  const message = `Operation cannot be fulfilled on ${request.resource.plural} "${name}": ${why}`;
-  sendJson(response, 409, statusBody(409, 'Conflict', message, detailsOf(request.resource, name)));
+/** Refused preconditions name the kind, refused versions the resource. */
+const conflict = (request: FakeRequest, kind: string, name: string, why: string, response: ServerResponse): void => {
+  const message = `Operation cannot be fulfilled on ${kind} "${name}": ${why}`;
+  sendJson(response, 409, statusBody(409, 'Conflict', message, { ...detailsOf(request.resource, name), kind }));
 };
 
 const create = (table: Table, request: FakeRequest, response: ServerResponse): void => {
@@ -41,14 +42,15 @@ const patch = (table: Table, request: FakeRequest, response: ServerResponse): vo
     return;
   }
   if (patched.metadata.resourceVersion !== found.metadata.resourceVersion) {
-    conflict(request, name, 'the object has been modified; please apply your changes to the latest version and try again', response);
+    conflict(request, resource.plural, name, 'the object has been modified; please apply your changes to the latest version and try again', response);
     return;
   }
   const before = found.metadata.finalizers ?? [];
   const after = patched.metadata.finalizers ?? [];
   const deleting = found.metadata.deletionTimestamp !== undefined;
   if (deleting && after.some((each) => !before.includes(each))) {
-    sendJson(response, 422, statusBody(422, 'Invalid', `${name} is invalid: metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted`));
+    const message = `${resource.kind} "${name}" is invalid: metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted`;
+    sendJson(response, 422, statusBody(422, 'Invalid', message, { ...detailsOf(resource, name), kind: resource.kind }));
     return;
   }
   if (deleting && after.length === 0) {
@@ -72,11 +74,11 @@ const remove = (table: Table, request: FakeRequest, response: ServerResponse): v
   }
   const { uid, resourceVersion, finalizers = [] } = found.metadata;
   if (preconditions?.uid !== undefined && preconditions.uid !== uid) {
-    conflict(request, name, `the UID in the precondition (${preconditions.uid}) does not match the UID in record (${uid}).`, response);
+    conflict(request, resource.kind, name, `the UID in the precondition (${preconditions.uid}) does not match the UID in record (${uid}).`, response);
     return;
   }
   if (preconditions?.resourceVersion !== undefined && preconditions.resourceVersion !== resourceVersion) {
-    conflict(request, name, 'the ResourceVersion in the precondition does not match the one in record.', response);
+    conflict(request, resource.kind, name, 'the ResourceVersion in the precondition does not match the one in record.', response);
     return;
   }
   if (finalizers.length > 0) {
