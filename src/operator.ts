@@ -134,7 +134,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
   const control = (name: 'offboarding' | 'workload-identity', reconcile: Reconcile) =>
     createController({
       name,
-      reconcile: (key, signal) => reconcile(key, signal).catch((error: unknown) => { throw toOutcome(error); }),
+      reconcile: (key, signal) => withoutWaiting(reconcile)(key, signal).catch((error: unknown) => { throw toOutcome(error); }),
       concurrency: config.workers,
       clock,
       random,
@@ -163,6 +163,15 @@ export const createOperator = (options: OperatorOptions): Operator => {
 };
 
 type Reconcile = (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
+
+/**
+ * A run that has just stored its intent goes on at once instead of behind all others that are about to store theirs: it reads
+ * what it has stored, as any other look would.
+ */
+const withoutWaiting = (reconcile: Reconcile): Reconcile => async (key, signal) => {
+  const result = await reconcile(key, signal);
+  return result.kind === 'again' && result.after === 0 ? reconcile(key, signal) : result;
+};
 
 /** So many failures in a row are several minutes. */
 const suspiciousFailures = 8;
