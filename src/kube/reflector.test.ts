@@ -27,6 +27,8 @@ interface Rig {
   readonly logged: string[];
   readonly names: () => readonly string[];
   readonly listings: () => number;
+  /** Names of what was projected, in order. */
+  readonly projected: string[];
   /** Waits, in real time only. */
   readonly until: (condition: () => unknown) => Promise<void>;
   /** Waits while virtual time runs, `step` milliseconds at a time: small against the deadline of a request. */
@@ -72,10 +74,14 @@ const start = async ({ before, onChange, relistEvery }: RigOptions = {}): Promis
   const api = await startFakeApiServer({ clock, resources: [roleBindings, secrets, offboardings] });
   before?.(api);
   const transport = createTransport({ config: api.config, clock, version: 'test' });
-  const [changes, lists, logged]: [string[], ListReason[], string[]] = [[], [], []];
+  const [changes, lists, logged, projected]: [string[], ListReason[], string[], string[]] = [[], [], [], []];
   const reflector = createReflector<Binding>({
     client: createKubeClient(transport),
-    resource: roleBindings, project, clock, random: createSeededRandom(1), log: recordingLog(logged),
+    resource: roleBindings, clock, random: createSeededRandom(1), log: recordingLog(logged),
+    project: (raw) => {
+      projected.push(raw.metadata.name);
+      return project(raw);
+    },
     indexers: { role: ({ role }) => [role] },
     onChange: ({ type, object }) => {
       changes.push(`${type} ${object.metadata.name}`);
@@ -94,7 +100,7 @@ const start = async ({ before, onChange, relistEvery }: RigOptions = {}): Promis
   const until = (condition: () => unknown): Promise<void> =>
     vi.waitFor(() => { expect(condition()).toBeTruthy(); }, { timeout: 5_000, interval: 5 });
   return {
-    api, clock, reflector, changes, lists, logged, until, stop,
+    api, clock, reflector, changes, lists, logged, projected, until, stop,
     names: () => reflector.store.list().map(({ metadata }) => metadata.name).sort(),
     listings: () => api.requests.filter(({ verb }) => verb === 'list').length,
     later: (condition, step = 250) => {
@@ -191,6 +197,7 @@ describe('a reflector that is well', () => {
     await rig.settled();
     expect(rig.changes).toEqual(['set kept', 'set lost']);
     rig.changes.length = 0;
+    rig.projected.length = 0;
     // Events that never arrive, as from a watch cache that lost them.
     rig.api.freeze();
     rig.api.table.drop(roleBindings, 'ci', 'lost');
@@ -198,6 +205,8 @@ describe('a reflector that is well', () => {
     rig.api.thaw();
     await rig.later(() => rig.lists.includes('period'));
     expect(rig.changes.sort()).toEqual(['delete lost', 'set unseen']);
+    // What has not changed costs nothing.
+    expect(rig.projected).toEqual(['unseen']);
   });
 
   it('keeps only what the projection keeps, and forgets what it no longer wants', async () => {
