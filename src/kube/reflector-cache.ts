@@ -60,8 +60,12 @@ export const createReflectorCache = <T extends Stored>(options: ReflectorCacheOp
   return {
     store,
     pick: (raw) => {
+      const { namespace, name, uid, resourceVersion } = raw.metadata;
+      const held = store.get(namespace, name);
+      // A relist of a quiet cluster then makes nothing that is thrown away again.
+      if (held?.metadata.resourceVersion === resourceVersion && held.metadata.uid === uid) return held;
       const projected = project(raw);
-      return projected === undefined ? store.get(raw.metadata.namespace, raw.metadata.name) : projected.object;
+      return projected === undefined ? held : projected.object;
     },
     replace: (items, resourceVersion) => {
       notify(store.replace(items, resourceVersion));
