@@ -13,6 +13,8 @@ export interface ReflectorCacheOptions<T extends Stored> {
   readonly project: (raw: KubeObject) => T | undefined;
   /** Called in order, after the store has changed. What it throws is logged. */
   readonly onChange?: (change: Change<T>) => void;
+  /** Told of each `DELETED`: the server itself says that this very object is gone. A UID never comes back. */
+  readonly onDeleted?: (uid: string) => void;
   readonly indexers?: Indexers<T>;
   readonly log: Logger;
 }
@@ -71,9 +73,11 @@ export const createReflectorCache = <T extends Stored>(options: ReflectorCacheOp
       notify(store.replace(items, resourceVersion));
     },
     apply: ({ type, object }) => {
-      const { namespace, name, resourceVersion } = object.metadata;
-      if (type === 'DELETED') notify(store.remove(namespace, name, resourceVersion));
-      else if (type !== 'BOOKMARK') remember(object);
+      const { namespace, name, uid, resourceVersion } = object.metadata;
+      if (type === 'DELETED') {
+        options.onDeleted?.(uid);
+        notify(store.remove(namespace, name, resourceVersion));
+      } else if (type !== 'BOOKMARK') remember(object);
       store.advance(resourceVersion);
     },
     upsert: remember,

@@ -13,6 +13,8 @@ import { sleep } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Random } from '../runtime/random.ts';
 import { jitter } from '../runtime/random.ts';
+import { createCatchUp, createProgress } from './catch-up.ts';
+import type { Progress } from './catch-up.ts';
 import type { KubeClient, ListQuery } from './client.ts';
 import { ApiError, isExpired } from './errors.ts';
 import type { KubeObject } from './objects.ts';
@@ -58,6 +60,11 @@ export interface Reflector<T> {
   /** True once a list was read to its end. */
   readonly synced: () => boolean;
   readonly waitForSync: (signal: AbortSignal) => Promise<void>;
+  /**
+   * Resolves when the store has everything that the server had when this was called: what is not in it then was not there.
+   * Rejects when that could not be shown.
+   */
+  readonly catchUp: (signal: AbortSignal) => Promise<void>;
   /** Puts the answer of a write in at once, so that the next look does not start from before it. */
   readonly upsert: (raw: KubeObject) => void;
   readonly health: () => ReflectorHealth;
@@ -78,6 +85,7 @@ export const createReflector = <T extends Stored>(options: ReflectorOptions<T>):
   const cache = createReflectorCache({ ...options, log });
   const onConnected = (connected: boolean): void => options.metrics?.onConnected({ resource: options.resource.plural, connected });
   const contact = createContact({ log, random: options.random, onConnected });
+  const progress = createProgress();
   const waiters = new Set<() => void>();
   let lastListAt: Date | undefined;
 
@@ -91,6 +99,7 @@ export const createReflector = <T extends Stored>(options: ReflectorOptions<T>):
     resource: options.resource,
     store: cache.store,
     upsert: cache.upsert,
+    catchUp: createCatchUp({ ...options, progress, apply: cache.apply }),
     synced: () => lastListAt !== undefined,
     waitForSync: (signal) =>
       new Promise((resolve, reject) => {
@@ -114,13 +123,14 @@ export const createReflector = <T extends Stored>(options: ReflectorOptions<T>):
         signal.addEventListener('abort', onAbort, { once: true });
       }),
     health: () => ({ connected: contact.connected, consecutiveFailures: contact.failures, lastListAt }),
-    run: (signal) => reflect({ ...options, log, cache, contact, onListed }, signal),
+    run: (signal) => reflect({ ...options, log, cache, contact, progress, onListed }, signal),
   };
 };
 
 type Loop<T extends Stored> = ReflectorOptions<T> & {
   readonly cache: ReflectorCache<T>;
   readonly contact: Contact;
+  readonly progress: Progress;
   readonly onListed: (at: Date) => void;
 };
 
@@ -138,6 +148,7 @@ const reflect = async <T extends Stored>(loop: Loop<T>, signal: AbortSignal): Pr
       } else {
         await watch(loop, version ?? '', relistAt - clock.monotonic(), signal, (reached) => {
           version = reached;
+          loop.progress.onReached(reached);
         });
       }
     } catch (error) {
@@ -168,6 +179,7 @@ const list = async <T extends Stored>(loop: Loop<T>, reason: ListReason, signal:
   }
   signal.throwIfAborted();
   cache.replace(items, version);
+  loop.progress.onListed(version);
   contact.listed();
   loop.onListed(clock.now());
   metrics?.onList({ resource: resource.plural, reason, at: clock.now() });

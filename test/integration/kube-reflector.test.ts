@@ -7,12 +7,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { isExpired } from '../../src/kube/errors.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import { createReflector, type ListReason, type Reflector, type ReflectorOptions } from '../../src/kube/reflector.ts';
-import { secrets } from '../../src/kube/resources.ts';
+import { namespaces, secrets } from '../../src/kube/resources.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
 import { type ConfigMap, configMaps, connect, type Connection, type LoggedLine, recordingLogger } from './kube-connection.ts';
 
+const never = new AbortController().signal;
 let cluster: ControlPlane;
 /** To the server that the reflector uses, and to the one that stays well. */
 let first: Connection;
@@ -207,4 +208,28 @@ describe('a reflector', () => {
     await shows(other, await put('unseen'));
     expect(seen.changes).toHaveLength(before);
   });
+});
+
+it('catches up with everything that another API server took before it asked, each time', async () => {
+  const rig = await start();
+  for (let i = 0; i < 100; i += 1) {
+    await put(`caught-${i}`);
+    await rig.reflector.catchUp(never);
+    expect(rig.reflector.store.get('default', `caught-${i}`), `after write ${i}`).toBeDefined();
+  }
+  for (let i = 0; i < 100; i += 1) {
+    await drop(`caught-${i}`);
+    await rig.reflector.catchUp(never);
+    expect(rig.reflector.store.get('default', `caught-${i}`), `after deletion ${i}`).toBeUndefined();
+  }
+  expect(rig.lists, 'without listing anew').toEqual(['start']);
+});
+
+it('catches up while its kind is quiet and the server goes on, by the bookmark of a short watch', async () => {
+  const rig = await start();
+  await second.client.create(namespaces, undefined, { metadata: { name: 'elsewhere' } });
+  const began = performance.now();
+  await rig.reflector.catchUp(never);
+  expect(performance.now() - began, 'milliseconds').toBeLessThan(5_000);
+  expect(rig.lists).toEqual(['start']);
 });

@@ -11,6 +11,9 @@ export interface OpenWatch {
   bookmark(): void;
   /** An in-stream error; the server closes after it. */
   fail(code: number, reason: string): void;
+  /** Keeps back what is to be told, as a slow connection does, until `release`. */
+  hold(): void;
+  release(): void;
   /** Ends it in good order, as after `timeoutSeconds`. */
   end(): void;
   /** Breaks the connection. */
@@ -33,8 +36,12 @@ export const openWatch = ({ table, clock, request, response, watches, isFrozen }
   response.writeHead(200, { 'content-type': 'application/json' });
   response.flushHeaders();
 
+  let held: string[] | undefined;
   const send = (type: string, object: object): void => {
-    if (!isFrozen()) response.write(`${JSON.stringify({ type, object })}\n`);
+    if (isFrozen()) return;
+    const line = `${JSON.stringify({ type, object })}\n`;
+    if (held === undefined) response.write(line);
+    else held.push(line);
   };
   const tell = ({ type, object, collection }: RecordedChange): void => {
     if (collection !== collectionOf(resource) || (namespace !== undefined && object.metadata.namespace !== namespace)) return;
@@ -58,18 +65,30 @@ export const openWatch = ({ table, clock, request, response, watches, isFrozen }
     fail: (code, reason) => {
       fail(code, reason, `${reason} on purpose`);
     },
+    hold: () => {
+      held = [];
+    },
+    release: () => {
+      response.write(held?.join('') ?? '');
+      held = undefined;
+    },
     end: () => response.end(),
     cut: () => response.socket?.destroy(),
   };
   watches.add(watch);
   for (const change of table.since(from, resource)) tell(change);
   const unsubscribe = table.subscribe(tell);
-  const cancel = clock.schedule(Number(query.get('timeoutSeconds')) * 1000, () => {
+  const seconds = Number(query.get('timeoutSeconds'));
+  const cancel = clock.schedule(seconds * 1000, () => {
     if (!isFrozen()) response.end();
   });
+  // The real one marks the end of a watch two seconds before it comes, where there is time for that.
+  const marksEnd = query.get('allowWatchBookmarks') === 'true' && seconds > 2;
+  const cancelMark = marksEnd ? clock.schedule((seconds - 2) * 1000, watch.bookmark) : () => undefined;
   response.on('close', () => {
     unsubscribe();
     cancel();
+    cancelMark();
     watches.delete(watch);
   });
 };
