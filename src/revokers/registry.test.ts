@@ -10,6 +10,7 @@ const named = (name: string): Revoker => ({
   lock: { kind: 'NotLockable', explanation: 'none' },
   preflight: () => Promise.resolve([]),
   inventory: () => Promise.resolve({ credentials: [], findings: [] }),
+  usage: () => Promise.resolve([]),
   revoke: () => Promise.resolve('Accepted'),
   observe: () => Promise.resolve({ state: 'Unknown', method: 'none' }),
 });

@@ -46,7 +46,7 @@ export interface Credential {
 
 export interface Inventory {
   readonly credentials: readonly Credential[];
-  /** What is true of the identity and is not a credential. `InUse` holds a Routine run. */
+  /** What is true of the identity and is not a credential. */
   readonly findings: readonly Finding[];
 }
 
@@ -104,9 +104,16 @@ export interface Revoker {
   ) => Promise<readonly MissingPermission[]>;
   /** Every credential that the dependency holds for the target, whole, or an error. Writes nothing. */
   readonly inventory: (target: Target, freshness: Freshness, signal: AbortSignal) => Promise<Inventory>;
+  /** What still uses the identity (`InUse`): it holds a Routine run, and is asked before anything is touched. Writes nothing. */
+  readonly usage: (target: Target, signal: AbortSignal) => Promise<readonly Finding[]>;
   readonly lock: LockCapability;
   /** Asks the dependency to end a credential. Resolves when that was accepted, and also when it is gone already. */
   readonly revoke: (credential: Credential, target: Target, signal: AbortSignal) => Promise<RevokeAnswer>;
+  /**
+   * `Absent` when the dependency told by itself, such as through a watch, that this very thing has ended; undefined when it
+   * told nothing. It may begin the span of a settle time and never ends it. Left out where a dependency tells nothing.
+   */
+  readonly toldGone?: (credential: Credential) => Observation | undefined;
   /** Asks the dependency's own truth about one credential. Never rejects. */
   readonly observe: (credential: Credential, target: Target, signal: AbortSignal) => Promise<Observation>;
 }

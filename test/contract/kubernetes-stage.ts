@@ -106,6 +106,13 @@ export const cachedOf = (kube: FakeKube, tokenSecrets: boolean): CachedCluster =
   ];
   return {
     unsynced: () => [],
+    sawDeleted: () => false,
+    size: () => 0,
+    catchUp: () => Promise.reject(new Error('nothing is watched')),
+    binding: ({ kind, ...key }) => {
+      const raw = kube.find(kind === 'RoleBinding' ? roleBindings : clusterRoleBindings, key);
+      return raw && { binding: projectBinding(kind, raw as RoleBinding, intern), resourceVersion: raw.metadata.resourceVersion };
+    },
     account: (name) => {
       const found = kube.find(serviceAccounts, name);
       return found && projectAccount(found);

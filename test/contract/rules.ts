@@ -110,6 +110,7 @@ const looksWithoutTouching: Rule = {
     const { credentials } = await fresh(stage);
     await stage.revoker.inventory(stage.target, 'Cached', never());
     await stage.revoker.preflight(stage.target, credentials, never());
+    await stage.revoker.usage(stage.target, never());
     for (const credential of credentials) await observe(stage, credential);
     expect(stage.writes()).toBe(before);
     expect(await stage.foreign()).toEqual(foreign);
@@ -303,6 +304,7 @@ const givesUp: Rule = {
     const calls: Readonly<Record<string, (signal: AbortSignal) => Promise<unknown>>> = {
       inventory: (signal) => revoker.inventory(stage.target, 'Fresh', signal),
       preflight: (signal) => revoker.preflight(stage.target, [credential], signal),
+      usage: (signal) => revoker.usage(stage.target, signal),
       revoke: (signal) => revoker.revoke(credential, stage.target, signal),
       observe: (signal) => revoker.observe(credential, stage.target, signal),
     };

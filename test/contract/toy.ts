@@ -192,6 +192,10 @@ export const createToyRevoker = (dependency: Dependency, clock: FakeClock, lies:
       for (const { id } of credentials) known.add(id);
       return { credentials: lie('lists twice') ? [...credentials, ...credentials] : credentials, findings: [] };
     },
+    usage: async (_, signal) => {
+      await listed(signal);
+      return [];
+    },
     revoke: async (credential, _, signal) => {
       if (lie('cannot be asked twice') && revoked.has(credential.id)) throw invalid('Gone', 'there is no such key');
       revoked.add(credential.id);

@@ -8,11 +8,13 @@ export interface FakeRevoker extends Revoker {
   findings: readonly Finding[];
   missing: readonly MissingPermission[];
   /** What the next calls of an operation fail with, until it is taken back. */
-  readonly failures: Partial<Record<'inventory' | 'preflight' | 'revoke' | 'observe', Error>>;
+  readonly failures: Partial<Record<'inventory' | 'usage' | 'preflight' | 'revoke' | 'observe', Error>>;
   /** Every call, in order: `revoke rolebindings/ci/deploy`. */
   readonly calls: string[];
   /** What a revoke does; without it the credential is gone. */
   onRevoke: (credential: Credential) => void;
+  /** Undefined: it tells nothing by itself. */
+  toldGone?: NonNullable<Revoker['toldGone']>;
   /** What the account's declared credentials are, seen or not. */
   readonly declared: Credential[];
 }
@@ -46,7 +48,11 @@ export const createFakeRevoker = (options: { readonly name?: string; readonly se
     inventory: async (_, freshness) => {
       await call('inventory', freshness);
       const declared = revoker.declared.filter(({ id }) => !present.has(id)).map((credential) => ({ ...credential, seen: false }));
-      return { credentials: [...present.values(), ...declared], findings: revoker.findings };
+      return { credentials: [...present.values(), ...declared], findings: revoker.findings.filter(({ type }) => type !== 'InUse') };
+    },
+    usage: async () => {
+      await call('usage', '');
+      return revoker.findings.filter(({ type }) => type === 'InUse');
     },
     revoke: async (credential) => {
       await call('revoke', credential.id);

@@ -75,9 +75,7 @@ const wasTold = (identity: ChangedIdentity): Promise<unknown> =>
     what: `news of ${JSON.stringify(identity)}`,
   });
 
-/** What both kinds of inventory tell alike: a watch does not keep who manages an object. */
-const comparable = ({ credentials }: Inventory): readonly string[] =>
-  credentials.map(({ manager: _, ...credential }) => JSON.stringify(credential)).sort();
+const comparable = ({ credentials }: Inventory): readonly string[] => credentials.map((credential) => JSON.stringify(credential)).sort();
 
 describe('the watches', () => {
   it('fail an inventory until they have listed', async () => {
@@ -140,5 +138,26 @@ describe('the watches', () => {
     await step(() => admin.remove(bindingPath(namespace, 'own')), { user: 'bob' });
     await step(() => createTokenSecret(admin, namespace, 'bot-token'), bot);
     await step(() => admin.remove(accountPath(namespace, 'bot')), bot);
+  });
+
+  it('tell of the end of the very object that was deleted', async () => {
+    const namespace = await createNamespace(admin);
+    const { metadata } = await createAccount(admin, namespace);
+    const target: Target = { serviceAccount: { namespace, name: 'bot', uid: metadata.uid } };
+    await bind(admin, namespace, 'own', 'read-configmaps', [accountSubject(namespace)]);
+    await waitFor(async () => (await kubernetes.revoker.inventory(target, 'Cached', never)).credentials.length === 4, {
+      what: 'the watches caught up',
+    });
+    const { credentials } = await kubernetes.revoker.inventory(target, 'Cached', never);
+    const told = (): readonly string[] => credentials.flatMap((one) => kubernetes.revoker.toldGone?.(one)?.method ?? []).sort();
+    expect(told()).toEqual([]);
+    await admin.remove(bindingPath(namespace, 'own'));
+    await waitFor(() => told().length === 1, { what: 'news of the binding' });
+    expect(told()).toEqual(['watch/rolebindings']);
+    await bind(admin, namespace, 'own', 'read-configmaps', [accountSubject(namespace)]);
+    await admin.remove(accountPath(namespace, 'bot'));
+    await createAccount(admin, namespace);
+    await waitFor(() => told().length === 3, { what: 'news of the account' });
+    expect(told(), 'what has the same name again is another one').toEqual(['watch/rolebindings', 'watch/serviceaccounts', 'watch/serviceaccounts']);
   });
 });

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
 import { requireTools } from '../env/tools/locate.ts';
 import { issueCertificate } from '../env/x509.ts';
-import type { Target } from '../../src/api/v1alpha1/index.ts';
+import type { Finding, Target } from '../../src/api/v1alpha1/index.ts';
 import type { PolicyRule, RoleBinding } from '../../src/kube/objects.ts';
 import type { CachedCluster } from '../../src/revokers/kubernetes/inventory.ts';
 import { assembleRevoker } from '../../src/revokers/kubernetes/revoker.ts';
@@ -40,6 +40,10 @@ const never = new AbortController().signal;
 const noCache: CachedCluster = {
   unsynced: () => ['nothing is watched'],
   account: () => undefined,
+  binding: () => undefined,
+  sawDeleted: () => false,
+  size: () => 0,
+  catchUp: () => Promise.reject(new Error('nothing is watched')),
   view: { bindingsOf: () => [], tokenSecretsOf: undefined },
 };
 
@@ -406,17 +410,16 @@ describe('what runs as the account', () => {
       metadata: { name: 'nightly' },
       spec: { schedule: '0 0 * * *', suspend: true, jobTemplate: { spec: { template: { spec } } } },
     });
-    await waitFor(
-      async () => (await scene.inventory()).findings.some(({ object }) => object === `Deployment ${namespace}/idle`),
-      { what: 'the Deployment is listed' },
-    );
-    const { findings } = await scene.inventory();
+    const used = (): Promise<readonly Finding[]> => scene.revoker.usage(scene.target, never);
+    await waitFor(async () => (await used()).some(({ object }) => object === `Deployment ${namespace}/idle`), {
+      what: 'the Deployment is listed',
+    });
     expect(
-      findings.filter(({ type }) => type === 'InUse').map(({ object, message }) => `${object ?? ''}: ${message}`),
+      (await used()).map(({ type, object, message }) => `${type} ${object ?? ''}: ${message}`),
     ).toEqual([
-      `CronJob ${namespace}/nightly: its pod template names the identity (suspended: it would start pods as it again)`,
-      `Deployment ${namespace}/idle: its pod template names the identity (scaled to 0: it would start pods as it again)`,
-      `Pod ${namespace}/runner: runs as the identity (Pending)`,
+      `InUse CronJob ${namespace}/nightly: its pod template names the identity (suspended: it would start pods as it again)`,
+      `InUse Deployment ${namespace}/idle: its pod template names the identity (scaled to 0: it would start pods as it again)`,
+      `InUse Pod ${namespace}/runner: runs as the identity (Pending)`,
     ]);
   });
 });

@@ -1,8 +1,10 @@
 /**
- * What there is to end. Before the start: a fresh look each time. After it: what is tracked stays tracked, a new process
- * takes it up with a fresh look of its own, and what the watches show meanwhile is added at once.
+ * What there is to end, as the watches show it. Before the start: anew at each look. After it: what is tracked stays tracked,
+ * a new process takes it up from the status, and what the watches show meanwhile is added at once. They may be late: what
+ * they did not show yet is found by the fresh look that ends each run (verify.ts).
  */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
+import type { Finding } from '../../api/v1alpha1/index.ts';
 import { track } from '../../policy/credential.ts';
 import type { Failure } from '../../policy/dependency.ts';
 import { mergeCached, resume } from '../../policy/tracking.ts';
@@ -33,19 +35,28 @@ const inventoryOne = async (run: TargetedRun, revoker: Revoker, context: Context
   const { target, startedAt } = run.draft;
   const monotonic = context.clock.monotonic();
   try {
+    const { credentials, findings } = await revoker.inventory(target, 'Cached', signal);
     if (startedAt !== undefined && known.inventoried) {
-      const { credentials } = await revoker.inventory(target, 'Cached', signal);
       const { tracked, foundNew } = mergeCached(known.tracked, credentials, monotonic);
       remember(run, revoker, { tracked, failure: undefined, enumerated: known.enumerated && !foundNew });
       return;
     }
-    const { credentials, findings } = await revoker.inventory(target, 'Fresh', signal);
+    const stored = storedDependency(run, revoker);
     const tracked =
-      startedAt === undefined
-        ? credentials.map(track)
-        : resume(storedDependency(run, revoker)?.credentials ?? [], credentials, monotonic);
-    remember(run, revoker, { tracked, findings, failure: undefined, enumerated: false, inventoried: true });
+      startedAt === undefined ? credentials.map(track) : resume(stored?.credentials ?? [], credentials, monotonic);
+    const inUse = startedAt === undefined ? [] : usesAmong(stored?.findings);
+    remember(run, revoker, {
+      tracked,
+      findings: [...inUse, ...findings],
+      failure: undefined,
+      enumerated: false,
+      inventoried: true,
+    });
   } catch (error) {
     recordFailure(run, revoker, error);
   }
 };
+
+/** Who used the identity when the run began; that is not asked again. */
+export const usesAmong = (findings: readonly Finding[] | undefined): readonly Finding[] =>
+  (findings ?? []).filter(({ type }) => type === 'InUse');

@@ -9,10 +9,16 @@ import type { Context, Progress, TargetedRun } from './run.ts';
 
 export const preflight = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
   if (run.draft.startedAt !== undefined) return next(run);
+  const { target } = run.draft;
   for (const revoker of context.revokers) {
-    const credentials = remember(run, revoker, {}).tracked.map(({ credential }) => credential);
+    const { tracked, findings } = remember(run, revoker, {});
+    const credentials = tracked.map(({ credential }) => credential);
     try {
-      remember(run, revoker, { missing: await revoker.preflight(run.draft.target, credentials, signal) });
+      const [missing, uses] = await Promise.all([
+        revoker.preflight(target, credentials, signal),
+        revoker.usage(target, signal),
+      ]);
+      remember(run, revoker, { missing, findings: [...uses, ...findings] });
     } catch (error) {
       return stop(run, failureVerdict(revoker.name, recordFailure(run, revoker, error)));
     }

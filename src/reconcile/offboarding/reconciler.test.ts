@@ -201,12 +201,36 @@ describe('before anything is touched', () => {
     expect(world.clock.monotonic() - started).toBeLessThan(60_000);
   });
 
+  it('asks for no absence that it was told of, and asks for the one that confirms it', async () => {
+    world.put(anOffboarding());
+    const gone = new Set<string>();
+    world.revoker.onRevoke = ({ id }) => {
+      world.revoker.present.delete(id);
+      gone.add(id);
+    };
+    world.revoker.toldGone = ({ id }) => (gone.has(id) ? { state: 'Absent', method: 'told' } : undefined);
+    const status = await world.settle();
+    expect(condition(status, 'Ready')).toMatchObject({ status: 'True', reason: 'Confirmed' });
+    const asked = (id: string): number => world.revoker.calls.filter((call) => call === `observe ${id}`).length;
+    for (const id of gone) expect(asked(id), id).toBe(1);
+    expect(gone.size).toBeGreaterThan(0);
+    expect(status.dependencies?.[0]?.credentials?.map(({ method }) => method)).not.toContain('told');
+  });
+
+  it('does not believe what it was told when asking shows otherwise', async () => {
+    world.put(anOffboarding());
+    world.revoker.onRevoke = () => undefined;
+    world.revoker.toldGone = () => ({ state: 'Absent', method: 'told' });
+    await world.settle('retire', 12);
+    expect(condition(world.status(), 'Ready')?.status).toBe('False');
+  });
+
   it('a Plan calls nothing that writes and says so', async () => {
     world.put(anOffboarding({ spec: { mode: 'Plan' } }));
     await world.settle();
     expect(condition(world.status(), 'Ready')).toMatchObject({ status: 'False', reason: 'PlanOnly' });
     expect(condition(world.status(), 'Planned')?.status).toBe('True');
-    expect(world.revoker.calls).toEqual(['inventory Fresh', 'preflight']);
+    expect(world.revoker.calls).toEqual(['inventory Cached', 'preflight', 'usage']);
     expect(world.object().metadata.finalizers).toBeUndefined();
   });
 

@@ -10,6 +10,7 @@ import { verdictOf } from '../../policy/verdict.ts';
 import type { Observation, Revoker } from '../../revokers/revoker.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
+import { usesAmong } from './inventory.ts';
 import { recordFailure, remember, stop } from './run.ts';
 import type { Context, Progress, TargetedRun } from './run.ts';
 
@@ -69,7 +70,9 @@ const observeSome = async (
     revoker.concurrency,
     async (entry) => {
       const askedAt = clock.monotonic();
-      const observation = await revoker.observe(entry.credential, run.draft.target, signal);
+      // The first absence may be one that we were told; the one that confirms it is asked for.
+      const told = entry.absentSince === undefined ? revoker.toldGone?.(entry.credential) : undefined;
+      const observation = told ?? (await revoker.observe(entry.credential, run.draft.target, signal));
       const after = observed(entry, stamp(observation, askedAt, clock), revoker.settleTime);
       seen.set(trackedKey(entry.credential), after);
       const { revokeRequestedAt, confirmedAt } = after.status;
@@ -91,7 +94,7 @@ const stamp = (observation: Observation, askedAt: number, clock: Clock): Sightin
 
 /** The last question: is there anything else? It also answers for those that are only known as a count. */
 const enumerate = async (run: TargetedRun, revoker: Revoker, { clock }: Context, signal: AbortSignal): Promise<void> => {
-  const { tracked } = remember(run, revoker, {});
+  const { tracked, findings: before } = remember(run, revoker, {});
   const askedAt = clock.monotonic();
   try {
     const { credentials, findings } = await revoker.inventory(run.draft.target, 'Fresh', signal);
@@ -100,7 +103,7 @@ const enumerate = async (run: TargetedRun, revoker: Revoker, { clock }: Context,
     const after = merged.tracked.map((entry) =>
       entry.aggregate === true && isOpen(entry) ? observed(entry, sighting, revoker.settleTime) : entry,
     );
-    remember(run, revoker, { tracked: after, findings, enumerated: !merged.foundNew && !after.some(isOpen) });
+    remember(run, revoker, { tracked: after, findings: [...usesAmong(before), ...findings], enumerated: !merged.foundNew && !after.some(isOpen) });
   } catch (error) {
     recordFailure(run, revoker, error);
   }

@@ -4,35 +4,45 @@ import { toOutcome } from '../../kube/errors.ts';
 import type { AccessReviewStatus, PolicyRule, SubjectAccessReview } from '../../kube/objects.ts';
 import { apiVersionOf, subjectAccessReviews } from '../../kube/resources.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { retryable } from '../../runtime/outcome.ts';
 import type { Observation } from '../revoker.ts';
 import { type ClusterReader, presentOrThrow } from './client.ts';
 import { describeFailure } from './errors.ts';
 import { groupsOfUser } from './identity.ts';
-import { type Grant, parseGrant } from './ids.ts';
+import { type Grant, grantText, parseGrant } from './ids.ts';
 import { printable } from './text.ts';
 
 /** One thing to try. */
 export type Question = Pick<SubjectAccessReview['spec'], 'resourceAttributes' | 'nonResourceAttributes'>;
 
 const method = 'create/subjectaccessreviews';
-/** Questions for one identity at one look. */
+/** Questions for one identity at one look: one for each grant, as far as that goes, and more of each where there are few. */
 const maxQuestions = 8;
+const enoughQuestions = 4;
 const concurrency = 4;
+/** Milliseconds for which a role's rules are remembered: they only say what is worth asking. */
+const trustRole = 30_000;
+const maxRoles = 1_000;
 
-/** Asked of everybody: may it do anything at all everywhere, and may it read what is worth most. */
+/** Asked of everybody: may it read what is worth most, everywhere. Whoever may do anything at all may do that. */
 const always: readonly Question[] = [
-  { resourceAttributes: { verb: '*', group: '*', resource: '*' } },
   { resourceAttributes: { verb: 'list', group: '', version: 'v1', resource: 'secrets' } },
 ];
 
 export type AccessReview = (user: string, grants: readonly string[], signal: AbortSignal) => Promise<Observation>;
 
-export const createAccessReview =
-  (options: { readonly client: KubeClient; readonly reader: ClusterReader }): AccessReview =>
-  async (user, grants, signal) => {
+interface Options {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly reader: ClusterReader;
+}
+
+export const createAccessReview = (options: Options): AccessReview => {
+  const rulesOf = createRoleMemory(options);
+  return async (user, grants, signal) => {
     try {
-      const questions = [...always, ...(await sample(options.reader, grants, signal))].slice(0, maxQuestions);
+      const questions = [...always, ...(await sample(rulesOf, grants, signal))];
       const answers = await mapBounded(
         questions,
         concurrency,
@@ -50,6 +60,23 @@ export const createAccessReview =
       return { state: 'Unknown', method, message: describeFailure(error) };
     }
   };
+};
+
+type RulesOf = (grant: Grant, signal: AbortSignal) => Promise<readonly PolicyRule[]>;
+
+/** A thousand runs lose the same few roles. */
+const createRoleMemory = ({ clock, reader }: Options): RulesOf => {
+  const known = new Map<string, { readonly rules: readonly PolicyRule[]; readonly until: number }>();
+  return async (grant, signal) => {
+    const key = grant.roleKind === 'Role' ? grantText(grant) : grant.roleName;
+    const remembered = known.get(key);
+    if (remembered !== undefined && remembered.until > clock.monotonic()) return remembered.rules;
+    const rules = presentOrThrow(await reader.role(grant, signal))?.rules ?? [];
+    if (known.size >= maxRoles) known.clear();
+    known.set(key, { rules, until: clock.monotonic() + trustRole });
+    return rules;
+  };
+};
 
 interface Answer {
   readonly allowed: boolean;
@@ -93,22 +120,22 @@ const review = async (
 };
 
 /**
- * What the roles that the identity had allow: the first rule of each, then the second of each, as many as are asked.
+ * What the roles that the identity had allow: the first rule of each, then, where that makes only few, the second of each.
  */
-const sample = async (
-  reader: ClusterReader,
-  grants: readonly string[],
-  signal: AbortSignal,
-): Promise<readonly Question[]> => {
+const sample = async (rulesOf: RulesOf, grants: readonly string[], signal: AbortSignal): Promise<readonly Question[]> => {
   const parsed = grants.flatMap((text) => parseGrant(text) ?? []).slice(0, maxQuestions - always.length);
   const perGrant = await mapBounded(
     parsed,
     concurrency,
-    async (grant) => questionsOf(presentOrThrow(await reader.role(grant, signal))?.rules ?? [], grant),
+    async (grant) => questionsOf(await rulesOf(grant, signal), grant),
     signal,
   );
+  const first = perGrant.flatMap((questions) => questions.slice(0, 1));
   const turns = Math.max(0, ...perGrant.map((questions) => questions.length));
-  return Array.from({ length: turns }).flatMap((_, turn) => perGrant.flatMap((questions) => questions[turn] ?? []));
+  const more = Array.from({ length: turns }).flatMap((_, turn) =>
+    turn === 0 ? [] : perGrant.flatMap((questions) => questions[turn] ?? []),
+  );
+  return [...first, ...more.slice(0, Math.max(0, enoughQuestions - always.length - first.length))];
 };
 
 /** One question for each rule. */

@@ -2,9 +2,10 @@
  * RoleBindings and ClusterRoleBindings in a form small enough to keep every one of a big cluster, with all that is
  * needed to tell whose they are.
  */
-import type { ObjectMeta, RoleBinding, Subject } from '../../kube/objects.ts';
+import type { RoleBinding, Subject } from '../../kube/objects.ts';
 import { clusterRoleBindings, type Resource, roleBindings } from '../../kube/resources.ts';
 import { rbacGroup, subjectKey, type SubjectKey } from './identity.ts';
+import { managerOf } from './manager.ts';
 
 export type BindingKind = 'RoleBinding' | 'ClusterRoleBinding';
 export type RoleKind = 'Role' | 'ClusterRole';
@@ -46,20 +47,14 @@ export const createIntern = (limit = 20_000): Intern => {
   };
 };
 
-/** @param managerOf is left out where memory counts. */
-export const projectBinding = (
-  kind: BindingKind,
-  raw: RoleBinding,
-  intern: Intern,
-  managerOf?: (metadata: ObjectMeta) => string | undefined,
-): Binding => {
+export const projectBinding = (kind: BindingKind, raw: RoleBinding, intern: Intern): Binding => {
   const { namespace, name, uid } = raw.metadata;
   const all = raw.subjects ?? [];
   const subjects: PlacedSubject[] = [];
   all.forEach((subject, index) => {
     if (subjectKey(subject, namespace) !== undefined) subjects.push(placeSubject(subject, index, intern));
   });
-  const manager = managerOf?.(raw.metadata);
+  const manager = managerOf(raw.metadata);
   return {
     kind,
     ...(namespace !== undefined && { namespace: intern(namespace) }),
@@ -69,7 +64,7 @@ export const projectBinding = (
     roleName: intern(raw.roleRef.name),
     subjects,
     subjectCount: all.length,
-    ...(manager !== undefined && { manager }),
+    ...(manager !== undefined && { manager: intern(manager) }),
   };
 };
 

@@ -13,7 +13,7 @@ import {
 } from '../../kube/resources.ts';
 import { createCoalescer } from '../../runtime/coalesce.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { type Binding, createIntern, keysOf, projectBinding, resourceOf } from './bindings.ts';
+import { type Binding, createIntern, type Intern, keysOf, projectBinding, resourceOf } from './bindings.ts';
 import type { Account, TokenSecret } from './credentials.ts';
 import { withDeadline } from './deadline.ts';
 import { type Asked, classifyError, classifyObject } from './errors.ts';
@@ -119,31 +119,33 @@ export const presentOrThrow = <T>(read: Read<T>): T | undefined => {
   return read.state === 'Present' ? read.object : undefined;
 };
 
-export const projectAccount = ({ metadata }: ServiceAccount, withManager = true): Account => {
-  const manager = withManager ? managerOf(metadata) : undefined;
+const itself: Intern = (text) => text;
+
+export const projectAccount = ({ metadata }: ServiceAccount, intern: Intern = itself): Account => {
+  const manager = managerOf(metadata);
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
     uid: metadata.uid,
     terminating: metadata.deletionTimestamp !== undefined,
     finalizers: metadata.finalizers ?? [],
-    ...(manager !== undefined && { manager }),
+    ...(manager !== undefined && { manager: intern(manager) }),
   };
 };
 
 /** `undefined` for a Secret that names no ServiceAccount: no token is ever put into it. */
-export const projectTokenSecret = ({ metadata }: KubeObject, withManager = true): TokenSecret | undefined => {
+export const projectTokenSecret = ({ metadata }: KubeObject, intern: Intern = itself): TokenSecret | undefined => {
   const account = metadata.annotations?.[accountAnnotation];
   if (account === undefined || metadata.namespace === undefined) return undefined;
   const accountUid = metadata.annotations?.[accountUidAnnotation];
-  const manager = withManager ? managerOf(metadata) : undefined;
+  const manager = managerOf(metadata);
   return {
     namespace: metadata.namespace,
     name: metadata.name,
     uid: metadata.uid,
     account,
     ...(accountUid !== undefined && { accountUid }),
-    ...(manager !== undefined && { manager }),
+    ...(manager !== undefined && { manager: intern(manager) }),
   };
 };
 
@@ -157,14 +159,14 @@ const sweep = async (client: KubeClient, tokenSecrets: boolean, signal: AbortSig
       client,
       roleBindings,
       {},
-      (raw: RoleBinding) => projectBinding('RoleBinding', raw, intern, managerOf),
+      (raw: RoleBinding) => projectBinding('RoleBinding', raw, intern),
       signal,
     ),
     collect(
       client,
       clusterRoleBindings,
       {},
-      (raw: RoleBinding) => projectBinding('ClusterRoleBinding', raw, intern, managerOf),
+      (raw: RoleBinding) => projectBinding('ClusterRoleBinding', raw, intern),
       signal,
     ),
     tokenSecrets
@@ -172,7 +174,7 @@ const sweep = async (client: KubeClient, tokenSecrets: boolean, signal: AbortSig
           client,
           secrets,
           { fieldSelector: legacyTokenSelector, metadataOnly: true },
-          (raw: KubeObject) => projectTokenSecret(raw),
+          (raw: KubeObject) => projectTokenSecret(raw, intern),
           signal,
         )
       : undefined,

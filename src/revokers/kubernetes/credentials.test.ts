@@ -24,7 +24,6 @@ const facts = (part: Partial<Facts> = {}): Facts => ({
   bindings: [],
   inherited: [],
   tokenSecrets: undefined,
-  inUse: [],
   ...part,
 });
 const summary = (given: Facts): readonly string[] =>

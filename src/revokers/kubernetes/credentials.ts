@@ -44,7 +44,6 @@ export interface Facts {
   readonly inherited: readonly Binding[];
   /** `undefined` when Secrets are not listed. */
   readonly tokenSecrets: readonly TokenSecret[] | undefined;
-  readonly inUse: readonly Finding[];
 }
 
 const maxAccessGrants = 16;
@@ -60,7 +59,7 @@ export const toInventory = (facts: Facts): Inventory => ({
     ...certificateCredentials(facts.target),
     ...accessCredentials(facts),
   ],
-  findings: [...facts.inUse, ...inheritedFindings(facts.inherited), ...standingFindings(facts)],
+  findings: [...inheritedFindings(facts.inherited), ...standingFindings(facts)],
 });
 
 /** All subjects are the identity's own, so that the binding as a whole can go. */

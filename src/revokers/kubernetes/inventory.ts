@@ -3,26 +3,35 @@ import type { Target } from '../../api/v1alpha1/index.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
 import { retryable } from '../../runtime/outcome.ts';
 import type { Freshness, Inventory } from '../revoker.ts';
-import type { Binding } from './bindings.ts';
+import type { Binding, BindingKind } from './bindings.ts';
 import { type ClusterReader, type ClusterView, presentOrThrow, projectAccount } from './client.ts';
 import { type Account, type OwnBinding, toInventory, userKeysOf } from './credentials.ts';
 import { accountGroupKeys, type AccountName, type SubjectKey } from './identity.ts';
 import { bindingId } from './ids.ts';
 import type { Permissions } from './permissions.ts';
 import { decideEnd } from './shared-bindings.ts';
-import { inUseFindings, type WorkloadReader } from './workloads.ts';
 
 /** What the watches know. */
 export interface CachedCluster {
   /** The watches that have not listed yet; nothing is known before that. */
   readonly unsynced: () => readonly string[];
   readonly account: (name: AccountName) => Account | undefined;
+  readonly binding: (key: {
+    readonly kind: BindingKind;
+    readonly namespace?: string;
+    readonly name: string;
+  }) => { readonly binding: Binding; readonly resourceVersion: string } | undefined;
+  /** The API server told that this very object was deleted. */
+  readonly sawDeleted: (uid: string) => boolean;
   readonly view: ClusterView;
+  /** How many objects the view is made from. */
+  readonly size: () => number;
+  /** Resolves when the view shows everything that was there when this was called; rejects when that could not be shown. */
+  readonly catchUp: (signal: AbortSignal) => Promise<void>;
 }
 
 export interface Sources {
   readonly reader: ClusterReader;
-  readonly workloads: WorkloadReader;
   readonly permissions: Permissions;
   readonly cached: CachedCluster;
 }
@@ -35,7 +44,7 @@ export const takeInventory = async (
   freshness: Freshness,
   signal: AbortSignal,
 ): Promise<Inventory> => {
-  const { account, view, inUse } =
+  const { account, view } =
     freshness === 'Fresh' ? await readFresh(sources, target, signal) : readCached(sources, target);
   const tokenSecrets = view.tokenSecretsOf?.(target.serviceAccount);
   return toInventory({
@@ -44,35 +53,42 @@ export const takeInventory = async (
     bindings: await ownBindings(sources, view, userKeysOf(target), signal),
     inherited: sorted(accountGroupKeys(target.serviceAccount.namespace).flatMap(view.bindingsOf)),
     tokenSecrets: tokenSecrets && [...tokenSecrets].sort((one, other) => compare(one.name, other.name)),
-    inUse,
   });
 };
 
 interface Look {
   readonly account: Account | undefined;
   readonly view: ClusterView;
-  readonly inUse: Inventory['findings'];
 }
 
-const readFresh = async (
-  { reader, workloads }: Sources,
-  { serviceAccount }: Target,
-  signal: AbortSignal,
-): Promise<Look> => {
-  const [account, view, running, templates] = await Promise.all([
-    reader.account(serviceAccount, signal),
-    reader.sweep(signal),
-    workloads.podsOf(serviceAccount, signal),
-    workloads.templatesOf(serviceAccount, signal),
+/** Up to a page of each, listing is no more work than to show that the watches are current. */
+const smallCluster = 500;
+
+const readFresh = async (sources: Sources, { serviceAccount }: Target, signal: AbortSignal): Promise<Look> => {
+  const [account, view] = await Promise.all([
+    sources.reader.account(serviceAccount, signal),
+    currentView(sources, signal),
   ]);
   const present = presentOrThrow(account);
-  return { account: present && projectAccount(present), view, inUse: inUseFindings(running, templates) };
+  return { account: present && projectAccount(present), view };
+};
+
+/** The watches' own index, once it is shown to lack nothing; where that cannot be shown, everything is listed. */
+const currentView = async ({ reader, cached }: Sources, signal: AbortSignal): Promise<ClusterView> => {
+  if (cached.unsynced().length > 0 || cached.size() <= smallCluster) return reader.sweep(signal);
+  try {
+    await cached.catchUp(signal);
+    return cached.view;
+  } catch {
+    signal.throwIfAborted();
+    return reader.sweep(signal);
+  }
 };
 
 const readCached = ({ cached }: Sources, { serviceAccount }: Target): Look => {
   const unsynced = cached.unsynced();
   if (unsynced.length > 0) throw retryable('NotSynced', `the watches have not listed yet: ${unsynced.join(', ')}`);
-  return { account: cached.account(serviceAccount), view: cached.view, inUse: [] };
+  return { account: cached.account(serviceAccount), view: cached.view };
 };
 
 const ownBindings = (

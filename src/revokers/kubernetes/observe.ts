@@ -8,6 +8,7 @@ import { type BindingKind, ownSubjects, partSubjects, resourceOf } from './bindi
 import type { ClusterReader, Read } from './client.ts';
 import { userKeysOf } from './credentials.ts';
 import { describeFailure } from './errors.ts';
+import type { CachedCluster } from './inventory.ts';
 import { type Locator, locate } from './ids.ts';
 import { printable, someOf } from './text.ts';
 
@@ -16,6 +17,18 @@ export interface Observers {
   readonly accessReview: AccessReview;
   readonly clock: Clock;
 }
+
+/** Objects alone: that a binding names somebody else by now, or that no access is left, is not told by an end. */
+export const toldGone = (cached: Pick<CachedCluster, 'sawDeleted'>, { uid, class: kind }: Credential): Observation | undefined =>
+  uid !== undefined && cached.sawDeleted(uid) ? { state: 'Absent', method: `watch/${watchedAs[kind] ?? 'objects'}` } : undefined;
+
+const watchedAs: Readonly<Record<string, string>> = {
+  ServiceAccount: 'serviceaccounts',
+  BoundTokens: 'serviceaccounts',
+  TokenSecret: 'secrets',
+  RoleBinding: 'rolebindings',
+  ClusterRoleBinding: 'clusterrolebindings',
+};
 
 /** Never rejects. */
 export const observe = async (

@@ -9,9 +9,10 @@ import { invalid, needsPerson } from '../../runtime/outcome.ts';
 import type { Credential, RevokeAnswer } from '../revoker.ts';
 import { type BindingKind, createIntern, partSubjects, projectBinding, resourceOf } from './bindings.ts';
 import { type ClusterReader, type Read, presentOrThrow } from './client.ts';
-import { userKeysOf } from './credentials.ts';
+import { isSole, userKeysOf } from './credentials.ts';
 import { classifyError } from './errors.ts';
-import type { AccountName } from './identity.ts';
+import type { AccountName, SubjectKey } from './identity.ts';
+import type { CachedCluster } from './inventory.ts';
 import { type Locator, locate } from './ids.ts';
 import { refusalOf } from './shared-bindings.ts';
 import { printable } from './text.ts';
@@ -19,6 +20,7 @@ import { printable } from './text.ts';
 export interface Actors {
   readonly client: KubeClient;
   readonly reader: ClusterReader;
+  readonly cached: Pick<CachedCluster, 'binding'>;
   /** The operator's own ServiceAccount, where it runs as one. */
   readonly ownAccount: AccountName | undefined;
 }
@@ -122,10 +124,12 @@ const endBinding = async (
 ): Promise<RevokeAnswer> => {
   const address = await addressOf(actors.reader, located, uid, signal);
   if (address === undefined) return 'NothingThere';
+  const users = userKeysOf(target);
+  if (await removeAsWatched(actors, { ...address, kind }, uid, users, signal)) return 'Accepted';
   const read = (): Promise<Read<RoleBinding>> => actors.reader.binding({ ...address, kind }, signal);
   const raw = presentOrThrow(await read());
   if (raw?.metadata.uid !== uid) return 'NothingThere';
-  const { ours, others } = partSubjects(raw, userKeysOf(target));
+  const { ours, others } = partSubjects(raw, users);
   if (ours.length === 0) return 'NothingThere';
   // Bound to what was just read: somebody who adds a subject meanwhile makes this a conflict, and it is looked at anew.
   if (others.length === 0) {
@@ -139,6 +143,30 @@ const endBinding = async (
     );
   }
   return shrink(actors, kind, raw, others, target, signal);
+};
+
+/**
+ * Most bindings are the identity's alone, and the watch knows them as they are: then they go without being read first. Bound
+ * to the very version that the watch knows; if that is not the last one, the API server refuses, and it is looked at anew.
+ */
+const removeAsWatched = async (
+  { client, cached }: Actors,
+  key: { readonly kind: BindingKind; readonly namespace?: string; readonly name: string },
+  uid: string,
+  users: ReadonlySet<SubjectKey>,
+  signal: AbortSignal,
+): Promise<boolean> => {
+  const known = cached.binding(key);
+  if (known?.binding.uid !== uid || !isSole(known.binding, users)) return false;
+  const { kind, ...address } = key;
+  const { resourceVersion } = known;
+  try {
+    await client.delete(resourceOf(kind), address, { uid, resourceVersion }, { signal });
+    return true;
+  } catch (error) {
+    if (isConflict(error) || classifyError(error, { resource: resourceOf(kind), ...address }).state === 'Absent') return false;
+    throw toOutcome(error);
+  }
 };
 
 const addressOf = async (

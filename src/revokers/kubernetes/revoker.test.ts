@@ -18,18 +18,19 @@ import { assembleRevoker, type ReportedOperation } from './revoker.ts';
 
 const never = new AbortController().signal;
 
-const setUp = (options: { readonly tokenSecrets?: boolean } = {}) => {
+const setUp = (options: { readonly tokenSecrets?: boolean; readonly watched?: boolean } = {}) => {
   const kube = createFakeKube();
   const target = plant(kube);
   const clock = createFakeClock();
   const operations: ReportedOperation[] = [];
-  const { tokenSecrets = true } = options;
+  const { tokenSecrets = true, watched = true } = options;
+  const cached = cachedOf(kube, tokenSecrets);
   const revoker = assembleRevoker({
     client: kube.client,
     clock,
     settleTime: 15_000,
     tokenSecrets,
-    cached: cachedOf(kube, tokenSecrets),
+    cached: watched ? cached : { ...cached, binding: () => undefined },
     ownAccount: { namespace: 'offboard-system', name: 'offboard' },
     onOperation: (operation) => operations.push(operation),
   });
@@ -106,12 +107,15 @@ describe('a shared binding', () => {
     });
   });
 
-  it('is not deleted when somebody was added to it a moment ago', async () => {
-    const { kube, bind, find, revoker, target } = setUp();
+  it.each([{ watched: true }, { watched: false }])('is not deleted when somebody was added to it a moment ago, %o', async (options) => {
+    const { kube, bind, find, revoker, target } = setUp(options);
     bind('mine', [accountSubject]);
     const credential = await find('rolebindings/ci/mine');
+    let reads = 0;
     kube.onRequest((verb, resource, { name }) => {
-      if (verb !== 'delete' || resource !== roleBindings || name !== 'mine') return;
+      if (resource !== roleBindings || name !== 'mine') return;
+      if (verb === 'get') reads += 1;
+      if (verb !== 'delete') return;
       const { metadata } = kube.find(roleBindings, { namespace: 'ci', name }) ?? { metadata: { uid: '' } };
       kube.put(roleBindings, {
         roleRef: clusterRole('view'),
@@ -119,12 +123,25 @@ describe('a shared binding', () => {
         metadata: { ...metadata, namespace: 'ci', name },
       });
     });
-    await expect(revoker.revoke(credential, target, never)).rejects.toMatchObject({
-      kind: 'Retryable',
-      reason: 'Conflict',
-    });
-    expect(await revoker.revoke(credential, target, never)).toBe('Accepted');
+    if (options.watched) {
+      expect(await revoker.revoke(credential, target, never), 'refused as it is known, it is read').toBe('Accepted');
+      expect(reads).toBe(1);
+    } else {
+      await expect(revoker.revoke(credential, target, never)).rejects.toMatchObject({ kind: 'Retryable', reason: 'Conflict' });
+      expect(await revoker.revoke(credential, target, never)).toBe('Accepted');
+    }
     expect(kube.find(roleBindings, { namespace: 'ci', name: 'mine' })).toMatchObject({ subjects: [otherSubject] });
+  });
+
+  it('that is the identity’s alone, as the watch knows it, is deleted without being read', async () => {
+    const { kube, bind, find, revoker, target } = setUp();
+    bind('mine', [accountSubject]);
+    const credential = await find('rolebindings/ci/mine');
+    const requests: string[] = [];
+    kube.onRequest((verb) => requests.push(verb));
+    expect(await revoker.revoke(credential, target, never)).toBe('Accepted');
+    expect(requests).toEqual(['delete']);
+    expect(await revoker.revoke(credential, target, never), 'asked again').toBe('NothingThere');
   });
 
   it('may regain the subject under the same UID, and is seen to', async () => {
@@ -395,6 +412,64 @@ describe('a thousand runs', () => {
     });
     await Promise.all(Array.from({ length: 1000 }, () => revoker.inventory(target, 'Fresh', never)));
     expect(lists).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('a fresh inventory of a big cluster', () => {
+  const watching = (catchUp: () => Promise<void>, unsynced: readonly string[] = []) => {
+    const kube = createFakeKube();
+    const target = plant(kube);
+    const lists: string[] = [];
+    kube.onRequest((verb, resource) => {
+      if (verb === 'list') lists.push(resource.plural);
+    });
+    const cached = { ...cachedOf(kube, true), size: () => 50_000, catchUp, unsynced: () => unsynced };
+    const revoker = assembleRevoker({ client: kube.client, clock: createFakeClock(), settleTime: 15_000, tokenSecrets: true, cached });
+    return { lists, inventory: (signal = never) => revoker.inventory(target, 'Fresh', signal) };
+  };
+
+  it('lists nothing when the watches are shown to be current', async () => {
+    const { lists, inventory } = watching(() => Promise.resolve());
+    expect((await inventory()).credentials.map(({ id }) => id)).toEqual(expect.arrayContaining(['rolebindings/ci/own']));
+    expect(lists).toEqual([]);
+  });
+
+  it('lists everything when that could not be shown, or nothing is watched yet', async () => {
+    const all = ['rolebindings', 'clusterrolebindings', 'secrets'];
+    const behind = watching(() => Promise.reject(new Error('behind')));
+    await behind.inventory();
+    expect(behind.lists).toEqual(all);
+    const unsynced = watching(() => Promise.resolve(), ['rolebindings']);
+    await unsynced.inventory();
+    expect(unsynced.lists).toEqual(all);
+  });
+
+  it('gives up, instead of listing, when it is told to', async () => {
+    const stop = new AbortController();
+    const { lists, inventory } = watching(() => {
+      stop.abort(new Error('stopped'));
+      return Promise.reject(new Error('stopped'));
+    });
+    await expect(inventory(stop.signal)).rejects.toThrow();
+    expect(lists).toEqual([]);
+  });
+});
+
+describe('what the watches told by themselves', () => {
+  const revokerThatSaw = (uid: string) => {
+    const kube = createFakeKube();
+    const cached = { ...cachedOf(kube, true), sawDeleted: (one: string) => one === uid };
+    return assembleRevoker({ client: kube.client, clock: createFakeClock(), settleTime: 15_000, tokenSecrets: true, cached });
+  };
+  const account: Credential = { id: 'serviceaccounts/ci/bot', uid: 'u-1', class: 'ServiceAccount', end: { by: 'Revoke' }, seen: true };
+
+  it('is the end of that very object, and of nothing else', () => {
+    const { toldGone } = revokerThatSaw('u-1');
+    expect(toldGone?.(account)).toEqual({ state: 'Absent', method: 'watch/serviceaccounts' });
+    expect(toldGone?.({ ...account, id: 'tokens of serviceaccounts/ci/bot', class: 'BoundTokens', end: { by: 'Others' } })?.state).toBe('Absent');
+    expect(toldGone?.({ ...account, uid: 'u-2' })).toBeUndefined();
+    const access: Credential = { id: 'access review of x', class: 'Access', end: { by: 'Others' }, seen: false };
+    expect(toldGone?.(access)).toBeUndefined();
   });
 });
 

@@ -16,14 +16,14 @@ import { withDeadline } from './deadline.ts';
 import { describeFailure } from './errors.ts';
 import type { AccountName, ChangedIdentity } from './identity.ts';
 import { type CachedCluster, takeInventory } from './inventory.ts';
-import { observe } from './observe.ts';
+import { observe, toldGone } from './observe.ts';
 import { createPermissions, neededFor } from './permissions.ts';
 import { revoke } from './revoke.ts';
 import { createWatches, type WatchOptions } from './watches.ts';
 import { createWorkloadReader } from './workloads.ts';
 
 /** The calls of the contract. */
-export type Operation = 'inventory' | 'preflight' | 'revoke' | 'observe';
+export type Operation = 'inventory' | 'usage' | 'preflight' | 'revoke' | 'observe';
 
 /** How a call ended: what it answered, or the kind of its failure. A closed set, fit for a metric's label. */
 export type OperationOutcome = 'Success' | RevokeAnswer | Observation['state'] | OutcomeKind;
@@ -75,6 +75,7 @@ export const createKubernetesRevoker = (options: KubernetesRevokerOptions): Kube
 /** Milliseconds in which each call ends, one way or another. An inventory may wait for one sweep that others began. */
 const deadlines: Readonly<Record<Operation, number>> = {
   inventory: 90_000,
+  usage: 30_000,
   preflight: 30_000,
   revoke: 30_000,
   observe: 30_000,
@@ -84,9 +85,10 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
   const { client, clock, tokenSecrets, cached, ownAccount } = options;
   const reader = createClusterReader({ client, clock, tokenSecrets });
   const permissions = createPermissions({ client, clock });
-  const sources = { reader, permissions, cached, workloads: createWorkloadReader({ client, clock }) };
-  const observers = { reader, clock, accessReview: createAccessReview({ client, reader }) };
-  const actors = { client, reader, ownAccount };
+  const workloads = createWorkloadReader({ client, clock });
+  const sources = { reader, permissions, cached };
+  const observers = { reader, clock, accessReview: createAccessReview({ client, clock, reader }) };
+  const actors = { client, reader, cached, ownAccount };
   const run = createRunner(options);
   return {
     name: 'kubernetes',
@@ -99,6 +101,7 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
     },
     inventory: (target, freshness, signal) =>
       run('inventory', signal, (bounded) => takeInventory(sources, target, freshness, bounded)),
+    usage: (target, signal) => run('usage', signal, (bounded) => workloads.usageOf(target.serviceAccount, bounded)),
     preflight: (target, credentials, signal) =>
       run('preflight', signal, (bounded) => permissions.missing(neededFor(target, credentials, tokenSecrets), bounded)),
     revoke: (credential, target, signal) =>
@@ -108,6 +111,7 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
         (bounded) => revoke(actors, credential, target, bounded),
         (answer) => answer,
       ),
+    toldGone: (credential) => toldGone(cached, credential),
     observe: async (credential, target, signal) => {
       try {
         return await run(

@@ -1,7 +1,7 @@
 /**
  * What is known of the whole cluster without asking: small projections of every ServiceAccount, binding and (where they
- * are listed) legacy token Secret, and whose credentials a change concerns. For inventories that people read and for
- * waking runs up; nothing that is believed comes from here.
+ * are listed) legacy token Secret, and whose credentials a change concerns. What is believed of it is only what was shown to
+ * be current, and that the API server itself told of an object's end.
  */
 import type { KubeClient } from '../../kube/client.ts';
 import type { KubeObject, RoleBinding, ServiceAccount } from '../../kube/objects.ts';
@@ -20,6 +20,7 @@ import {
   projectBinding,
   resourceOf,
 } from './bindings.ts';
+import { createDeletions } from './deletions.ts';
 import { legacyTokenSelector, projectAccount, projectTokenSecret, secretKey } from './client.ts';
 import type { Account, TokenSecret } from './credentials.ts';
 import { type ChangedIdentity, identityOfKey, type SubjectKey } from './identity.ts';
@@ -56,21 +57,21 @@ export const createWatches = (options: WatchOptions): Watches => {
     for (const identity of identities) for (const listener of listeners) listener(identity);
   };
   const intern = createIntern();
+  const deletions = createDeletions();
+  const onDeleted = deletions.add;
   const accounts = reflect<ServiceAccount, Account>(options, serviceAccounts, {
-    project: (raw) => projectAccount(raw, false),
+    project: (raw) => projectAccount(raw, intern),
+    onDeleted,
     onChange: (change) => {
       tell(changedAccounts(change));
     },
   });
-  const inNamespaces = reflectBindings(options, 'RoleBinding', intern, tell);
-  const inCluster = reflectBindings(options, 'ClusterRoleBinding', intern, tell);
-  const tokenSecrets = options.tokenSecrets ? reflectSecrets(options, tell) : undefined;
-  const reflectors: readonly Reflector<unknown>[] = [
-    accounts,
-    inNamespaces,
-    inCluster,
-    ...(tokenSecrets ? [tokenSecrets] : []),
-  ];
+  const shared = { intern, tell, onDeleted };
+  const inNamespaces = reflectBindings(options, 'RoleBinding', shared);
+  const inCluster = reflectBindings(options, 'ClusterRoleBinding', shared);
+  const tokenSecrets = options.tokenSecrets ? reflectSecrets(options, shared) : undefined;
+  const viewed = [inNamespaces, inCluster, ...(tokenSecrets ? [tokenSecrets] : [])];
+  const reflectors: readonly Reflector<unknown>[] = [accounts, ...viewed];
   const values = <T>(kept: readonly Kept<T>[]): readonly T[] => kept.map(({ value }) => value);
   return {
     reflectors,
@@ -81,6 +82,15 @@ export const createWatches = (options: WatchOptions): Watches => {
       unsynced: () =>
         reflectors.filter((reflector) => !reflector.synced()).map(({ resource }) => qualifiedName(resource)),
       account: ({ namespace, name }) => accounts.store.get(namespace, name)?.value,
+      binding: ({ kind, namespace, name }) => {
+        const kept = (kind === 'RoleBinding' ? inNamespaces : inCluster).store.get(namespace, name);
+        return kept && { binding: kept.value, resourceVersion: kept.metadata.resourceVersion };
+      },
+      sawDeleted: deletions.has,
+      size: () => viewed.reduce((sum, { store }) => sum + store.size, 0),
+      catchUp: async (signal) => {
+        await Promise.all(viewed.map((reflector) => reflector.catchUp(signal)));
+      },
       view: {
         bindingsOf: (key) => [
           ...values(inNamespaces.store.byIndex(bySubject, key)),
@@ -96,6 +106,7 @@ export const createWatches = (options: WatchOptions): Watches => {
 interface Reflection<Raw, T> {
   readonly project: (raw: Raw) => T | undefined;
   readonly onChange: (change: Change<Kept<T>>) => void;
+  readonly onDeleted: (uid: string) => void;
   readonly index?: { readonly name: string; readonly valuesOf: (value: T) => readonly string[] };
   readonly query?: { readonly fieldSelector: string; readonly metadataOnly: true };
 }
@@ -106,7 +117,7 @@ const reflect = <Raw extends KubeObject, T>(
   reflection: Reflection<Raw, T>,
 ): Reflector<Kept<T>> => {
   const { client, clock, random, log, metrics } = options;
-  const { project, onChange, index, query } = reflection;
+  const { project, onChange, onDeleted, index, query } = reflection;
   return createReflector<Kept<T>>({
     client,
     clock,
@@ -119,6 +130,7 @@ const reflect = <Raw extends KubeObject, T>(
       return value === undefined ? undefined : { metadata: identityOf(raw), value };
     },
     onChange,
+    onDeleted,
     ...(index && { indexers: { [index.name]: ({ value }: Kept<T>) => index.valuesOf(value) } }),
     ...(metrics && { metrics }),
   });
@@ -131,28 +143,32 @@ const identityOf = ({ metadata: { namespace, name, uid, resourceVersion } }: Kub
   resourceVersion,
 });
 
+interface Shared {
+  readonly intern: Intern;
+  readonly tell: (identities: readonly ChangedIdentity[]) => void;
+  readonly onDeleted: (uid: string) => void;
+}
+
 const reflectBindings = (
   options: WatchOptions,
   kind: BindingKind,
-  intern: Intern,
-  tell: (identities: readonly ChangedIdentity[]) => void,
+  { intern, tell, onDeleted }: Shared,
 ): Reflector<Kept<Binding>> =>
   reflect<RoleBinding, Binding>(options, resourceOf(kind), {
     project: (raw) => projectBinding(kind, raw, intern),
+    onDeleted,
     index: { name: bySubject, valuesOf: keysOf },
     onChange: ({ type, object, previous }) => {
       tell(identitiesOf(changedKeys(previous?.value, type === 'set' ? object.value : undefined, object.value)));
     },
   });
 
-const reflectSecrets = (
-  options: WatchOptions,
-  tell: (identities: readonly ChangedIdentity[]) => void,
-): Reflector<Kept<TokenSecret>> =>
+const reflectSecrets = (options: WatchOptions, { intern, tell, onDeleted }: Shared): Reflector<Kept<TokenSecret>> =>
   reflect<KubeObject, TokenSecret>(options, secrets, {
     // Data is never asked for: the server leaves it out, and the client refuses an answer that has it.
     query: { fieldSelector: legacyTokenSelector, metadataOnly: true },
-    project: (raw) => projectTokenSecret(raw, false),
+    project: (raw) => projectTokenSecret(raw, intern),
+    onDeleted,
     index: { name: byAccount, valuesOf: ({ namespace, account }) => [secretKey({ namespace, name: account })] },
     onChange: ({ object, previous }) => {
       const names = new Set([object.value.account, previous?.value.account ?? object.value.account]);

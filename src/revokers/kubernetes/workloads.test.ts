@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
 import type { KubeObject, Pod } from '../../kube/objects.ts';
-import { inUseFindings, projectPod, projectTemplate } from './workloads.ts';
+import { createFakeClock } from '../../../test/fakes/clock.ts';
+import { createFakeKube } from '../../../test/fakes/kube.ts';
+import { cronJobs, deployments } from '../../kube/resources.ts';
+import { createWorkloadReader, inUseFindings, projectPod, projectTemplate } from './workloads.ts';
 
 const metadata = {
   name: 'x',
@@ -107,5 +110,32 @@ describe('inUseFindings', () => {
       '4 more pods',
     ]);
     expect(findings.every(({ type }) => type === 'InUse')).toBe(true);
+  });
+});
+
+describe('the usage of accounts in one namespace', () => {
+  const never = new AbortController().signal;
+  const account = (name: string) => ({ namespace: 'ci', name });
+
+  it('is listed once for many who ask within two seconds, but never from memory when something uses the account', async () => {
+    const kube = createFakeKube();
+    const clock = createFakeClock();
+    let lists = 0;
+    kube.onRequest((verb, resource) => {
+      if (verb === 'list' && resource === cronJobs) lists += 1;
+    });
+    kube.put(deployments, { metadata: { namespace: 'ci', name: 'd' }, spec: { template: { spec: { serviceAccountName: 'used' } } } });
+    const reader = createWorkloadReader({ client: kube.client, clock });
+    const usage = async (name: string): Promise<readonly (string | undefined)[]> =>
+      (await reader.usageOf(account(name), never)).map(({ object }) => object);
+    for (let i = 0; i < 5; i += 1) expect(await usage(`free-${String(i)}`)).toEqual([]);
+    expect(lists).toBe(1);
+    expect(await usage('used')).toEqual(['Deployment ci/d']);
+    kube.drop(deployments, { namespace: 'ci', name: 'd' });
+    expect(await usage('used'), 'it is free at once').toEqual([]);
+    await clock.advance(2_000);
+    lists = 0;
+    expect(await usage('free-1')).toEqual([]);
+    expect(lists).toBe(1);
   });
 });

@@ -37,9 +37,8 @@ export interface RunningPod {
 }
 
 export interface WorkloadReader {
-  /** Pods that run, or are about to, as the ServiceAccount. */
-  readonly podsOf: (account: AccountName, signal: AbortSignal) => Promise<readonly RunningPod[]>;
-  readonly templatesOf: (account: AccountName, signal: AbortSignal) => Promise<readonly Workload[]>;
+  /** Pods that run, or are about to, as the ServiceAccount, and the templates that name it. */
+  readonly usageOf: (account: AccountName, signal: AbortSignal) => Promise<readonly Finding[]>;
 }
 
 /** Every resource that stamps out pods and is listed here. */
@@ -57,6 +56,11 @@ const listedKinds: ReadonlySet<string> = new Set(workloadResources.map(({ kind }
 const maxNamed = 8;
 /** Milliseconds for all pages of all lists in one namespace. */
 const listDeadline = 30_000;
+/** Milliseconds for which runs in the same namespace share those lists. Running pods are looked for each time. */
+const trustUnused = 2_000;
+const maxNamespaces = 1_000;
+
+type Templates = ReadonlyMap<string, readonly Workload[]>;
 
 export const createWorkloadReader = ({
   client,
@@ -65,21 +69,36 @@ export const createWorkloadReader = ({
   readonly client: KubeClient;
   readonly clock: Clock;
 }): WorkloadReader => {
-  const byNamespace = createKeyedCoalescer((namespace, signal) =>
-    withDeadline(clock, listDeadline, `listing workloads in ${namespace}`, signal, (bounded) =>
+  const known = new Map<string, { readonly templates: Templates; readonly until: number }>();
+  const byNamespace = createKeyedCoalescer(async (namespace, signal) => {
+    const until = clock.monotonic() + trustUnused;
+    const templates = await withDeadline(clock, listDeadline, `listing workloads in ${namespace}`, signal, (bounded) =>
       listTemplates(client, namespace, bounded),
-    ),
-  );
+    );
+    if (known.size >= maxNamespaces) known.clear();
+    known.set(namespace, { templates, until });
+    return templates;
+  });
+  /** That nothing names an account may be a moment old; that something does holds a run up, and is asked anew. */
+  const templatesOf = async ({ namespace, name }: AccountName, signal: AbortSignal): Promise<readonly Workload[]> => {
+    const remembered = known.get(namespace);
+    if (remembered !== undefined && remembered.until > clock.monotonic() && !remembered.templates.has(name)) return [];
+    return (await byNamespace.read(namespace, signal)).get(name) ?? [];
+  };
   return {
-    podsOf: ({ namespace, name }, signal) =>
-      collect(
-        client,
-        pods,
-        { namespace, fieldSelector: `spec.serviceAccountName=${name}` },
-        (pod: Pod) => projectPod(pod, name),
-        signal,
-      ),
-    templatesOf: async ({ namespace, name }, signal) => (await byNamespace.read(namespace, signal)).get(name) ?? [],
+    usageOf: async ({ namespace, name }, signal) => {
+      const [running, templates] = await Promise.all([
+        collect(
+          client,
+          pods,
+          { namespace, fieldSelector: `spec.serviceAccountName=${name}` },
+          (pod: Pod) => projectPod(pod, name),
+          signal,
+        ),
+        templatesOf({ namespace, name }, signal),
+      ]);
+      return inUseFindings(running, templates);
+    },
   };
 };
 
@@ -94,7 +113,7 @@ const listTemplates = async (
   client: KubeClient,
   namespace: string,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, readonly Workload[]>> => {
+): Promise<Templates> => {
   const lists = await Promise.all(
     workloadResources.map((resource) =>
       collect(client, resource, { namespace }, (raw: KubeObject) => projectTemplate(resource.kind, raw), signal),
