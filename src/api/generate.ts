@@ -1,8 +1,9 @@
 /**
- * `make generate`: writes the TypeScript types and the API reference from the CRDs, which are the source of truth. The gate
- * fails when what is generated differs from what is committed.
+ * `make generate`: writes the TypeScript types and the API reference from the CRDs, which are the source of truth, and the
+ * chart's copies of what it shares with config/. The gate fails when what is generated differs from what is committed.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
+import { copyIntoChart } from './generate/chart.ts';
 import { readCrds } from './generate/crd.ts';
 import { referenceOf } from './generate/reference.ts';
 import { typesOf } from './generate/types.ts';
@@ -16,3 +17,4 @@ const crds = await readCrds();
 for (const crd of crds) await writeFile(new URL(`${fileName(crd.kind)}.ts`, types), await typesOf(crd));
 await mkdir(reference, { recursive: true });
 await writeFile(new URL('api.md', reference), referenceOf(crds));
+await copyIntoChart();
