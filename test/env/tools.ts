@@ -1,4 +1,5 @@
 /** `make tools`: finds or installs what the tests need. The last line is the folder of the control plane's binaries. */
+import { installHelm, locateHelm } from './tools/helm.ts';
 import { install } from './tools/install.ts';
 import { locateTools } from './tools/locate.ts';
 
@@ -6,6 +7,7 @@ import { locateTools } from './tools/locate.ts';
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 try {
+  if ((await locateHelm()) === undefined) await installHelm();
   console.log((await locateTools()) ?? (await install()));
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

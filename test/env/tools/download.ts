@@ -1,4 +1,4 @@
-/** Downloads the official releases, each checked against its published SHA-512 before it is used. */
+/** Downloads the official releases, each checked against its published checksum before it is used. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, rm, writeFile } from 'node:fs/promises';
@@ -67,9 +67,29 @@ export const downloadControllerManager = async (
   await chmod(target, 0o755);
 };
 
-const verified = (body: Buffer, expected: string, url: string): Buffer => {
-  const actual = createHash('sha512').update(body).digest('hex');
-  if (actual !== expected) throw new Error(`${url}: SHA-512 is ${actual}, published is ${expected}`);
+/** Where Helm publishes its releases. */
+export const officialHelm = (env: NodeJS.ProcessEnv = process.env): string => env['OFFBOARD_HELM_RELEASES'] ?? 'https://get.helm.sh';
+
+/** Puts helm into `folder`. */
+export const downloadHelm = async (
+  version: string,
+  { os, arch }: Platform,
+  folder: string,
+  site: string,
+  say: (line: string) => void,
+): Promise<void> => {
+  const url = `${site}/helm-v${version}-${os}-${arch}.tar.gz`;
+  const hash = (await get(`${url}.sha256sum`, indexTimeout)).toString('utf8').trim().split(/\s/)[0] ?? '';
+  say(`Downloading ${url}`);
+  const archive = join(folder, 'helm.tar.gz');
+  await writeFile(archive, verified(await get(url, archiveTimeout), hash, url, 'sha256'));
+  await run('tar', ['-xzf', archive, '-C', folder, '--strip-components=1', `${os}-${arch}/helm`]);
+  await rm(archive);
+};
+
+const verified = (body: Buffer, expected: string, url: string, algorithm: 'sha256' | 'sha512' = 'sha512'): Buffer => {
+  const actual = createHash(algorithm).update(body).digest('hex');
+  if (actual !== expected) throw new Error(`${url}: ${algorithm.replace('sha', 'SHA-')} is ${actual}, published is ${expected}`);
   return body;
 };
 

@@ -11,6 +11,9 @@ export const BUILT_VERSION = '1.36.3';
 /** The newest release of the minor version that controller-tools publishes an envtest archive of. */
 export const DOWNLOADED_VERSION = '1.36.2';
 
+/** The newest that the Go module proxy has. */
+export const HELM_VERSION = '4.3.1';
+
 export const BINARIES = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'] as const;
 
 export type Binary = (typeof BINARIES)[number];
