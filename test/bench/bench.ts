@@ -113,7 +113,7 @@ const measureOperator = async (cluster: ControlPlane, api: Api, count: number, p
   const close = openWindow(serverPids(cluster));
   const began = Date.now();
   const env = profileFolder === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileFolder}` };
-  const operator = await startOperator(cluster, { args: flags, env });
+  const operator = await startOperator(cluster, { kubeconfig: cluster.kubeconfig, args: flags, env });
   const readyToServe = Date.now() - began;
   const { pid } = operator.process;
   const startCpuSeconds = usageOf(pid).cpuSeconds;

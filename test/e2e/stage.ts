@@ -1,13 +1,19 @@
-/** A control plane with Offboard installed and the operator beside it as a process, and short words for what tests do. */
+/**
+ * A control plane with Offboard installed and the operator beside it as a process, and short words for what tests do. The
+ * operator runs as its own account, and when the stage ends the audit log must not hold a request of it that was denied.
+ */
 import { expect } from 'vitest';
 import type { Condition, OffboardingStatus } from '../../src/api/v1alpha1/index.ts';
 import type { OffboardingObject } from '../../src/reconcile/objects.ts';
+import { describeRequest, isDenied, isNamespaceTerminating, requestsOf } from '../env/audit.ts';
 import type { BuildAgent } from '../env/build-agent.ts';
 import { startControlPlane, waitFor } from '../env/control-plane.ts';
 import type { ControlPlane, ControlPlaneOptions } from '../env/control-plane.ts';
 import { kstatusViolations } from '../env/kstatus.ts';
 import { startOperator } from '../env/operator.ts';
 import type { OperatorProcess } from '../env/operator.ts';
+import { operatorUser } from '../env/operator-account.ts';
+import type { Rights } from '../env/operator-account.ts';
 import { installOffboard } from '../integration/install.ts';
 
 export interface Stage {
@@ -27,10 +33,20 @@ export interface Stage {
 export const readyOf = (status: OffboardingStatus | undefined): Condition | undefined =>
   status?.conditions?.find(({ type }) => type === 'Ready');
 
-export const startStage = async (options: { readonly cluster?: ControlPlaneOptions; readonly args?: readonly string[] } = {}): Promise<Stage> => {
-  const cluster = await startControlPlane(options.cluster);
+export interface StageOptions {
+  readonly cluster?: ControlPlaneOptions;
+  readonly args?: readonly string[];
+  /** The optional ones; unless told, it may shrink bindings of the ClusterRole `view`. */
+  readonly rights?: Rights;
+  /** For tests that take rights away. */
+  readonly mayBeDenied?: boolean;
+}
+
+export const startStage = async (options: StageOptions = {}): Promise<Stage> => {
+  const cluster = await startControlPlane({ audit: true, ...options.cluster });
   await installOffboard(cluster);
-  const start = (): Promise<OperatorProcess> => startOperator(cluster, { args: options.args ?? ['--kubernetes-settle=1s'] });
+  const { args = ['--kubernetes-settle=1s'], rights = { sharedBindings: { clusterRoles: ['view'] } } } = options;
+  const start = (): Promise<OperatorProcess> => startOperator(cluster, { args, rights });
   let operator = await start();
 
   const run = async (namespace: string, name: string): Promise<OffboardingObject | undefined> => {
@@ -70,9 +86,19 @@ export const startStage = async (options: { readonly cluster?: ControlPlaneOptio
     exists: async (...args) => (await cluster.kubectl(['get', ...args, '--ignore-not-found', '-o', 'name'])) !== '',
     stop: async () => {
       await operator.stop();
+      const denied = options.mayBeDenied === true ? [] : await deniedRequests(cluster);
       await cluster.stop();
+      expect(denied).toEqual([]);
     },
   };
+};
+
+const deniedRequests = async ({ auditLog = '' }: ControlPlane): Promise<readonly string[]> => {
+  const denied: string[] = [];
+  for await (const event of requestsOf(auditLog, operatorUser)) {
+    if (isDenied(event) && !isNamespaceTerminating(event)) denied.push(describeRequest(event));
+  }
+  return denied;
 };
 
 export const identityOf = ({ namespace, name }: Pick<BuildAgent, 'namespace' | 'name'>, spec = ''): string => `

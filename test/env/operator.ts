@@ -1,8 +1,10 @@
-/** The operator as a process of its own, as a user starts it. */
+/** The operator as a process of its own, with the account and the rights that its users give it. */
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ControlPlane } from './control-plane.ts';
+import { installOperatorAccount } from './operator-account.ts';
+import type { Rights } from './operator-account.ts';
 import { startProcess, startWatchdog } from './process.ts';
 import type { ServerProcess } from './process.ts';
 import { waitFor } from './wait-for.ts';
@@ -17,7 +19,10 @@ export interface OperatorProcess {
 }
 
 export interface OperatorOptions {
+  /** Of somebody else than its own account, as the admin. */
   readonly kubeconfig?: string;
+  /** What its own account may do beyond what the chart always grants; Secrets come with `--token-secrets`. */
+  readonly rights?: Rights;
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -26,10 +31,13 @@ const entry = new URL('../../src/main.ts', import.meta.url).pathname;
 
 /** Resolves when it is ready: its watches have synced. */
 export const startOperator = async (cluster: ControlPlane, options: OperatorOptions = {}): Promise<OperatorProcess> => {
+  const { args: flags = [], rights = {} } = options;
+  const tokenSecrets = flags.includes('--token-secrets');
+  const kubeconfig = options.kubeconfig ?? (await installOperatorAccount(cluster, { ...rights, tokenSecrets: { enabled: tokenSecrets } }));
   const folder = mkdtempSync(join(tmpdir(), 'offboard-operator-'));
   const logFile = join(folder, 'operator.log');
   const watchdog = startWatchdog(folder);
-  const args = [entry, '--port=0', `--kubeconfig=${options.kubeconfig ?? cluster.kubeconfig}`, ...(options.args ?? [])];
+  const args = [entry, '--port=0', `--kubeconfig=${kubeconfig}`, ...flags];
   const child = await startProcess('operator', process.execPath, args, { logFile, watchdog, env: { ...process.env, ...options.env } });
   const log = (): string => readFileSync(logFile, 'utf8');
   const ended = new AbortController();

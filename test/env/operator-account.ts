@@ -1,0 +1,53 @@
+/**
+ * The ServiceAccount that the operator runs as, with exactly the rights that the chart gives it.
+ *
+ *     const kubeconfig = await installOperatorAccount(cluster);
+ *     const kubeconfig = await installOperatorAccount(cluster, { tokenSecrets: { enabled: true } });
+ *
+ * CRDs, policies and the namespace are there already (`installOffboard`).
+ */
+import type { ControlPlane } from './control-plane.ts';
+import { renderChart } from './helm.ts';
+import { waitFor } from './wait-for.ts';
+
+const namespace = 'offboard-system';
+export const operatorUser = `system:serviceaccount:${namespace}:offboard`;
+
+/** Values of the chart: the optional rights that are granted. */
+export interface Rights {
+  readonly tokenSecrets?: { readonly enabled: boolean };
+  readonly sharedBindings?: {
+    readonly clusterRoles?: readonly string[];
+    readonly roles?: readonly { readonly namespace: string; readonly names: readonly string[] }[];
+  };
+}
+
+/** Rights are granted once, so that a test which takes some away does not get them back with the next operator. */
+const installed = new WeakMap<ControlPlane, Map<string, Promise<string>>>();
+
+/** Resolves to the path of a kubeconfig with a token of it, once its rights are in force. */
+export const installOperatorAccount = (cluster: ControlPlane, rights: Rights = {}): Promise<string> => {
+  const known = installed.get(cluster) ?? new Map<string, Promise<string>>();
+  installed.set(cluster, known);
+  const key = JSON.stringify(rights);
+  const kubeconfig = known.get(key) ?? install(cluster, rights);
+  known.set(key, kubeconfig);
+  return kubeconfig;
+};
+
+const install = async (cluster: ControlPlane, rights: Rights): Promise<string> => {
+  const { clusterRoles = [], roles = [] } = rights.sharedBindings ?? {};
+  const shared = clusterRoles.length + roles.length > 0;
+  const only = ['service-account.yaml', 'rbac.yaml', ...(shared ? ['shared-bindings.yaml'] : [])];
+  await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: await renderChart({ values: rights, only }) });
+  const token = (await cluster.kubectl(['create', 'token', 'offboard', '-n', namespace, '--duration=24h'])).trim();
+  const kubeconfig = cluster.kubeconfigFor({ token });
+  const inForce = (what: string, ...args: readonly string[]): Promise<string> =>
+    waitFor(() => cluster.kubectl(['auth', 'can-i', ...args], { kubeconfig }), { what: `the operator's right to ${what}` });
+  // Each role comes into force as a whole.
+  await inForce('end bindings', 'delete', 'rolebindings', '-A');
+  await inForce('its Lease', 'get', 'leases/offboard-leader', '-n', namespace);
+  if (rights.tokenSecrets?.enabled === true) await inForce('Secrets', 'list', 'secrets', '-A');
+  if (clusterRoles.length > 0) await inForce('shared bindings', 'patch', 'rolebindings', '-A');
+  return kubeconfig;
+};
