@@ -1,6 +1,6 @@
 # Every target first makes sure of Node 24 and the npm packages. `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools cluster run dev lint generate unit integration e2e bench clean
+.PHONY: help demo test tools cluster run dev lint generate build unit integration e2e bench clean
 SHELL := /bin/bash
 
 # The folder of Node 24, first on PATH for what follows.
@@ -33,6 +33,9 @@ lint: ## Types, lint, layers, unused code
 generate: ## Write the API types and the API reference from crds/
 	@$(node) npm run -s generate
 
+build: ## The operator as one file that needs nothing but Node: dist/offboard.mjs
+	@$(node) npm run -s build
+
 unit: ## The unit and contract tests
 	@$(node) npx vitest run --project unit
 
@@ -46,4 +49,4 @@ bench: ## Measure a thousand offboardings on a real API server (N=1000)
 	@$(node) node test/env/tools.ts >/dev/null && N=$(or $(N),1000) PROFILE=$(PROFILE) node test/bench/bench.ts
 
 clean: ## Remove what was built in this checkout (the cache folder stays)
-	rm -rf node_modules coverage
+	rm -rf node_modules coverage dist

@@ -1,7 +1,7 @@
 /** Wiring only: flags → clients → watches → servers → signals. */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import manifest from '../package.json' with { type: 'json' };
 import { UsageError, help, readConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { createKubeClient } from './kube/client.ts';
@@ -22,7 +22,7 @@ const leaseName = 'offboard-leader';
 /** A step under way may finish; then the process ends, whatever still runs. */
 const shutdownLimit = 10_000;
 
-const version = (JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string }).version;
+const { version } = manifest;
 
 const run = async (config: Config): Promise<void> => {
   const instance = `${hostname()}_${randomUUID()}`;

@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundlePath } from '../../build/bundle.ts';
 import { startControlPlane, waitFor } from '../env/control-plane.ts';
 import type { ControlPlane } from '../env/control-plane.ts';
 import { startOperator } from '../env/operator.ts';
@@ -181,7 +182,7 @@ try {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
   console.log(`\n${render(report)}`);
-  if (profileFolder !== undefined) console.log(`\n${renderProfile(readProfile(profileFolder))}`);
+  if (profileFolder !== undefined) console.log(`\n${renderProfile(readProfile(profileFolder, bundlePath))}`);
   console.log(`\nAll figures: ${path}`);
 } finally {
   if (profileFolder !== undefined) rmSync(profileFolder, { recursive: true });

@@ -1,6 +1,8 @@
 /** Reads a profile that `node --cpu-prof` wrote: which functions the time went to. */
 import { readFileSync, readdirSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { SourceMap } from 'node:module';
+import type { SourceMapPayload } from 'node:module';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export interface FunctionShare {
@@ -16,6 +18,7 @@ interface Frame {
   readonly functionName: string;
   readonly url: string;
   readonly lineNumber: number;
+  readonly columnNumber: number;
 }
 
 interface CpuProfile {
@@ -27,12 +30,24 @@ interface CpuProfile {
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const notBusy = ['(idle)', '(root)'];
 
-const label = ({ functionName, url, lineNumber }: Frame): string => {
-  const file = url.startsWith('file:') ? relative(root, fileURLToPath(url)) : url;
-  return `${functionName === '' ? '(anonymous)' : functionName}${file === '' ? '' : ` ${file}:${lineNumber + 1}`}`;
+/** The place in the sources, since the operator runs as one bundled file. */
+const placeOf = (map: SourceMap, { url, lineNumber, columnNumber }: Frame): string => {
+  if (!url.startsWith('file:')) return url;
+  const file = fileURLToPath(url);
+  const entry = map.findEntry(lineNumber, columnNumber);
+  return 'originalSource' in entry
+    ? `${relative(root, resolve(dirname(file), entry.originalSource))}:${entry.originalLine + 1}`
+    : `${relative(root, file)}:${lineNumber + 1}`;
 };
 
-export const readProfile = (folder: string): readonly FunctionShare[] => {
+const label = (map: SourceMap, frame: Frame): string => {
+  const place = placeOf(map, frame);
+  return `${frame.functionName === '' ? '(anonymous)' : frame.functionName}${place === '' ? '' : ` ${place}`}`;
+};
+
+/** @param bundle is the file that ran, with its source map beside it. */
+export const readProfile = (folder: string, bundle: string): readonly FunctionShare[] => {
+  const map = new SourceMap(JSON.parse(readFileSync(`${bundle}.map`, 'utf8')) as SourceMapPayload);
   const file = readdirSync(folder).find((name) => name.endsWith('.cpuprofile'));
   if (file === undefined) throw new Error(`the operator left no profile in ${folder}`);
   const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile;
@@ -47,7 +62,7 @@ export const readProfile = (folder: string): readonly FunctionShare[] => {
   const walk = (id: number, above: ReadonlySet<string>): number => {
     const node = byId.get(id);
     if (node === undefined) return 0;
-    const name = label(node.callFrame);
+    const name = label(map, node.callFrame);
     const idle = notBusy.includes(node.callFrame.functionName);
     const own = idle ? 0 : (selfOfNode.get(id) ?? 0);
     busy += own;

@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bundle } from '../../build/bundle.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { installOperatorAccount } from './operator-account.ts';
 import type { Rights } from './operator-account.ts';
@@ -27,17 +28,18 @@ export interface OperatorOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-const entry = new URL('../../src/main.ts', import.meta.url).pathname;
+let entry: Promise<string> | undefined;
 
-/** Resolves when it is ready: its watches have synced. */
+/** Resolves when it is ready: its watches have synced. It is the bundle that runs, built once by each process that starts one. */
 export const startOperator = async (cluster: ControlPlane, options: OperatorOptions = {}): Promise<OperatorProcess> => {
+  entry ??= bundle();
   const { args: flags = [], rights = {} } = options;
   const tokenSecrets = flags.includes('--token-secrets');
   const kubeconfig = options.kubeconfig ?? (await installOperatorAccount(cluster, { ...rights, tokenSecrets: { enabled: tokenSecrets } }));
   const folder = mkdtempSync(join(tmpdir(), 'offboard-operator-'));
   const logFile = join(folder, 'operator.log');
   const watchdog = startWatchdog(folder);
-  const args = [entry, '--port=0', `--kubeconfig=${kubeconfig}`, ...flags];
+  const args = [await entry, '--port=0', `--kubeconfig=${kubeconfig}`, ...flags];
   const child = await startProcess('operator', process.execPath, args, { logFile, watchdog, env: { ...process.env, ...options.env } });
   const log = (): string => readFileSync(logFile, 'utf8');
   const ended = new AbortController();

@@ -1,0 +1,44 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundle } from '../../build/bundle.ts';
+import { help } from '../../src/config.ts';
+
+const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+let folder: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'offboard-bundle-'));
+  copyFileSync(await bundle(), join(folder, 'offboard.mjs'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** As a user would, in a folder where nothing else is. */
+const run = (...args: readonly string[]): { readonly code: number | null; readonly out: string; readonly err: string } => {
+  const env = { PATH: process.env['PATH'], HOME: folder };
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['offboard.mjs', ...args], { cwd: folder, env, encoding: 'utf8' });
+  return { code: status, out: stdout, err: stderr };
+};
+
+describe('the bundle, alone in a folder', () => {
+  it('prints the version of the package', () => {
+    expect(run('--version')).toEqual({ code: 0, out: `${manifest.version}\n`, err: '' });
+  });
+
+  it('explains its flags', () => {
+    expect(run('--help')).toEqual({ code: 0, out: help(), err: '' });
+  });
+
+  it('refuses a wrong flag with its name', () => {
+    expect(run('--port=http')).toEqual({ code: 2, out: '', err: 'offboard: --port must be a whole number from 0 to 65535, not "http"\n' });
+    expect(run('--colour=red')).toMatchObject({ code: 2, out: '', err: expect.stringContaining("'--colour'") as string });
+  });
+
+  it('says what is missing when there is no cluster to talk to', () => {
+    expect(run()).toEqual({ code: 1, out: '', err: 'offboard: found no cluster to talk to: set --kubeconfig or KUBECONFIG, or run in a pod with a ServiceAccount\n' });
+  });
+});
