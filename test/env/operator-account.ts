@@ -39,7 +39,9 @@ const install = async (cluster: ControlPlane, rights: Rights): Promise<string> =
   const { clusterRoles = [], roles = [] } = rights.sharedBindings ?? {};
   const shared = clusterRoles.length + roles.length > 0;
   const only = ['service-account.yaml', 'rbac.yaml', ...(shared ? ['shared-bindings.yaml'] : [])];
-  await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: await renderChart({ values: rights, only }) });
+  const namespaces = roles.map(({ namespace: name }) => JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
+  const stdin = [...namespaces, await renderChart({ values: rights, only })].join('\n---\n');
+  await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin });
   const token = (await cluster.kubectl(['create', 'token', 'offboard', '-n', namespace, '--duration=24h'])).trim();
   const kubeconfig = cluster.kubeconfigFor({ token });
   const inForce = (what: string, ...args: readonly string[]): Promise<string> =>

@@ -1,0 +1,174 @@
+/**
+ * The operator has no right that it does not need, and needs none that it does not have: everything that it can do is done
+ * once, as its own account, with every optional right granted, and then the audit log of the API server is read.
+ */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type AuditEvent, describeRequest, isDenied, isNamespaceTerminating, requestsOf } from '../env/audit.ts';
+import { createBuildAgent } from '../env/build-agent.ts';
+import { waitFor } from '../env/control-plane.ts';
+import { operatorUser } from '../env/operator-account.ts';
+import { createAdmin } from '../integration/rbac-world.ts';
+import { type Right, rightsOf } from './rights.ts';
+import { identityOf, offboardingOf, startStage } from './stage.ts';
+import type { Stage } from './stage.ts';
+
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await startStage({
+    args: ['--kubernetes-settle=1s', '--token-secrets'],
+    rights: { sharedBindings: { clusterRoles: ['view'], roles: [{ namespace: 'sharing', names: ['deployer'] }] } },
+  });
+  await Promise.all([prune(), expire(), endNamespace(), plan(), cancel(), share()]);
+  await Promise.all([
+    untilAsked('get workloadidentities', disturbIdentity),
+    untilAsked('get offboardings', disturbRun),
+  ]);
+});
+afterAll(async () => {
+  await stage.stop();
+});
+
+const kubectl = (...args: readonly string[]): Promise<string> => stage.cluster.kubectl(args);
+
+const tracked = async (namespace: string, spec = ''): Promise<string> => {
+  const agent = await createBuildAgent(stage.cluster, namespace);
+  await stage.apply(identityOf(agent, spec));
+  return agent.name;
+};
+
+/** Has a Role, too, whose rules are read. */
+const prune = async (): Promise<void> => {
+  const name = await tracked('pruned');
+  await kubectl('create', 'role', 'deployer', '-n', 'pruned', '--verb=get', '--resource=configmaps');
+  await kubectl('create', 'rolebinding', 'deployer', '-n', 'pruned', '--role=deployer', `--serviceaccount=pruned:${name}`);
+  await kubectl('wait', '--for=condition=Ready', '--timeout=60s', `wid/${name}`, '-n', 'pruned');
+  await kubectl('delete', 'wid', name, '-n', 'pruned', '--timeout=60s');
+};
+
+const expire = async (): Promise<void> => {
+  const name = await tracked('expiring', `lifecycle: {expiresAt: "${new Date(Date.now() + 2_000).toISOString()}"}`);
+  await kubectl('wait', '--for=jsonpath={.status.lifecycleState}=Retired', '--timeout=60s', `wid/${name}`, '-n', 'expiring');
+};
+
+const endNamespace = async (): Promise<void> => {
+  const name = await tracked('terminating');
+  await kubectl('wait', '--for=condition=Ready', '--timeout=60s', `wid/${name}`, '-n', 'terminating');
+  await kubectl('delete', 'namespace', 'terminating', '--timeout=90s');
+};
+
+const plan = async (): Promise<void> => {
+  await stage.apply(offboardingOf(await createBuildAgent(stage.cluster, 'planned'), 'plan', 'mode: Plan'));
+  await stage.reason('planned', 'plan', 'PlanOnly');
+};
+
+const cancel = async (): Promise<void> => {
+  await stage.apply(offboardingOf(await createBuildAgent(stage.cluster, 'cancelled'), 'retire', 'soak: 1h'));
+  await stage.reason('cancelled', 'retire', 'Soaking');
+  await kubectl('patch', 'offboarding', 'retire', '-n', 'cancelled', '--type=merge', '-p', '{"spec":{"cancel":{"reason":"wrong agent"}}}');
+  await stage.reason('cancelled', 'retire', 'Cancelled');
+};
+
+const share = async (): Promise<void> => {
+  const agent = await createBuildAgent(stage.cluster, 'sharing');
+  const both = [`--serviceaccount=sharing:${agent.name}`, '--serviceaccount=sharing:other'];
+  await kubectl('create', 'role', 'deployer', '-n', 'sharing', '--verb=get', '--resource=configmaps');
+  await kubectl('create', 'rolebinding', 'by-role', '-n', 'sharing', '--role=deployer', ...both);
+  await kubectl('create', 'rolebinding', 'by-cluster-role', '-n', 'sharing', '--clusterrole=view', ...both);
+  await kubectl('create', 'clusterrolebinding', 'in-the-cluster', '--clusterrole=view', ...both);
+  await stage.apply(offboardingOf(agent));
+  await stage.reason('sharing', 'retire', 'ConfirmedWithUnprovable');
+};
+
+/** The operator reads one of its own objects only after somebody else has written it at the same moment. */
+const untilAsked = async (request: string, disturb: () => Promise<(turn: number) => Promise<void>>): Promise<void> => {
+  const once = await disturb();
+  let turn = 0;
+  await waitFor(
+    async () => {
+      for (let times = 0; times < 20; times += 1) await once((turn += 1));
+      for await (const { verb, objectRef } of requestsOf(stage.cluster.auditLog ?? '', operatorUser)) {
+        if (`${verb} ${objectRef?.resource ?? ''}` === request) return true;
+      }
+      return false;
+    },
+    { timeout: 60_000, interval: 1, what: `the operator being disturbed: ${request}` },
+  );
+};
+
+/** Its finalizer is to go, and to come, and to go. */
+const disturbIdentity = async (): Promise<(turn: number) => Promise<void>> => {
+  const name = await tracked('disturbed');
+  const admin = createAdmin(stage.cluster);
+  return (turn) =>
+    admin.patch(`/apis/offboard.dev/v1alpha1/namespaces/disturbed/workloadidentities/${name}`, {
+      spec: { lifecycle: { onDelete: turn % 2 === 0 ? 'Offboard' : 'Orphan' } },
+    });
+};
+
+/** What can never begin is let go at once; somebody puts the finalizer back, again and again. */
+const disturbRun = async (): Promise<(turn: number) => Promise<void>> => {
+  await kubectl('create', 'namespace', 'ghost');
+  await stage.apply(offboardingOf({ namespace: 'ghost', name: 'nobody' }));
+  await stage.reason('ghost', 'retire', 'IdentityUnknown');
+  const admin = createAdmin(stage.cluster);
+  return (turn) =>
+    admin.patch('/apis/offboard.dev/v1alpha1/namespaces/ghost/offboardings/retire', {
+      metadata: { finalizers: ['offboard.dev/offboarding'], annotations: { 'example.com/turn': String(turn) } },
+    });
+};
+
+const requests = async (): Promise<readonly AuditEvent[]> => {
+  const all: AuditEvent[] = [];
+  for await (const event of requestsOf(stage.cluster.auditLog ?? '', operatorUser)) all.push(event);
+  return all;
+};
+
+const reasonOf = ({ annotations }: AuditEvent): string => annotations?.['authorization.k8s.io/reason'] ?? '';
+
+const uses = (right: Right, { objectRef = {}, verb, ...event }: AuditEvent): boolean => {
+  const { resource = '', subresource, apiGroup = '', name } = objectRef;
+  return (
+    reasonOf({ objectRef, verb, ...event }).includes(` of ${right.role} to `) &&
+    verb === right.verb &&
+    apiGroup === right.apiGroup &&
+    [resource, ...(subresource === undefined ? [] : [subresource])].join('/') === right.resource &&
+    (right.name === undefined || name === right.name)
+  );
+};
+
+/** `bind` is asked for within a change of a binding, which is refused without it: the roles of those that were changed. */
+const boundRoles = async (all: readonly AuditEvent[]): Promise<ReadonlySet<string>> => {
+  const changed = all.filter(({ verb, objectRef, responseStatus }) => verb === 'patch' && objectRef?.resource?.endsWith('rolebindings') && responseStatus?.code === 200);
+  const roles = changed.map(async ({ objectRef: { resource = '', namespace = 'default', name = '' } = {} }) => {
+    const role = await kubectl('get', resource, name, '-n', namespace, '-o', 'jsonpath={.roleRef.kind}/{.roleRef.name}');
+    return role.replace('ClusterRole/', 'clusterroles/').replace('Role/', 'roles/');
+  });
+  return new Set(await Promise.all(roles));
+};
+
+it('has no right that it does not use', async () => {
+  const rights = await rightsOf(stage.cluster);
+  const all = await requests();
+  const bound = await boundRoles(all);
+  const isUsed = (right: Right): boolean =>
+    right.verb === 'bind' ? bound.has(`${right.resource}/${right.name ?? ''}`) : all.some((event) => uses(right, event));
+  expect(rights.length).toBeGreaterThan(40);
+  expect(rights.filter((right) => !isUsed(right)).map(({ text }) => text)).toEqual([]);
+});
+
+it('has no right to everything of a kind, and none by a name that holds for all', async () => {
+  for (const { verb, apiGroup, resource, name, text } of await rightsOf(stage.cluster)) expect([verb, apiGroup, resource, name], text).not.toContain('*');
+});
+
+it('is denied nothing that it asks for, but to create something in a namespace that is being deleted', async () => {
+  const denied = (await requests()).filter(isDenied);
+  expect(denied.filter((event) => !isNamespaceTerminating(event)).map(describeRequest)).toEqual([]);
+  expect(denied.map(({ verb, objectRef }) => `${verb} ${objectRef?.resource ?? ''} ${objectRef?.namespace ?? ''}`)).toContain('create offboardings terminating');
+});
+
+it('lives off no right but its own and those that everybody has', async () => {
+  const roles = new Set((await requests()).map((event) => / of (\w+ "[^"]+")/.exec(reasonOf(event))?.[1]));
+  const ours = new Set((await rightsOf(stage.cluster)).map(({ role }) => role));
+  expect([...roles].filter((role) => role === undefined || !ours.has(role)).toSorted()).toEqual(['ClusterRole "system:basic-user"', 'ClusterRole "system:discovery"']);
+});
