@@ -30,7 +30,7 @@ dev: ## The same, started anew at every change
 lint: ## Types, lint, layers, unused code
 	@$(node) npm run -s typecheck && npm run -s lint && npm run -s layers && npm run -s unused
 
-generate: ## Write the API types and the API reference from crds/
+generate: ## Write the API types, the API reference and the chart's copies from crds/ and config/
 	@$(node) npm run -s generate
 
 build: ## The operator as one file that needs nothing but Node: dist/offboard.mjs

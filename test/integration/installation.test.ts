@@ -1,0 +1,211 @@
+/** The two ways to install Offboard: they give the same, and a real API server takes it. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { load, loadAll } from 'js-yaml';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
+import { chartFolder, helm, renderChart } from '../env/helm.ts';
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: object; readonly annotations?: object };
+}
+
+let cluster: ControlPlane;
+const scratch = mkdtempSync(join(tmpdir(), 'offboard-kustomize-'));
+
+beforeAll(async () => {
+  cluster = await startControlPlane();
+});
+afterAll(async () => {
+  rmSync(scratch, { recursive: true, force: true });
+  await cluster.stop();
+});
+
+const keyOf = ({ kind, metadata: { namespace, name } }: Manifest): string => [kind, namespace, name].filter((part) => part !== undefined).join(' ');
+
+/** Helm's own labels, and what makes it keep the CRDs. */
+const ofHelm = (key: string): boolean => key.startsWith('app.kubernetes.io/') || key.startsWith('helm.sh/');
+
+const withoutHelm = (fields: object | undefined): object => Object.fromEntries(Object.entries(fields ?? {}).filter(([key]) => !ofHelm(key)));
+
+const byName = (list: readonly { readonly name: string }[]): object => Object.fromEntries(list.map((item) => [item.name, item]));
+
+/** The order of variables says nothing; and where lines of a folded text are indented, YAML libraries do not agree. */
+const normalized = (key: string, value: unknown): unknown => {
+  if (key === 'env') return byName(value as { name: string }[]);
+  return typeof value === 'string' ? value.replace(/\s+/g, ' ') : value;
+};
+
+/** What there is, by kind and name, however it is written. */
+const objectsIn = (yaml: string): ReadonlyMap<string, unknown> =>
+  new Map(
+    (loadAll(yaml) as (Manifest | null | undefined)[])
+      .filter((object) => object !== null && object !== undefined)
+      .map((object) => {
+        const { labels, annotations, ...metadata } = object.metadata;
+        const text = JSON.stringify({ ...object, metadata: { ...metadata, labels: withoutHelm(labels), annotations: withoutHelm(annotations) } });
+        return [keyOf(object), JSON.parse(text, normalized) as unknown];
+      }),
+  );
+
+/** A kustomization as a user writes one: all of it, with these components. */
+const kustomize = (...components: readonly string[]): Promise<string> => {
+  const at = (folder: string): string => relative(scratch, join(import.meta.dirname, '../../config', folder));
+  const kustomization = { apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', resources: [at('default')], components: components.map(at) };
+  writeFileSync(join(scratch, 'kustomization.yaml'), JSON.stringify(kustomization));
+  return cluster.kubectl(['kustomize', scratch]);
+};
+
+describe('the chart', () => {
+  it('passes helm lint', async () => {
+    expect(await helm(['lint', chartFolder, '--strict'])).toContain('0 chart(s) failed');
+  });
+
+  it.each([
+    ['by default', {}, []],
+    ['with every optional right', { tokenSecrets: { enabled: true }, sharedBindings: { clusterRoles: ['view', 'edit'] } }, ['token-secrets', 'shared-bindings']],
+  ])('is the same as the kustomization, %s', async (_, values, components) => {
+    const chart = objectsIn(await renderChart({ values }));
+    const kustomization = objectsIn(await kustomize(...components));
+    const { 'Namespace offboard-system': namespace, ...rest } = Object.fromEntries(kustomization);
+    expect(namespace).toBeDefined();
+    expect(Object.fromEntries(chart)).toEqual(rest);
+  });
+
+  it('is of the version of the operator', () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string };
+    expect(load(readFileSync(join(chartFolder, 'Chart.yaml'), 'utf8'))).toMatchObject({ appVersion: version });
+  });
+
+  it('writes the policies for the account and the namespace of the release, wherever they name them', async () => {
+    const values = { serviceAccount: { name: 'retirer' } };
+    const [usual, other] = await Promise.all([renderChart({ only: ['policies.yaml'] }), renderChart({ namespace: 'my-offboard-system', values, only: ['policies.yaml'] })]);
+    const lines = usual.split('\n').filter((line) => !line.startsWith('#'));
+    const others = other.split('\n').filter((line) => !line.startsWith('#'));
+    expect(others.map((line) => line.replaceAll('my-offboard-system', 'offboard-system').replaceAll('retirer', 'offboard'))).toEqual(lines);
+    const naming = lines.flatMap((line, index) => (/offboard-system|['":]offboard['"]/.test(line) ? [index] : []));
+    expect(naming.length).toBeGreaterThan(8);
+    for (const index of naming) {
+      expect(others[index]).not.toMatch(/['":]offboard['"]/);
+      expect(others[index]?.replaceAll('my-offboard-system', '')).not.toContain('offboard-system');
+    }
+  });
+
+  it('says what to do where the cluster is too old to stamp who asked', async () => {
+    await expect(renderChart({ args: ['--kube-version', '1.33.0'] })).rejects.toThrow('policies.mutating: MutatingAdmissionPolicy needs Kubernetes 1.36');
+    const older = await renderChart({ values: { policies: { mutating: false } }, args: ['--kube-version', '1.33.0'] });
+    expect(older).not.toContain('kind: MutatingAdmissionPolicy');
+    expect(older).toContain('kind: ValidatingAdmissionPolicy');
+  });
+
+  it.each<readonly [string, object]>([
+    ['sharedBindings/clusterRoles/0', { sharedBindings: { clusterRoles: ['*'] } }],
+    ['sharedBindings/roles/0/names', { sharedBindings: { roles: [{ namespace: 'ci', names: [] }] } }],
+    ['serviceAccount/name', { serviceAccount: { name: 'default' } }],
+    ['image/digest', { image: { digest: 'latest' } }],
+    ['tokenSecrets/enabled', { tokenSecrets: { enabled: 'yes' } }],
+    ['flags', { flags: { namespace: 'kube-system' } }],
+    ['tokenSecret', { tokenSecret: { enabled: true } }],
+  ])('refuses a wrong %s by its schema', async (where, values) => {
+    await expect(renderChart({ values })).rejects.toThrow(where);
+  });
+
+  it.each<readonly [string, object]>([
+    ['as it is', {}],
+    ['with everything', {
+      image: { repository: 'registry.example.com/offboard', digest: `sha256:${'a'.repeat(64)}` },
+      imagePullSecrets: [{ name: 'pull' }],
+      serviceAccount: { name: 'retirer', annotations: { 'example.com/a': 'b' } },
+      tokenSecrets: { enabled: true },
+      sharedBindings: { clusterRoles: ['view'], roles: [{ namespace: 'default', names: ['deployer', 'reader'] }] },
+      flags: { 'log-level': 'debug', workers: 32, 'kubernetes-settle': '30s' },
+      env: [{ name: 'NODE_OPTIONS', value: '--max-old-space-size=384' }],
+      podAnnotations: { 'example.com/a': 'b' },
+      podLabels: { team: 'platform' },
+      nodeSelector: { 'kubernetes.io/os': 'linux' },
+      tolerations: [{ key: 'a', operator: 'Exists' }],
+      affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, preference: { matchExpressions: [{ key: 'a', operator: 'Exists' }] } }] } },
+      priorityClassName: 'system-cluster-critical',
+      podDisruptionBudget: { maxUnavailable: '50%' },
+    }],
+    ['with as little as there can be', {
+      replicas: 1,
+      serviceAccount: { create: false, name: 'given' },
+      rbac: { create: false },
+      crds: { enabled: false },
+      policies: { enabled: false },
+      podDisruptionBudget: { enabled: false },
+      metrics: { service: { enabled: false } },
+    }],
+    ['with Roles and no ClusterRoles on shared bindings', { sharedBindings: { roles: [{ namespace: 'default', names: ['deployer'] }] } }],
+  ])('is taken by the API server %s', async (_, values) => {
+    const rendered = await renderChart({ release: 'other', namespace: 'default', values });
+    await cluster.kubectl(['apply', '--server-side', '--dry-run=server', '--validate=strict', '-f', '-'], { stdin: rendered });
+  });
+});
+
+describe('a release', () => {
+  /** As the README has it. */
+  const command = (program: 'helm install' | 'kubectl apply -k'): readonly string[] =>
+    new RegExp(`^${program}.*$`, 'm').exec(readFileSync('README.md', 'utf8'))?.[0].split(' ').slice(1) ?? [];
+  const release = (...args: readonly string[]): Promise<string> => helm([...args, '--kubeconfig', cluster.kubeconfig]);
+  const roles = { roles: [{ namespace: 'ci', names: ['deployer'] }] };
+
+  it('is installed by helm, its pods are as the strictest namespace wants them, and both are made', async () => {
+    for (const name of ['ci', 'offboard-system']) await cluster.kubectl(['create', 'namespace', name]);
+    await cluster.kubectl(['label', 'namespace', 'offboard-system', 'pod-security.kubernetes.io/enforce=restricted']);
+    const notes = await release(...command('helm install'), '--set-json', `sharedBindings=${JSON.stringify(roles)}`);
+    expect(notes).toContain('Offboard 0.1.0 runs as offboard-system/offboard.');
+    await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd/offboardings.offboard.dev', 'crd/workloadidentities.offboard.dev']);
+    await waitFor(async () => (await cluster.kubectl(['get', 'pods', '-n', 'offboard-system', '-o', 'name'])).trim().split('\n').length === 2, { what: 'two pods' });
+  });
+
+  it.each([
+    ['yes', ['delete', 'rolebindings', '-n', 'ci'], 'system:serviceaccount:offboard-system:offboard'],
+    ['yes', ['patch', 'rolebindings', '-n', 'ci'], 'system:serviceaccount:offboard-system:offboard'],
+    ['yes', ['bind', 'roles/deployer', '-n', 'ci'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['patch', 'rolebindings', '-n', 'default'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['bind', 'roles/other', '-n', 'ci'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['bind', 'clusterroles/view'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['list', 'secrets', '-n', 'ci'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['operate', 'offboardings'], 'system:serviceaccount:offboard-system:offboard'],
+    ['yes', ['create', 'offboardings.offboard.dev', '-n', 'ci'], 'editor'],
+    ['yes', ['watch', 'workloadidentities.offboard.dev', '-n', 'ci'], 'viewer'],
+    ['no', ['create', 'offboardings.offboard.dev', '-n', 'ci'], 'viewer'],
+    ['no', ['breakglass', 'offboardings.offboard.dev', '-n', 'ci'], 'editor'],
+    ['no', ['patch', 'offboardings.offboard.dev', '--subresource=status', '-n', 'ci'], 'editor'],
+  ])('says %s to %o by %s', async (answer, what, who) => {
+    await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [member('viewer', 'view'), member('editor', 'edit')] }) });
+    const ask = (): Promise<string> => cluster.kubectl(['auth', 'can-i', ...what, `--as=${who}`]).catch((error: unknown) => (String(error).includes('exit code 1') ? 'no' : String(error)));
+    // Kubernetes takes a moment to aggregate a ClusterRole.
+    await waitFor(async () => (await ask()).trim() === answer, { what: `${answer} to ${what.join(' ')} by ${who}`, timeout: 20_000 });
+  });
+
+  it('leaves nothing behind when it is uninstalled, but the CRDs and what they hold', async () => {
+    await cluster.kubectl(['apply', '--server-side', '-f', 'config/samples/workloadidentity.yaml']);
+    await release('uninstall', 'offboard', '--namespace', 'offboard-system');
+    expect(await cluster.kubectl(['get', 'crd', '-o', 'name'])).toContain('/offboardings.offboard.dev');
+    expect(await cluster.kubectl(['get', 'wid', '-n', 'ci', '-o', 'name'])).not.toBe('');
+    const kinds = 'clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding,mutatingadmissionpolicy,mutatingadmissionpolicybinding';
+    expect(await cluster.kubectl(['get', kinds, '-o', 'name'])).not.toContain('/offboard');
+    expect(await cluster.kubectl(['get', 'role,rolebinding,serviceaccount', '-A', '-o', 'name'])).not.toContain('/offboard');
+  });
+
+  it('is replaced by what kustomize applies, twice if need be', async () => {
+    const apply = (): Promise<string> => cluster.kubectl(command('kubectl apply -k'));
+    await apply();
+    expect((await apply()).trim().split('\n').every((line) => line.endsWith(' serverside-applied'))).toBe(true);
+    const made = ['get', 'deployment', 'offboard', '-n', 'offboard-system', '-o', 'jsonpath={.status.replicas}'];
+    await waitFor(async () => (await cluster.kubectl(made)) === '2', { what: 'two pods' });
+  });
+});
+
+const member = (user: string, role: string): object => ({
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'RoleBinding',
+  metadata: { name: user, namespace: 'ci' },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+  subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
+});
