@@ -93,10 +93,12 @@ export const startStage = async (options: StageOptions = {}): Promise<Stage> => 
   };
 };
 
-const deniedRequests = async ({ auditLog = '' }: ControlPlane): Promise<readonly string[]> => {
+const deniedRequests = async ({ auditLog = '', startups }: ControlPlane): Promise<readonly string[]> => {
   const denied: string[] = [];
   for await (const event of requestsOf(auditLog, operatorUser)) {
-    if (isDenied(event) && !isNamespaceTerminating(event)) denied.push(describeRequest(event));
+    const at = Date.parse(event.requestReceivedTimestamp);
+    const tooEarly = startups().some(({ from, until }) => from <= at && at <= until);
+    if (isDenied(event) && !isNamespaceTerminating(event) && !tooEarly) denied.push(describeRequest(event));
   }
   return denied;
 };

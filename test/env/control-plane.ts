@@ -79,6 +79,8 @@ export interface ControlPlane {
   kubectl(args: readonly string[], options?: KubectlOptions): Promise<string>;
   /** One HTTPS call with just the credential that is given; resolves whatever the status. */
   request(path: string, request?: RawRequest): Promise<RawResponse>;
+  /** When an API server took requests and was not ready: it has not read all roles and bindings then, and denies what it will allow. */
+  startups(): readonly { readonly from: number; readonly until: number }[];
   /** Kills the API server if it still runs, and starts it again on its port; resolves when it is ready. */
   restartApiServer(replica?: number): Promise<void>;
   /** Resolves when the process is gone. */
@@ -129,7 +131,9 @@ async function assemble(
   processes.add(etcd.process);
 
   const auditLog = options.audit ? join(folder, 'audit.log') : undefined;
+  const startups: { from: number; until: number }[] = [];
   const launch = async (index: number, port?: number): Promise<ApiServer> => {
+    const from = Date.now();
     const server = await startApiServer(site, {
       etcd: etcd.url,
       index,
@@ -139,6 +143,7 @@ async function assemble(
       ...(typeof options.audit === 'string' ? { auditLevel: options.audit } : {}),
     });
     processes.add(server.process);
+    startups.push({ from, until: Date.now() });
     return server;
   };
   // The first creates the RBAC roles and system namespaces that a second one would race it for.
@@ -184,6 +189,7 @@ async function assemble(
     kubectl,
     request: (path, request = {}) =>
       rawRequest({ url: urls[request.replica ?? 0] ?? url, ca: pki.ca.certificate }, path, request),
+    startups: () => startups,
     restartApiServer: async (replica = 0) => {
       const old = apiServer(replica);
       await old.process.kill('SIGKILL');
