@@ -193,6 +193,15 @@ describe('a release', () => {
     expect(await cluster.kubectl(['get', 'role,rolebinding,serviceaccount', '-A', '-o', 'name'])).not.toContain('/offboard');
   });
 
+  it('takes over CRDs that another left, and fences in the account that it runs as', async () => {
+    await release('install', 'retire', chartFolder, '--namespace', 'ops', '--create-namespace', '--take-ownership');
+    const itself = ['--as=system:serviceaccount:ops:retire-offboard', '--as-group=system:masters', '--dry-run=server'];
+    const grant = ['create', 'rolebinding', 'grant', '-n', 'ci', '--clusterrole=view', '--user=mallory'];
+    await waitFor(() => cluster.kubectl([...grant, ...itself]).then(() => false, (error: unknown) => String(error).includes('Offboard creates no bindings')), { what: 'the fence', timeout: 30_000 });
+    await cluster.kubectl([...grant, '--as=system:serviceaccount:offboard-system:offboard', ...itself.slice(1)]);
+    await release('uninstall', 'retire', '--namespace', 'ops');
+  });
+
   it('is replaced by what kustomize applies, twice if need be', async () => {
     const apply = (): Promise<string> => cluster.kubectl(command('kubectl apply -k'));
     await apply();
