@@ -1,8 +1,8 @@
 /**
  * The ServiceAccount that the operator runs as, with exactly the rights that the chart gives it.
  *
- *     const kubeconfig = await installOperatorAccount(cluster);
- *     const kubeconfig = await installOperatorAccount(cluster, { tokenSecrets: { enabled: true } });
+ *     const token = await installOperatorAccount(cluster);
+ *     const token = await installOperatorAccount(cluster, { tokenSecrets: { enabled: true } });
  *
  * CRDs, policies and the namespace are there already (`installOffboard`).
  */
@@ -25,14 +25,14 @@ export interface Rights {
 /** Rights are granted once, so that a test which takes some away does not get them back with the next operator. */
 const installed = new WeakMap<ControlPlane, Map<string, Promise<string>>>();
 
-/** Resolves to the path of a kubeconfig with a token of it, once its rights are in force. */
+/** Resolves to a token of it, once its rights are in force. */
 export const installOperatorAccount = (cluster: ControlPlane, rights: Rights = {}): Promise<string> => {
   const known = installed.get(cluster) ?? new Map<string, Promise<string>>();
   installed.set(cluster, known);
   const key = JSON.stringify(rights);
-  const kubeconfig = known.get(key) ?? install(cluster, rights);
-  known.set(key, kubeconfig);
-  return kubeconfig;
+  const token = known.get(key) ?? install(cluster, rights);
+  known.set(key, token);
+  return token;
 };
 
 const install = async (cluster: ControlPlane, rights: Rights): Promise<string> => {
@@ -51,5 +51,5 @@ const install = async (cluster: ControlPlane, rights: Rights): Promise<string> =
   await inForce('its Lease', 'get', 'leases/offboard-leader', '-n', namespace);
   if (rights.tokenSecrets?.enabled === true) await inForce('Secrets', 'list', 'secrets', '-A');
   if (clusterRoles.length > 0) await inForce('shared bindings', 'patch', 'rolebindings', '-A');
-  return kubeconfig;
+  return token;
 };

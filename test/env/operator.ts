@@ -34,8 +34,8 @@ let entry: Promise<string> | undefined;
 export const startOperator = async (cluster: ControlPlane, options: OperatorOptions = {}): Promise<OperatorProcess> => {
   entry ??= bundle();
   const { args: flags = [], rights = {} } = options;
-  const tokenSecrets = flags.includes('--token-secrets');
-  const kubeconfig = options.kubeconfig ?? (await installOperatorAccount(cluster, { ...rights, tokenSecrets: { enabled: tokenSecrets } }));
+  const ownRights = { ...rights, tokenSecrets: { enabled: flags.includes('--token-secrets') } };
+  const kubeconfig = options.kubeconfig ?? cluster.kubeconfigFor({ token: await installOperatorAccount(cluster, ownRights) });
   const folder = mkdtempSync(join(tmpdir(), 'offboard-operator-'));
   const logFile = join(folder, 'operator.log');
   const watchdog = startWatchdog(folder);
