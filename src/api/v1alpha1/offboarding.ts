@@ -112,6 +112,19 @@ export interface Offboarding {
        * Why, for the audit.
        */
       reason: string;
+      /**
+       * Who cancelled, stamped by the API server over whatever the manifest says.
+       */
+      requestedBy?: {
+        /**
+         * The user name as the API server knows it.
+         */
+        username?: string;
+        /**
+         * The user's groups as the API server knows them.
+         */
+        groups?: string[];
+      };
     };
     /**
      * Who created this Offboarding, stamped by the API server over whatever the manifest says.
@@ -236,7 +249,7 @@ export interface Offboarding {
      */
     revokedAt?: string;
     /**
-     * When the run ended: confirmed, cancelled or superseded.
+     * When the run ended: confirmed, completed with waivers, cancelled or superseded. Gone again when it is reopened.
      */
     completedAt?: string;
     /**
@@ -267,6 +280,10 @@ export interface Offboarding {
        * Kinds of access whose end nobody can observe.
        */
       notProvable: number;
+      /**
+       * Dependencies that a waiver gives up; absent when there are none.
+       */
+      waived?: number;
     };
     /**
      * Where each dependency is.
@@ -277,17 +294,35 @@ export interface Offboarding {
        */
       name: string;
       /**
-       * Pending: not started. Locked: issues no more credentials. Revoking: revokes are being sent or awaited. Settling: absent, not yet long enough to be believed. Confirmed: all credentials are proven gone. Unknown: could not be asked. Blocked: a person must act. Waiting: a time must pass.
+       * Pending: not started. Locked: issues no more credentials. Revoking: revokes are being sent or awaited. Settling: absent, not yet long enough to be believed. Confirmed: all credentials are proven gone. Unknown: could not be asked. Blocked: a person must act. Waiting: a time must pass. Waived: an OffboardingWaiver in force gives it up; what is not gone is worked on as before.
        */
-      state: 'Pending' | 'Locked' | 'Revoking' | 'Settling' | 'Confirmed' | 'Unknown' | 'Blocked' | 'Waiting';
+      state:
+        'Pending' | 'Locked' | 'Revoking' | 'Settling' | 'Confirmed' | 'Unknown' | 'Blocked' | 'Waiting' | 'Waived';
       /**
-       * Why it is Blocked or Waiting, in one CamelCase word.
+       * Why it is Blocked or Waiting, or would be without a waiver, in one CamelCase word.
        */
       reason?: string;
       /**
        * What is going on and what to do, for people.
        */
       message?: string;
+      /**
+       * The waiver that gives it up, while that is in force.
+       */
+      waiver?: {
+        /**
+         * The OffboardingWaiver, in this namespace.
+         */
+        name: string;
+        /**
+         * The user who gave it up.
+         */
+        approvedBy: string;
+        /**
+         * When the waiver ends and the run is open again.
+         */
+        expiresAt: string;
+      };
       /**
        * At most 128 in the whole status; beyond that one entry per class with count and digest.
        */
@@ -393,7 +428,7 @@ export interface Offboarding {
       };
     }[];
     /**
-     * kstatus conditions. Ready is always there; Reconciling and Stalled only while true; Planned, Locked, Revoked and Verified tell what is behind.
+     * kstatus conditions. Ready is always there; Reconciling and Stalled only while true; Planned, Locked, Revoked and Verified tell what is behind. Cancelled is there when spec.cancel is set, GlassBroken only while true.
      */
     conditions?: {
       /**
