@@ -7,15 +7,19 @@ import type { KubeClient } from './kube/client.ts';
 import { toOutcome } from './kube/errors.ts';
 import type { EventRecorder } from './kube/events.ts';
 import { createReflector } from './kube/reflector.ts';
-import { offboardings, workloadIdentities } from './kube/resources.ts';
+import { offboardingWaivers, offboardings, workloadIdentities } from './kube/resources.ts';
 import type { Resource } from './kube/resources.ts';
 import type { Metrics } from './observability/metrics.ts';
 import { runFigures } from './policy/figures.ts';
 import type { RunFigures } from './policy/figures.ts';
-import { identityOf, offboardingIndexers, projectOffboarding, projectWorkloadIdentity, workloadIdentityIndexers } from './reconcile/indexes.ts';
+import {
+  identityOf, offboardingIndexers, offboardingWaiverIndexers, projectOffboarding, projectOffboardingWaiver, projectWorkloadIdentity,
+  workloadIdentityIndexers,
+} from './reconcile/indexes.ts';
 import { keyOf, splitKey } from './reconcile/objects.ts';
-import type { OffboardingObject, WorkloadIdentityObject } from './reconcile/objects.ts';
+import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from './reconcile/objects.ts';
 import { createOffboardingReconciler } from './reconcile/offboarding/reconciler.ts';
+import { createOffboardingWaiverReconciler } from './reconcile/offboarding-waiver/reconciler.ts';
 import { createWorkloadIdentityReconciler } from './reconcile/workload-identity/reconciler.ts';
 import { createKubernetesRevoker } from './revokers/kubernetes/revoker.ts';
 import { createRegistry } from './revokers/registry.ts';
@@ -69,6 +73,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     indexers: offboardingIndexers,
     onChange: ({ object }) => {
       runController.enqueue(keyOf(object));
+      for (const waiver of waivers.store.byIndex('run', keyOf(object))) waiverController.enqueue(keyOf(waiver));
       const identity = identityOf(object);
       if (identity !== undefined) wake('identity', identity);
     },
@@ -81,6 +86,17 @@ export const createOperator = (options: OperatorOptions): Operator => {
     onChange: ({ object }) => {
       identityController.enqueue(keyOf(object));
       for (const run of runs.store.byIndex('reference', keyOf(object))) runController.enqueue(keyOf(run));
+    },
+  });
+
+  const waivers = createReflector<OffboardingWaiverObject>({
+    ...common,
+    resource: offboardingWaivers,
+    project: projectOffboardingWaiver,
+    indexers: offboardingWaiverIndexers,
+    onChange: ({ object }) => {
+      waiverController.enqueue(keyOf(object));
+      runController.enqueue(`${object.metadata.namespace ?? ''}/${object.spec.offboardingRef.name}`);
     },
   });
 
@@ -99,6 +115,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     return store.get(namespace, name);
   };
   const runsFor = (identity: string): readonly OffboardingObject[] => runs.store.byIndex('identity', identity);
+  const waiversFor = (key: string): readonly OffboardingWaiverObject[] => waivers.store.byIndex('run', key);
 
   const runReconciler = createOffboardingReconciler({
     random,
@@ -108,6 +125,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
         client,
         workloadIdentity: (namespace, name) => identities.store.get(namespace, name),
         runsFor,
+        waiversFor,
         keep: runs.upsert,
       },
       revokers,
@@ -128,10 +146,20 @@ export const createOperator = (options: OperatorOptions): Operator => {
     read: read(identities.store),
     serviceAccountUid: (namespace, name) => kubernetes.serviceAccounts.get(namespace, name)?.uid,
     runsFor,
+    waiversFor,
+    log,
     keep: identities.upsert,
   });
+  const reconcileWaiver = createOffboardingWaiverReconciler({
+    client,
+    clock,
+    dependencies: revokers.map(({ name }) => name),
+    read: read(waivers.store),
+    run: (namespace, name) => runs.store.get(namespace, name),
+    keep: waivers.upsert,
+  });
 
-  const control = (name: 'offboarding' | 'workload-identity', reconcile: Reconcile) =>
+  const control = (name: 'offboarding' | 'workload-identity' | 'offboarding-waiver', reconcile: Reconcile) =>
     createController({
       name,
       reconcile: (key, signal) => withoutWaiting(reconcile)(key, signal).catch((error: unknown) => { throw toOutcome(error); }),
@@ -146,7 +174,8 @@ export const createOperator = (options: OperatorOptions): Operator => {
     });
   const runController = control('offboarding', runReconciler.reconcile);
   const identityController = control('workload-identity', reconcileIdentity);
-  const reflectors = [runs, identities, ...kubernetes.reflectors];
+  const waiverController = control('offboarding-waiver', reconcileWaiver);
+  const reflectors = [runs, identities, waivers, ...kubernetes.reflectors];
 
   return {
     watch: async (signal) => {
@@ -154,7 +183,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     },
     work: async (signal) => {
       await Promise.all(reflectors.map((reflector) => reflector.waitForSync(signal)));
-      await Promise.all([runController.run(signal), identityController.run(signal)]);
+      await Promise.all([runController, identityController, waiverController].map((controller) => controller.run(signal)));
     },
     unsynced: () => reflectors.filter((reflector) => !reflector.synced()).map(({ resource }) => resource.plural),
     healthy: () => watchesAreWell(reflectors, client),

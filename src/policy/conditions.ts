@@ -1,5 +1,5 @@
 /** The conditions of every kind, in the form that kstatus, `kubectl wait` and people expect. */
-import { conditionTypes } from '../api/v1alpha1/conditions.ts';
+import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
 import type { Condition } from '../api/v1alpha1/index.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -14,10 +14,12 @@ export interface Fact {
 const maxMessage = 2048;
 
 /** Ready, and Reconciling or Stalled while true: what a verdict means to a machine. */
-export const factsOf = ({ kind, reason, message }: Verdict): readonly Fact[] => {
-  const ready: Fact = { type: conditionTypes.ready, status: kind === 'Confirmed' ? 'True' : 'False', reason, message };
+export const factsOf = (verdict: Verdict): readonly Fact[] => {
+  const { kind, reason, message } = verdict;
+  const ready: Fact = { type: conditionTypes.ready, ...readyOf(verdict) };
   switch (kind) {
     case 'Confirmed':
+    case 'Waived':
     case 'Idle':
       return [ready];
     case 'Reconciling':
@@ -26,6 +28,12 @@ export const factsOf = ({ kind, reason, message }: Verdict): readonly Fact[] => 
       return [ready, { type: conditionTypes.stalled, status: 'True', reason, message }];
   }
 };
+
+/** What Ready says of a verdict. */
+export const readyOf = ({ kind, reason, message, reopened }: Verdict): Omit<Fact, 'type'> =>
+  reopened === true
+    ? { status: 'False', reason: reasons.reopened, message: `open again, for a waiver is not in force any more: ${message}` }
+    : { status: kind === 'Confirmed' || kind === 'Waived' ? 'True' : 'False', reason, message };
 
 /** Every condition speaks of this generation; its transition time moves only when its status does. */
 export const conditionsOf = (

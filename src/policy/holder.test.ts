@@ -9,6 +9,7 @@ const run = (name: string, change: Partial<Contender> = {}): Contender => ({
   createdAt: '2026-11-23T10:00:00Z',
   urgency: 'Routine',
   suspended: false,
+  waived: false,
   waits: false,
   status: {},
   ...change,
@@ -18,6 +19,7 @@ const active = run('active', { status: { startedAt: started, lockedAt: started, 
 const soaking = run('active', { status: { startedAt: started, lockedAt: started } });
 const suspended = { ...active, suspended: true };
 const ended = run('ended', { status: { startedAt: started, completedAt: started } });
+const waived = { ...active, waived: true, status: { ...active.status, completedAt: started } };
 const newer = run('newer', { createdAt: '2026-11-23T11:00:00Z', waits: true });
 const emergency: Contender = { ...newer, urgency: 'Emergency' };
 
@@ -33,16 +35,20 @@ describe('who acts for an identity', () => {
     ['a suspended run under a newer one', suspended, [newer], 'GiveWay'],
     ['a suspended run under one that cannot start itself', suspended, [{ ...emergency, waits: false }], 'Hold'],
     ['a suspended run under a suspended one', suspended, [{ ...emergency, suspended: true }], 'Hold'],
+    ['a run while another is complete by waivers', newer, [waived], 'WaitFor'],
+    ['a run that is complete by waivers, and alone', waived, [], 'Hold'],
+    ['a run that is complete by waivers under any other', waived, [{ ...newer, createdAt: '2026-11-23T09:00:00Z' }], 'GiveWay'],
+    ['a run that is complete by waivers under one that cannot start itself', waived, [{ ...newer, waits: false }], 'Hold'],
     ['a soaking run under an older one', soaking, [{ ...newer, createdAt: '2026-11-23T09:00:00Z' }], 'Hold'],
   ])('%s: %s', (_, self, others, expected) => {
     expect(whoHolds(self, others).kind).toBe(expected);
   });
 
   it('is the same for both sides: one gives way exactly when the other will hold', () => {
-    for (const holder of [active, soaking, suspended, { ...active, urgency: 'Emergency' as const }]) {
+    for (const holder of [active, soaking, suspended, waived, { ...active, urgency: 'Emergency' as const }]) {
       for (const challenger of [newer, emergency]) {
         const given = whoHolds(holder, [challenger]).kind === 'GiveWay';
-        const after = given ? { ...holder, status: { ...holder.status, completedAt: started } } : holder;
+        const after = given ? { ...holder, waived: false, status: { ...holder.status, completedAt: started } } : holder;
         expect(whoHolds(challenger, [after]).kind).toBe(given ? 'Hold' : 'WaitFor');
       }
     }

@@ -9,6 +9,8 @@ export interface Contender {
   readonly createdAt: string;
   readonly urgency: NonNullable<OffboardingSpec['urgency']>;
   readonly suspended: boolean;
+  /** True when it is complete only because waivers say so: it still acts, until another wants to. */
+  readonly waived: boolean;
   /** True once it has passed its own preflight and waits for the holder: a run that cannot start supersedes nobody. */
   readonly waits: boolean;
   readonly status: Pick<OffboardingStatus, 'startedAt' | 'lockedAt' | 'revokeStartedAt' | 'completedAt'>;
@@ -21,15 +23,19 @@ export type Hold =
   /** This run gives way to another for good. */
   | { readonly kind: 'GiveWay'; readonly to: Contender };
 
-const isActive = (run: Contender): boolean => run.status.startedAt !== undefined && run.status.completedAt === undefined;
+const isActive = (run: Contender): boolean => run.status.startedAt !== undefined && (run.status.completedAt === undefined || run.waived);
 
 const isSoaking = (run: Contender): boolean => run.status.lockedAt !== undefined && run.status.revokeStartedAt === undefined;
 
-/** An Emergency supersedes a Routine run; any newer Enforce run supersedes one that is suspended or soaking. */
+/**
+ * An Emergency supersedes a Routine run; any newer Enforce run supersedes one that is suspended or soaking; and any other takes over
+ * what waivers have completed.
+ */
 const supersedes = (challenger: Contender, holder: Contender): boolean =>
   challenger.waits &&
   !challenger.suspended &&
-  ((challenger.urgency === 'Emergency' && holder.urgency === 'Routine') ||
+  (holder.waived ||
+    (challenger.urgency === 'Emergency' && holder.urgency === 'Routine') ||
     (isNewer(challenger, holder) && (holder.suspended || isSoaking(holder))));
 
 const isNewer = (a: Contender, b: Contender): boolean =>

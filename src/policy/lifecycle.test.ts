@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { lifecycleState, onDeletion, runOf } from './lifecycle.ts';
 import type { RunOfIdentity } from './lifecycle.ts';
 
-const run = (name: string, change: { uid?: string; completedAt?: string; ready?: 'True' | 'False' } = {}): RunOfIdentity => ({
+const run = (name: string, change: { uid?: string; completedAt?: string; ready?: 'True' | 'False'; waivers?: RunOfIdentity['waivers'] } = {}): RunOfIdentity => ({
   namespace: 'ci',
   name,
   workloadIdentityUid: change.uid ?? 'wid',
+  waivers: change.waivers ?? 'None',
   status: {
     ...(change.completedAt === undefined ? {} : { completedAt: change.completedAt }),
     conditions: [
@@ -17,6 +18,9 @@ const deletedAt = '2026-11-23T12:00:00Z';
 const underWay = run('under-way');
 const before = run('before', { completedAt: '2026-11-23T11:59:59Z', ready: 'True' });
 const after = run('after', { completedAt: '2026-11-23T12:00:15Z', ready: 'True' });
+const standing = run('standing', { completedAt: '2026-11-23T12:00:15Z', ready: 'True', waivers: 'Standing' });
+const standingBefore = run('standing-before', { completedAt: '2026-11-23T11:59:59Z', ready: 'True', waivers: 'Standing' });
+const lapsed = run('lapsed', { completedAt: '2026-11-23T12:00:15Z', ready: 'True', waivers: 'Lapsed' });
 const cancelled = run('cancelled', { completedAt: '2026-11-23T12:00:15Z' });
 
 describe('the deletion of an identity', () => {
@@ -26,6 +30,9 @@ describe('the deletion of an identity', () => {
     ['a run that confirmed the end since then', [after], 'Release'],
     ['a run that confirmed an end before that', [before], 'Create'],
     ['a run that was cancelled or came undone', [cancelled], 'Create'],
+    ['a run that waivers completed since then', [standing], 'Release'],
+    ['a run that waivers completed before that', [standingBefore], 'Create'],
+    ['a run of which a waiver has ended', [lapsed], 'WaitFor'],
     ['a run under way beside one from before', [before, underWay], 'WaitFor'],
   ])('with %s means %s', (_, runs, expected) => {
     expect(onDeletion(deletedAt, runs).kind).toBe(expected);
@@ -42,6 +49,7 @@ describe('the state of an identity', () => {
     ['an end that has passed', undefined, now - hour, 'Expiring'],
     ['a run under way', underWay, now - hour, 'Offboarding'],
     ['a run that confirmed its end', after, undefined, 'Retired'],
+    ['a run that is complete by waivers', standing, undefined, 'Offboarding'],
   ])('with %s is as it should be', (_, speaks, expiresAt, expected) => {
     expect(lifecycleState(speaks, expiresAt, now)).toBe(expected);
   });
@@ -51,6 +59,8 @@ describe('the run that speaks for an identity', () => {
   it('is the one under way, else the last one that confirmed its end', () => {
     expect(runOf('wid', [before, underWay, after])?.name).toBe('under-way');
     expect(runOf('wid', [after, before])?.name).toBe('after');
+    expect(runOf('wid', [after, standing])?.name).toBe('standing');
+    expect(runOf('wid', [standing, underWay])?.name).toBe('under-way');
   });
 
   it('is never one of an earlier identity of the same name', () => {

@@ -9,6 +9,8 @@ export interface RunOfIdentity {
   /** UID of the WorkloadIdentity that the run was resolved from; undefined for an inline identity. */
   readonly workloadIdentityUid: string | undefined;
   readonly status: Pick<OffboardingStatus, 'startedAt' | 'completedAt' | 'conditions'>;
+  /** Standing: complete only by waivers, all in force at this moment. Lapsed: not all are, and the run is about to reopen. */
+  readonly waivers: 'None' | 'Standing' | 'Lapsed';
 }
 
 /** How long before its end an identity is shown as Expiring, in milliseconds. */
@@ -17,10 +19,12 @@ export const expiringWindow = 24 * 3_600_000;
 export const isConfirmed = ({ status }: RunOfIdentity): boolean =>
   status.conditions?.some(({ type, status: value }) => type === conditionTypes.ready && value === 'True') === true;
 
-export const isUnderWay = ({ status }: RunOfIdentity): boolean => status.completedAt === undefined;
+/** What waivers have completed is still worked on, and is not retired. */
+export const isUnderWay = ({ status, waivers }: RunOfIdentity): boolean => status.completedAt === undefined || waivers !== 'None';
 
 /** The run that speaks for the identity: the one under way, else the one that confirmed its end last. */
 export const runOf = (uid: string, runs: readonly RunOfIdentity[]): RunOfIdentity | undefined =>
+  runs.find(({ status }) => status.completedAt === undefined) ??
   runs.find(isUnderWay) ??
   runs
     .filter((run) => run.workloadIdentityUid === uid && isConfirmed(run))
@@ -38,14 +42,16 @@ export const lifecycleState = (
 
 /**
  * What the deletion of a WorkloadIdentity waits for. Only a run that ended after the deletion was asked for releases it:
- * an older one says nothing about what was granted since.
+ * an older one says nothing about what was granted since. A waiver releases it while it is in force, and not a moment longer.
  */
 export const onDeletion = (
   deletedAt: string,
   runs: readonly RunOfIdentity[],
 ): { readonly kind: 'Release' } | { readonly kind: 'WaitFor'; readonly run: RunOfIdentity } | { readonly kind: 'Create' } => {
   const after = Date.parse(deletedAt);
-  if (runs.some((run) => isConfirmed(run) && Date.parse(run.status.completedAt ?? '') >= after)) return { kind: 'Release' };
-  const run = runs.find(isUnderWay);
+  const releases = (run: RunOfIdentity): boolean =>
+    isConfirmed(run) && run.waivers !== 'Lapsed' && Date.parse(run.status.completedAt ?? '') >= after;
+  if (runs.some(releases)) return { kind: 'Release' };
+  const run = runs.find((each) => isUnderWay(each) && each.waivers !== 'Standing');
   return run === undefined ? { kind: 'Create' } : { kind: 'WaitFor', run };
 };

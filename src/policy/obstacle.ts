@@ -13,10 +13,11 @@ export interface Found {
 
 /**
  * In an Emergency only a missing permission holds a run: what a person must end, and workloads that still run, are
- * reported and do not protect the rest.
+ * reported and do not protect the rest. A waiver gives the proof up, not the care for workloads that still run.
  */
-export const obstacleOf = (found: Found, urgency: OffboardingSpec['urgency']): Assessment | undefined =>
-  missingPermission(found) ?? (urgency === 'Emergency' ? undefined : (inUse(found) ?? ofAPerson(found)));
+export const obstacleOf = (found: Found, urgency: OffboardingSpec['urgency'], waived: boolean): Assessment | undefined =>
+  (waived ? undefined : missingPermission(found)) ??
+  (urgency === 'Emergency' ? undefined : (inUse(found) ?? (waived ? undefined : ofAPerson(found))));
 
 const blocked = (reason: string, message: string): Assessment => ({ state: 'Blocked', reason, message });
 

@@ -14,6 +14,8 @@ describe('the conditions of a verdict', () => {
     [reconciling('Settling', 'x'), ['Ready=False', 'Reconciling=True']],
     [stalled('InUse', 'x'), ['Ready=False', 'Stalled=True']],
     [idle('PlanOnly', 'x'), ['Ready=False']],
+    [{ kind: 'Waived', reason: 'CompletedWithWaivers', message: 'x' } as const, ['Ready=True']],
+    [{ ...stalled('SharedBinding', 'x'), reopened: true } as const, ['Ready=False', 'Stalled=True']],
   ])('%j are %j', (verdict, expected) => {
     expect(factsOf(verdict).map(({ type, status }) => `${type}=${status}`)).toEqual(expected);
   });
@@ -30,6 +32,7 @@ describe('the conditions of a verdict', () => {
 describe('the phase', () => {
   it.each([
     ['Complete', {}, confirmed],
+    ['Complete', {}, { kind: 'Waived', reason: 'CompletedWithWaivers', message: '' } as const],
     ['Planned', {}, idle('PlanOnly', '')],
     ['Soaking', {}, reconciling('Soaking', '')],
     ['Waiting', {}, reconciling('WaitingForExpiry', '')],

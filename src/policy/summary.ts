@@ -11,7 +11,14 @@ const countOf = (tracked: Tracked): number => tracked.status.count ?? 1;
 const countWhere = (tracked: readonly Tracked[], matches: (entry: Tracked) => boolean): number =>
   tracked.filter(matches).reduce((sum, entry) => sum + countOf(entry), 0);
 
-export const summaryOf = (tracked: readonly Tracked[], dependencies: readonly DependencyStatus[]): Summary => ({
+/** `before` is what stands while nothing is tracked, as in a process that could not look yet. */
+export const summaryOf = (tracked: readonly Tracked[], dependencies: readonly DependencyStatus[], before?: Summary): Summary => {
+  const { waived: _, ...counts } = tracked.length === 0 && before !== undefined ? before : countsOf(tracked, dependencies);
+  const waived = dependencies.filter(({ state }) => state === 'Waived').length;
+  return { ...counts, ...(waived === 0 ? {} : { waived }) };
+};
+
+const countsOf = (tracked: readonly Tracked[], dependencies: readonly DependencyStatus[]): Summary => ({
   total: countWhere(tracked, () => true),
   confirmed: countWhere(tracked, ({ status }) => status.state === 'Confirmed'),
   unknown: countWhere(tracked, ({ status }) => status.state === 'Unknown'),
@@ -39,7 +46,7 @@ export const residualUntil = (tracked: readonly Tracked[], settleTime: number): 
 
 /** Where the run is, in one word. */
 export const phaseOf = (status: OffboardingStatus, verdict: Verdict): Phase => {
-  if (verdict.kind === 'Confirmed') return 'Complete';
+  if (verdict.kind === 'Confirmed' || verdict.kind === 'Waived') return 'Complete';
   switch (verdict.reason) {
     case reasons.planOnly:
       return 'Planned';
@@ -91,8 +98,20 @@ export const progressFacts = (
       : fact(conditionTypes.revoked, 'True', reasons.revokesAccepted, 'every revoke was accepted'),
     verdict.kind === 'Confirmed'
       ? fact(conditionTypes.verified, 'True', reasons.fixedPoint, 'all is gone, and a last look found nothing new')
-      : fact(conditionTypes.verified, 'False', reasons.pending, 'not everything is proven gone'),
+      : verdict.kind === 'Waived'
+        ? fact(conditionTypes.verified, 'False', reasons.waived, 'not everything is proven gone; what is left is given up')
+        : fact(conditionTypes.verified, 'False', reasons.pending, 'not everything is proven gone'),
   ];
 };
 
 const fact = (type: string, status: Fact['status'], reason: string, message: string): Fact => ({ type, status, reason, message });
+
+/** Whether a run that was asked to cancel did. Undefined when it was not asked. */
+export const cancelFact = (spec: OffboardingSpec, status: OffboardingStatus, verdict: Verdict, refusal: string | undefined): Fact | undefined => {
+  if (spec.cancel === undefined) return undefined;
+  if (verdict.reason === reasons.cancelled) return fact(conditionTypes.cancelled, 'True', reasons.cancelled, verdict.message);
+  const why = refusal ?? (status.revokeStartedAt === undefined ? 'the run had ended' : revokingHasBegun);
+  return fact(conditionTypes.cancelled, 'False', reasons.cannotCancel, `cannot be cancelled: ${why}`);
+};
+
+export const revokingHasBegun = 'revoking has begun, and what was revoked cannot be given back';

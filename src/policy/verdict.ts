@@ -6,15 +6,18 @@ import type { Assessment } from './dependency.ts';
 
 /**
  * - `Confirmed`: the promise is kept.
+ * - `Waived`: it is not, and people gave up what is left, until a time. Work goes on.
  * - `Reconciling`: work goes on by itself.
  * - `Stalled`: a person must act.
  * - `Idle`: somebody wants it so (a plan, a suspended, cancelled or superseded run).
  */
 export interface Verdict {
-  readonly kind: 'Confirmed' | 'Reconciling' | 'Stalled' | 'Idle';
+  readonly kind: 'Confirmed' | 'Waived' | 'Reconciling' | 'Stalled' | 'Idle';
   /** A condition's reason. */
   readonly reason: string;
   readonly message: string;
+  /** True when the run was complete with waivers before: then Ready says so, and Reconciling or Stalled why. */
+  readonly reopened?: true;
 }
 
 export const reconciling = (reason: string, message: string): Verdict => ({ kind: 'Reconciling', reason, message });
@@ -45,6 +48,11 @@ export const verdictOf = (
     if (found === undefined) continue;
     const message = `${found.name}: ${found.assessment.message}`;
     return state === 'Blocked' ? stalled(found.assessment.reason, message) : reconciling(found.assessment.reason, message);
+  }
+  const waived = dependencies.filter(({ assessment }) => assessment.state === 'Waived');
+  if (waived.length > 0) {
+    const left = waived.map(({ name, assessment }) => `${name}: ${assessment.message}`).join('; ');
+    return { kind: 'Waived', reason: reasons.completedWithWaivers, message: `proven gone but for what was given up: ${left}` };
   }
   return dependencies.some(({ unprovable }) => unprovable)
     ? {

@@ -1,6 +1,6 @@
-/** By what the two kinds are looked up, and what is kept of them in memory. */
+/** By what the kinds are looked up, and what is kept of them in memory. */
 import type { KubeObject } from '../kube/objects.ts';
-import type { OffboardingObject, WorkloadIdentityObject } from './objects.ts';
+import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from './objects.ts';
 
 /** Everything but who wrote which field, which nobody here asks for and which is half of an object. */
 const withoutManagers = (object: KubeObject): KubeObject => {
@@ -10,6 +10,7 @@ const withoutManagers = (object: KubeObject): KubeObject => {
 
 export const projectOffboarding = (raw: KubeObject): OffboardingObject => withoutManagers(raw) as OffboardingObject;
 export const projectWorkloadIdentity = (raw: KubeObject): WorkloadIdentityObject => withoutManagers(raw) as WorkloadIdentityObject;
+export const projectOffboardingWaiver = (raw: KubeObject): OffboardingWaiverObject => withoutManagers(raw) as OffboardingWaiverObject;
 
 const namespaceOf = ({ metadata }: KubeObject): string => metadata.namespace ?? '';
 
@@ -37,4 +38,9 @@ export const offboardingIndexers = {
 export const workloadIdentityIndexers = {
   identity: (object: WorkloadIdentityObject): readonly string[] => [`${namespaceOf(object)}/${object.spec.serviceAccount.name}`],
   user: (object: WorkloadIdentityObject): readonly string[] => certificateUsers(object.spec.kubernetes?.certificates),
+};
+
+export const offboardingWaiverIndexers = {
+  /** The Offboarding it names, as `namespace/name`. */
+  run: (waiver: OffboardingWaiverObject): readonly string[] => [`${namespaceOf(waiver)}/${waiver.spec.offboardingRef.name}`],
 };

@@ -1,7 +1,9 @@
-/** The two kinds as the reconcilers read them: metadata, spec and status of the raw object. */
+/** The kinds as the reconcilers read them: metadata, spec and status of the raw object. */
 import type {
   OffboardingSpec,
   OffboardingStatus,
+  OffboardingWaiverSpec,
+  OffboardingWaiverStatus,
   WorkloadIdentitySpec,
   WorkloadIdentityStatus,
 } from '../api/v1alpha1/index.ts';
@@ -15,6 +17,11 @@ export interface OffboardingObject extends KubeObject {
 export interface WorkloadIdentityObject extends KubeObject {
   readonly spec: WorkloadIdentitySpec;
   readonly status?: WorkloadIdentityStatus;
+}
+
+export interface OffboardingWaiverObject extends KubeObject {
+  readonly spec: OffboardingWaiverSpec;
+  readonly status?: OffboardingWaiverStatus;
 }
 
 /** The key of an object in queues and stores. */

@@ -5,7 +5,7 @@ import type { RecordedEvent } from '../../src/kube/events.ts';
 import { errorFromStatus } from '../../src/kube/errors.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import { keyOf } from '../../src/reconcile/objects.ts';
-import type { OffboardingObject, WorkloadIdentityObject } from '../../src/reconcile/objects.ts';
+import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from '../../src/reconcile/objects.ts';
 import { createOffboardingReconciler } from '../../src/reconcile/offboarding/reconciler.ts';
 import type { Context } from '../../src/reconcile/offboarding/run.ts';
 import type { ReconcileResult } from '../../src/runtime/controller.ts';
@@ -30,6 +30,8 @@ export interface World {
   readonly events: readonly RecordedEvent[];
   readonly put: (object: OffboardingObject) => void;
   readonly identity: (object: WorkloadIdentityObject | undefined) => void;
+  /** What the watch shows of waivers. */
+  readonly waivers: OffboardingWaiverObject[];
   readonly object: (name?: string) => OffboardingObject;
   readonly status: (name?: string) => OffboardingStatus;
   /** How often a status was written. */
@@ -50,6 +52,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
   const revoker = createFakeRevoker(revokerOptions);
   const objects = new Map<string, OffboardingObject>();
   const events: RecordedEvent[] = [];
+  const waivers: OffboardingWaiverObject[] = [];
   let identity: WorkloadIdentityObject | undefined;
   let writes = 0;
   const state: World['cluster'] = { accountUid: 'uid-of-account', namespaceDeleting: false, failStatusWrites: undefined };
@@ -101,6 +104,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
       workloadIdentity: (namespace, name) =>
         identity?.metadata.namespace === namespace && identity.metadata.name === name ? identity : undefined,
       runsFor: (wanted) => [...objects.values()].filter(({ status }) => status?.identity === wanted),
+      waiversFor: (key) => waivers.filter(({ metadata, spec }) => key === `${metadata.namespace ?? ''}/${spec.offboardingRef.name}`),
       keep: () => undefined,
     },
     revokers: [revoker],
@@ -126,6 +130,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
     revoker,
     events,
     cluster: state,
+    waivers,
     put: (next) => objects.set(keyOf(next), next),
     identity: (next) => {
       identity = next;

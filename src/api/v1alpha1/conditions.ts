@@ -17,6 +17,10 @@ export const conditionTypes = {
   verified: 'Verified',
   /** WorkloadIdentity: every credential was listed and its end can be observed. False names what cannot. */
   inventoried: 'Inventoried',
+  /** Offboarding: True when the run was cancelled, False when it could not be. Only there when spec.cancel is set. */
+  cancelled: 'Cancelled',
+  /** Somebody took Offboard's finalizer off, so that deleting the object waits for nothing. Only there while true. */
+  glassBroken: 'GlassBroken',
 } as const;
 
 export const reasons = {
@@ -25,8 +29,12 @@ export const reasons = {
   confirmed: 'Confirmed',
   /** Every credential is proven gone; access that nobody can observe, such as an open watch, may outlive it. */
   confirmedWithUnprovable: 'ConfirmedWithUnprovable',
+  /** What is not proven gone is given up by waivers in force; the message names dependency, approver and end. */
+  completedWithWaivers: 'CompletedWithWaivers',
   /** WorkloadIdentity: the inventory at this generation is complete. */
   inventoryComplete: 'InventoryComplete',
+  /** OffboardingWaiver: the run may end without the proof for this dependency. */
+  inForce: 'InForce',
 
   // Ready=False, neither reconciling nor stalled: somebody wants it so
   /** mode is Plan and the plan is in the status. */
@@ -37,6 +45,14 @@ export const reasons = {
   cancelled: 'Cancelled',
   /** Another run for the same identity took over. */
   superseded: 'Superseded',
+  /** OffboardingWaiver: its time is over. */
+  expired: 'Expired',
+  /** OffboardingWaiver: the dependency is proven gone, the run has ended, or it is a Plan. */
+  notNeeded: 'NotNeeded',
+
+  // Ready=False beside the reason of Reconciling or Stalled
+  /** The run was complete with waivers, and one of those is not in force any more. Until it is confirmed or waived again. */
+  reopened: 'Reopened',
 
   // Reconciling=True
   /** The run was seen and has not been inventoried yet. */
@@ -73,6 +89,16 @@ export const reasons = {
   managedElsewhere: 'ManagedElsewhere',
   /** After the end, the identity or a grant to it came back. Nothing is revoked by itself; a new Offboarding acts. */
   resurrected: 'Resurrected',
+  /** OffboardingWaiver: there is no Offboarding of that name and UID in its namespace. */
+  runNotFound: 'RunNotFound',
+  /** OffboardingWaiver: the run has no such dependency. */
+  dependencyNotFound: 'DependencyNotFound',
+  /** OffboardingWaiver: nobody is known to have approved it. */
+  unattributed: 'Unattributed',
+  /** OffboardingWaiver: the run does not say who asked for it, so that nobody is known to be somebody else. */
+  requesterUnknown: 'RequesterUnknown',
+  /** OffboardingWaiver: who approved it is who asked for the run. */
+  approvedByRequester: 'ApprovedByRequester',
   /** WorkloadIdentity: the ServiceAccount is not there. */
   serviceAccountMissing: 'ServiceAccountMissing',
   /** WorkloadIdentity: the ServiceAccount that exists has another UID than the spec pins. */
@@ -91,6 +117,12 @@ export const reasons = {
   revokesAccepted: 'RevokesAccepted',
   /** Verified: two observations span the settle time for every credential, and the last enumeration found nothing new. */
   fixedPoint: 'FixedPoint',
+  /** Verified=False: what is not proven gone is given up by a waiver. */
+  waived: 'Waived',
+  /** Cancelled=False: the run goes on; the message says why. */
+  cannotCancel: 'CannotCancel',
+  /** GlassBroken: the finalizer that stood is gone, and Offboard did not take it off. */
+  finalizerRemoved: 'FinalizerRemoved',
   /** Inventoried=False: something cannot be listed or its end cannot be observed; the message names it. */
   notProvable: 'NotProvable',
 } as const;

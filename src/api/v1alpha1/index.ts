@@ -1,5 +1,6 @@
 /** The API types as the code uses them: deeply readonly, with names for the parts that the generated files nest. */
 import type { Offboarding as GeneratedOffboarding } from './offboarding.ts';
+import type { OffboardingWaiver as GeneratedOffboardingWaiver } from './offboarding-waiver.ts';
 import type { WorkloadIdentity as GeneratedWorkloadIdentity } from './workload-identity.ts';
 
 type DeepReadonly<T> = T extends readonly (infer Item)[]
@@ -33,5 +34,9 @@ export type DependencyState = DependencyStatus['state'];
 export type CredentialStatus = NonNullable<DependencyStatus['credentials']>[number];
 export type CredentialState = CredentialStatus['state'];
 export type Finding = NonNullable<DependencyStatus['findings']>[number];
+export type DependencyWaiver = NonNullable<DependencyStatus['waiver']>;
 export type LastError = NonNullable<DependencyStatus['lastError']>;
 export type Condition = NonNullable<OffboardingStatus['conditions']>[number];
+
+export type OffboardingWaiverSpec = DeepReadonly<GeneratedOffboardingWaiver['spec']>;
+export type OffboardingWaiverStatus = DeepReadonly<NonNullable<GeneratedOffboardingWaiver['status']>>;

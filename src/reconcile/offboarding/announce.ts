@@ -1,27 +1,49 @@
 /** Tells people what changed: events on the Offboarding, a line in the log. Nothing is told twice. */
 import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
+import type { Condition, OffboardingStatus } from '../../api/v1alpha1/index.ts';
+import { readyOf } from '../../policy/conditions.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import { parseDuration } from '../../runtime/duration.ts';
+import { keyOf } from '../objects.ts';
 import type { OffboardingObject } from '../objects.ts';
 import type { Context, Run } from './run.ts';
 
-export const announce = (run: Run, verdict: Verdict, context: Context): void => {
+export const announce = (run: Run, verdict: Verdict, status: OffboardingStatus, context: Context): void => {
   const { offboarding } = run;
   announceOverdue(run, context);
-  const before = offboarding.status?.conditions?.find(({ type }) => type === conditionTypes.ready);
-  if (before?.reason === verdict.reason && (verdict.kind !== 'Stalled' || before.message === verdict.message)) return;
-  const { name, namespace } = offboarding.metadata;
-  context.log.info('Offboarding changed', { offboarding: `${namespace ?? ''}/${name}`, reason: verdict.reason, message: verdict.message });
-  const event = eventOf(verdict);
   // A Plan writes its own status and nothing else, and an event is a write.
+  if (offboarding.spec.mode === 'Enforce') announceConditions(run, status, context);
+  const before = conditionOf(offboarding.status, conditionTypes.ready);
+  const { reason, message } = readyOf(verdict);
+  if (before?.reason === reason && (verdict.kind !== 'Stalled' || before.message === message)) return;
+  const { name, namespace } = offboarding.metadata;
+  context.log.info('Offboarding changed', { offboarding: `${namespace ?? ''}/${name}`, reason, message });
+  const event = eventOf(verdict, before?.reason === reasons.reopened);
   if (event === undefined || offboarding.spec.mode === 'Plan') return;
-  context.events.record({ regarding: offboarding, action: 'Offboard', note: verdict.message, ...event });
+  context.events.record({ regarding: offboarding, action: 'Offboard', note: message, ...event });
 };
 
-const eventOf = ({ kind, reason }: Verdict): { readonly type: 'Normal' | 'Warning'; readonly reason: string } | undefined => {
+const conditionOf = (status: OffboardingStatus | undefined, wanted: string): Condition | undefined =>
+  status?.conditions?.find(({ type }) => type === wanted);
+
+/** What people did to the run, and what came of it: told when it becomes so. */
+const announceConditions = ({ offboarding }: Run, status: OffboardingStatus, { events, log }: Context): void => {
+  const tell = (type: string, reason: string): void => {
+    const now = conditionOf(status, type);
+    if (now === undefined || now.reason !== reason || conditionOf(offboarding.status, type)?.message === now.message) return;
+    log.warn(now.message, { offboarding: keyOf(offboarding) });
+    events.record({ regarding: offboarding, type: 'Warning', reason: type === conditionTypes.glassBroken ? type : reason, action: 'Offboard', note: now.message });
+  };
+  tell(conditionTypes.cancelled, reasons.cannotCancel);
+  tell(conditionTypes.glassBroken, reasons.finalizerRemoved);
+};
+
+const eventOf = ({ kind, reason, reopened }: Verdict, wasOpen: boolean): { readonly type: 'Normal' | 'Warning'; readonly reason: string } | undefined => {
+  if (reopened === true && !wasOpen) return { type: 'Warning', reason: reasons.reopened };
   switch (kind) {
     case 'Confirmed':
       return { type: 'Normal', reason: 'Completed' };
+    case 'Waived':
     case 'Stalled':
       return { type: 'Warning', reason };
     case 'Idle':

@@ -1,7 +1,9 @@
 /** Gives a run up and takes the lock back: accepted until the first revoke, never while the identity is being deleted. */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
+import type { OffboardingSpec } from '../../api/v1alpha1/index.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { namespaces } from '../../kube/resources.ts';
+import { revokingHasBegun } from '../../policy/summary.ts';
 import { idle } from '../../policy/verdict.ts';
 import { next, stop, timestamp, withDraft } from './run.ts';
 import type { Context, Progress, Run } from './run.ts';
@@ -11,14 +13,7 @@ export const cancel = async (run: Run, context: Context, signal: AbortSignal): P
   if (offboarding.spec.cancel === undefined) return next(run);
   const refusal = await whyNot(run, context, signal);
   if (refusal !== undefined) {
-    context.events.record({
-      regarding: offboarding,
-      type: 'Warning',
-      reason: 'CannotCancel',
-      action: 'Cancel',
-      note: `The run goes on: ${refusal}`,
-    });
-    return next(run);
+    return next({ ...run, cannotCancel: refusal });
   }
   const { target } = draft;
   if (draft.lockedAt !== undefined && target !== undefined) {
@@ -26,12 +21,15 @@ export const cancel = async (run: Run, context: Context, signal: AbortSignal): P
   }
   return stop(
     withDraft(run, { completedAt: timestamp(context.clock) }),
-    idle(reasons.cancelled, `cancelled before anything was revoked: ${offboarding.spec.cancel.reason}`),
+    idle(reasons.cancelled, `cancelled${by(offboarding.spec.cancel)} before anything was revoked: ${offboarding.spec.cancel.reason}`),
   );
 };
 
+const by = ({ requestedBy }: NonNullable<OffboardingSpec['cancel']>): string =>
+  requestedBy?.username === undefined ? '' : ` by ${requestedBy.username}`;
+
 const whyNot = async ({ offboarding, draft }: Run, context: Context, signal: AbortSignal): Promise<string | undefined> => {
-  if (draft.revokeStartedAt !== undefined) return 'revoking has begun, and what was revoked cannot be given back';
+  if (draft.revokeStartedAt !== undefined) return revokingHasBegun;
   const { workloadIdentityRef: ref } = offboarding.spec;
   const namespace = draft.target?.serviceAccount.namespace ?? ref?.namespace ?? offboarding.metadata.namespace ?? '';
   if (ref !== undefined) {

@@ -3,6 +3,7 @@ import { reasons } from '../../api/v1alpha1/conditions.ts';
 import { whoHolds } from '../../policy/holder.ts';
 import type { Contender } from '../../policy/holder.ts';
 import { idle, reconciling } from '../../policy/verdict.ts';
+import { isWaived } from '../../policy/waiver.ts';
 import type { OffboardingObject } from '../objects.ts';
 import { next, stop, timestamp, withDraft } from './run.ts';
 import type { Context, Progress, TargetedRun } from './run.ts';
@@ -57,6 +58,7 @@ const contender = ({ metadata, spec, status }: OffboardingObject): Contender => 
   createdAt: metadata.creationTimestamp,
   urgency: spec.urgency ?? 'Routine',
   suspended: spec.suspend === true,
+  waived: isWaived(status),
   waits:
     status?.startedAt === undefined &&
     status?.conditions?.some(({ reason }) => reason === reasons.waitingForOtherRun) === true,

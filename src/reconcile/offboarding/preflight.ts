@@ -20,7 +20,8 @@ export const preflight = async (run: TargetedRun, context: Context, signal: Abor
       ]);
       remember(run, revoker, { missing, findings: [...uses, ...findings] });
     } catch (error) {
-      return stop(run, failureVerdict(revoker.name, recordFailure(run, revoker, error)));
+      const failure = recordFailure(run, revoker, error);
+      if (!run.waivers.has(revoker.name)) return stop(run, failureVerdict(revoker.name, failure));
     }
   }
   const obstacle = firstObstacle(run, context);
@@ -34,7 +35,7 @@ export const preflight = async (run: TargetedRun, context: Context, signal: Abor
 
 const firstObstacle = (run: TargetedRun, { revokers }: Context): Verdict | undefined => {
   for (const revoker of revokers) {
-    const obstacle = obstacleOf(remember(run, revoker, {}), run.offboarding.spec.urgency);
+    const obstacle = obstacleOf(remember(run, revoker, {}), run.offboarding.spec.urgency, run.waivers.has(revoker.name));
     if (obstacle !== undefined) return stalled(obstacle.reason, `${revoker.name}: ${obstacle.message}`);
   }
   return undefined;

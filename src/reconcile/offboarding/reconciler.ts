@@ -16,14 +16,19 @@ import { addFinalizer, removeFinalizer } from '../../kube/finalizers.ts';
 import { offboardings } from '../../kube/resources.ts';
 import { verdictOfError } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
+import { hasEnded, isReopened, isWaived, nextEnd, waiversInForce } from '../../policy/waiver.ts';
+import type { Waivers } from '../../policy/waiver.ts';
 import { jitter } from '../../runtime/random.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { ReconcileResult } from '../../runtime/controller.ts';
+import { keyOf } from '../objects.ts';
 import type { OffboardingObject } from '../objects.ts';
 import { writeStatus } from '../status.ts';
 import { announce, deadlineOf } from './announce.ts';
+import { verdictNow } from './assessment.ts';
 import { cancel } from './cancel.ts';
 import { finished } from './finish.ts';
+import { isBroken, mayGo } from './glass.ts';
 import { claim, giveWay, suspend } from './hold.ts';
 import { inventory } from './inventory.ts';
 import { lock } from './lock.ts';
@@ -74,10 +79,11 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
       forget(key);
       return { kind: 'done' };
     }
-    const run: Run = { offboarding, memory: memoryFor(key, offboarding), draft: draftOf(offboarding) };
+    const waivers = inForce(offboarding, context);
+    const run: Run = { offboarding, memory: memoryFor(key, offboarding), draft: draftOf(offboarding), waivers };
     const look = await lookAt(run, context, signal);
     await conclude(look, context, signal);
-    if (look.run.draft.completedAt === undefined) return whenAgain(look, random, context);
+    if (look.run.draft.completedAt === undefined || look.verdict.kind === 'Waived') return whenAgain(look, random, context);
     forget(key);
     return { kind: 'done' };
   };
@@ -92,12 +98,34 @@ interface Look {
   readonly again?: number;
 }
 
+/** A run that is complete only by waivers is walked as if it were not: it ends when all is confirmed, and reopens when they end. */
 const lookAt = async (run: Run, context: Context, signal: AbortSignal): Promise<Look> => {
-  if (run.draft.completedAt !== undefined) return { run, verdict: await finished(run, context, signal) };
-  const look = await walk(run, context, signal);
-  if (look.verdict.kind !== 'Confirmed') return look;
-  return { ...look, run: withDraft(look.run, { completedAt: timestamp(context.clock) }) };
+  const { status } = run.offboarding;
+  if (hasEnded(status)) return { run, verdict: await finished(run, context, signal) };
+  const { completedAt, ...open } = run.draft;
+  const walked = await walk({ ...run, draft: open }, context, signal);
+  const look = isWaived(status) ? stillWaived(walked, context) : walked;
+  switch (look.verdict.kind) {
+    case 'Confirmed':
+      return { ...look, run: withDraft(look.run, { completedAt: timestamp(context.clock) }) };
+    case 'Waived':
+      return { ...look, run: withDraft(look.run, { completedAt: completedAt ?? timestamp(context.clock) }) };
+    case 'Reconciling':
+    case 'Stalled':
+      return isReopened(status) ? { ...look, verdict: { ...look.verdict, reopened: true } } : look;
+    case 'Idle':
+      return look;
+  }
 };
+
+/** What appears in a dependency that is given up is revoked, in a look of its own, and does not take the end back meanwhile. */
+const stillWaived = (look: Look, context: Context): Look => {
+  const now = look.verdict.kind === 'Reconciling' ? verdictNow(look.run, context) : look.verdict;
+  return now.kind === 'Waived' ? { ...look, verdict: now } : look;
+};
+
+const inForce = (offboarding: OffboardingObject, { cluster, revokers, clock }: Context): Waivers =>
+  waiversInForce(cluster.waiversFor(keyOf(offboarding)), offboarding, { dependencies: revokers.map(({ name }) => name), now: clock.now() });
 
 /** A Plan takes part in nothing but the first steps: it holds no identity and cannot be suspended or superseded. */
 const walk = async (run: Run, context: Context, signal: AbortSignal): Promise<Look> => {
@@ -131,39 +159,33 @@ const draftOf = ({ status }: OffboardingObject): Draft => {
   };
 };
 
-/** What can never begin holds nobody up: such a run may be deleted. All others are held to their end, or cancelled. */
-const cannotBegin: readonly string[] = [reasons.invalidSpec, reasons.identityNotFound, reasons.identityUnknown];
-
-const mayGo = ({ run, verdict }: Look): boolean =>
-  run.draft.completedAt !== undefined || (run.draft.startedAt === undefined && cannotBegin.includes(verdict.reason));
-
 /** The finalizer stands before the status says that the run has started, and goes after the status says that it has ended. */
-const conclude = async (look: Look, context: Context, signal: AbortSignal): Promise<void> => {
-  const { run, verdict } = look;
+const conclude = async ({ run, verdict }: Look, context: Context, signal: AbortSignal): Promise<void> => {
   const { client, keep } = context.cluster;
-  const { mode } = run.offboarding.spec;
+  const free = mayGo(run.draft, verdict.reason);
   let object = run.offboarding;
-  if (mode === 'Enforce' && !mayGo(look) && object.metadata.deletionTimestamp === undefined) {
+  if (object.spec.mode === 'Enforce' && !free && object.metadata.deletionTimestamp === undefined && !isBroken(object)) {
     object = await addFinalizer(client, offboardings, object, offboardingFinalizer, { signal });
     keep(object);
   }
-  object = await writeStatus(client, offboardings, object, summarise(run, verdict, context), signal);
+  const status = summarise(run, verdict, context);
+  object = await writeStatus(client, offboardings, object, status, signal);
   keep(object);
-  announce(run, verdict, context);
-  if (!mayGo(look)) return;
+  announce(run, verdict, status, context);
+  if (!free) return;
   const released = await removeFinalizer(client, offboardings, object, offboardingFinalizer, { signal });
   if (released !== undefined) keep(released);
 };
 
-const firstPause = { Stalled: 15_000, Reconciling: 500 } as const;
-const longestPause = { Stalled: 240_000, Reconciling: 120_000 } as const;
+const firstPause = { Stalled: 15_000, Waived: 15_000, Reconciling: 500 } as const;
+const longestPause = { Stalled: 240_000, Waived: 240_000, Reconciling: 120_000 } as const;
 
 /** A person's problem is looked at again within five minutes, our own and the provider's with back-off. */
 const whenAgain = ({ run, verdict, again }: Look, random: Random, context: Context): ReconcileResult => {
   const { memory } = run;
   memory.looks = memory.lastReason === verdict.reason ? memory.looks + 1 : 0;
   memory.lastReason = verdict.reason;
-  const waits = [again ?? pauseAfter(verdict, memory.looks), untilDeadline(run, context)].filter((wait) => wait !== undefined);
+  const waits = [again ?? pauseAfter(verdict, memory.looks), untilDeadline(run, context), untilWaiverEnds(run, context)].filter((wait) => wait !== undefined);
   if (waits.length === 0) return { kind: 'done' };
   const after = Math.min(...waits);
   return { kind: 'again', after: after === 0 ? 0 : after + jitter(random, after * 0.01, 1) };
@@ -179,4 +201,9 @@ const untilDeadline = ({ offboarding }: Run, { clock }: Context): number | undef
   const at = deadlineOf(offboarding);
   const left = at === undefined ? 0 : at - clock.now().getTime();
   return left > 0 ? left : undefined;
+};
+
+const untilWaiverEnds = ({ waivers }: Run, { clock }: Context): number | undefined => {
+  const at = nextEnd(waivers);
+  return at === undefined ? undefined : Math.max(1, at - clock.now().getTime());
 };

@@ -6,10 +6,11 @@ import type { EventRecorder } from '../../kube/events.ts';
 import type { Failure } from '../../policy/dependency.ts';
 import type { Tracked } from '../../policy/credential.ts';
 import type { Verdict } from '../../policy/verdict.ts';
+import type { Waivers } from '../../policy/waiver.ts';
 import type { MissingPermission, Revoker } from '../../revokers/revoker.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
-import type { OffboardingObject, WorkloadIdentityObject } from '../objects.ts';
+import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from '../objects.ts';
 
 /** What this process knows of one dependency of a run. */
 export interface DependencyMemory {
@@ -47,6 +48,10 @@ export interface Run {
   readonly offboarding: OffboardingObject;
   readonly memory: RunMemory;
   readonly draft: Draft;
+  /** What people have given up of it, as of this look. */
+  readonly waivers: Waivers;
+  /** Why it was not cancelled, when it was asked to. */
+  readonly cannotCancel?: string;
 }
 
 /** A run whose target is known. */
@@ -76,6 +81,8 @@ export interface Cluster {
   readonly workloadIdentity: (namespace: string, name: string) => WorkloadIdentityObject | undefined;
   /** Every Offboarding for this identity (`namespace/name` of its ServiceAccount). */
   readonly runsFor: (identity: string) => readonly OffboardingObject[];
+  /** Every waiver that names an Offboarding of this key, whether it counts or not. */
+  readonly waiversFor: (key: string) => readonly OffboardingWaiverObject[];
   /** The answer of a write, so that the next look does not start from before it. */
   readonly keep: (offboarding: OffboardingObject) => void;
 }

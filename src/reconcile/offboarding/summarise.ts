@@ -1,27 +1,30 @@
 /** The whole status of an Offboarding, made from what the steps wrote, what is tracked, and the verdict. */
-import type { DependencyStatus, OffboardingStatus } from '../../api/v1alpha1/index.ts';
+import type { DependencyState, DependencyStatus, OffboardingStatus } from '../../api/v1alpha1/index.ts';
 import { conditionsOf, factsOf } from '../../policy/conditions.ts';
-import { assess } from '../../policy/dependency.ts';
-import type { Assessment } from '../../policy/dependency.ts';
-import { obstacleOf } from '../../policy/obstacle.ts';
-import { phaseOf, progressFacts, residualUntil, summaryOf } from '../../policy/summary.ts';
+import { cancelFact, phaseOf, progressFacts, residualUntil, summaryOf } from '../../policy/summary.ts';
 import { listed, maxListedCredentials } from '../../policy/tracking.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { Revoker } from '../../revokers/revoker.ts';
+import { assessment } from './assessment.ts';
+import { glassFact } from './glass.ts';
 import { powerOfTwo, remember, storedDependency } from './run.ts';
-import type { Context, DependencyMemory, Run } from './run.ts';
+import type { Context, Run } from './run.ts';
 
 const maxFindings = 64;
+/** The states that have a reason to tell. */
+const reasoned: readonly DependencyState[] = ['Blocked', 'Waiting', 'Unknown', 'Waived'];
 
-export const summarise = (run: Run, verdict: Verdict, { revokers, clock }: Context): OffboardingStatus => {
+export const summarise = (run: Run, verdict: Verdict, context: Context): OffboardingStatus => {
   const { offboarding, draft } = run;
+  const { revokers, clock } = context;
   const previous = offboarding.status;
   const now = clock.now();
-  const dependencies = revokers.map((revoker) => dependencyStatus(run, revoker, now)).filter((status) => status !== undefined);
+  const dependencies = revokers.map((revoker) => dependencyStatus(run, revoker, context)).filter((status) => status !== undefined);
   const tracked = revokers.flatMap((revoker) => remember(run, revoker, {}).tracked);
   const counted = tracked.length > 0;
-  const summary = counted ? summaryOf(tracked, dependencies) : previous?.summary;
-  const waitingOn = verdict.kind === 'Confirmed' ? undefined : dependencies.find(({ state }) => state !== 'Confirmed')?.name;
+  const known = counted || previous?.summary !== undefined || dependencies.some(({ state }) => state === 'Waived');
+  const summary = known ? summaryOf(tracked, dependencies, previous?.summary) : undefined;
+  const waitingOn = verdict.kind === 'Confirmed' ? undefined : dependencies.find(({ state }) => state !== 'Confirmed' && state !== 'Waived')?.name;
   const residual =
     verdict.kind === 'Confirmed' || draft.startedAt === undefined
       ? undefined
@@ -37,7 +40,11 @@ export const summarise = (run: Run, verdict: Verdict, { revokers, clock }: Conte
     ...(residual === undefined ? {} : { residualUntil: residual }),
     ...(dependencies.length === 0 ? {} : { dependencies }),
   };
-  const facts = [...factsOf(verdict), ...progressFacts(offboarding.spec, status, verdict, lockability(revokers))];
+  const facts = [
+    ...factsOf(verdict),
+    ...progressFacts(offboarding.spec, status, verdict, lockability(revokers)),
+    ...[cancelFact(offboarding.spec, status, verdict, run.cannotCancel), glassFact(run)].filter((fact) => fact !== undefined),
+  ];
   return {
     ...status,
     phase: phaseOf(status, verdict),
@@ -46,11 +53,12 @@ export const summarise = (run: Run, verdict: Verdict, { revokers, clock }: Conte
 };
 
 /** What this process knows of it, or, where it has not looked yet, what the status says. */
-const dependencyStatus = (run: Run, revoker: Revoker, now: Date): DependencyStatus | undefined => {
+const dependencyStatus = (run: Run, revoker: Revoker, context: Context): DependencyStatus | undefined => {
   const memory = remember(run, revoker, {});
   const stored = storedDependency(run, revoker);
   if (!memory.inventoried && memory.failure === undefined) return stored;
-  const { state, reason, message } = assessment(run, revoker, memory);
+  const { state, reason, message } = assessment(run, revoker, context);
+  const waiver = state === 'Waived' ? run.waivers.get(revoker.name) : undefined;
   const { failure } = memory;
   if (failure === undefined) remember(run, revoker, { attempts: 0 });
   const credentials = memory.inventoried ? listed(memory.tracked, maxListedCredentials) : stored?.credentials;
@@ -59,30 +67,18 @@ const dependencyStatus = (run: Run, revoker: Revoker, now: Date): DependencyStat
   return {
     name: revoker.name,
     state,
-    ...(state === 'Blocked' || state === 'Waiting' || state === 'Unknown' ? { reason } : {}),
+    ...(reasoned.includes(state) ? { reason } : {}),
     message: message.slice(0, 2048),
+    ...(waiver === undefined ? {} : { waiver: { name: waiver.name, approvedBy: waiver.approvedBy, expiresAt: waiver.expiresAt } }),
     ...(credentials === undefined ? {} : { credentials }),
     ...(findings === undefined || findings.length === 0 ? {} : { findings }),
     ...(failure === undefined
       ? {}
       : {
           attempts: powerOfTwo(memory.attempts),
-          lastError: { code: failure.reason, message: failure.message.slice(0, 1024), since: since ?? now.toISOString() },
+          lastError: { code: failure.reason, message: failure.message.slice(0, 1024), since: since ?? context.clock.now().toISOString() },
         }),
   };
-};
-
-const assessment = (run: Run, revoker: Revoker, memory: DependencyMemory): Assessment => {
-  const { failure, enumerated, tracked } = memory;
-  const { settleTime } = revoker;
-  if (run.draft.revokeStartedAt !== undefined) return assess(tracked, { failure, enumerated, settleTime });
-  if (failure !== undefined) {
-    const state = failure.kind === 'NeedsPerson' || failure.kind === 'Invalid' ? 'Blocked' : 'Unknown';
-    return { state, reason: failure.reason, message: failure.message };
-  }
-  const found = `${tracked.length} credentials found`;
-  if (run.draft.lockedAt !== undefined) return { state: 'Locked', reason: 'Locked', message: found };
-  return obstacleOf(memory, run.offboarding.spec.urgency) ?? { state: 'Pending', reason: 'Pending', message: found };
 };
 
 const lockability = (revokers: readonly Revoker[]): { readonly lockable: boolean; readonly explanation: string } => {

@@ -2,32 +2,20 @@
  * Looks until everything is believed to be gone, then enumerates again. What is new goes back to be revoked; the end is a
  * fixed point: all confirmed, and a fresh enumeration, begun after that, finds nothing new.
  */
-import { assess } from '../../policy/dependency.ts';
 import { believableFrom, isOpen, observed, trackedKey } from '../../policy/credential.ts';
 import type { Sighting, Tracked } from '../../policy/credential.ts';
 import { mergeFresh } from '../../policy/tracking.ts';
-import { verdictOf } from '../../policy/verdict.ts';
 import type { Observation, Revoker } from '../../revokers/revoker.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
+import { verdictNow } from './assessment.ts';
 import { usesAmong } from './inventory.ts';
 import { recordFailure, remember, stop } from './run.ts';
 import type { Context, Progress, TargetedRun } from './run.ts';
 
 export const verify = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
   await Promise.all(context.revokers.map((revoker) => verifyOne(run, revoker, context, signal)));
-  const verdict = verdictOf(
-    context.revokers.map((revoker) => {
-      const { tracked, failure, enumerated, findings } = remember(run, revoker, {});
-      return {
-        name: revoker.name,
-        assessment: assess(tracked, { failure, enumerated, settleTime: revoker.settleTime }),
-        unprovable: findings.some(({ type }) => type === 'NotProvable'),
-      };
-    }),
-  );
-  const again = nextLook(run, context);
-  return stop(run, verdict, again);
+  return stop(run, verdictNow(run, context), nextLook(run, context));
 };
 
 const verifyOne = async (run: TargetedRun, revoker: Revoker, context: Context, signal: AbortSignal): Promise<void> => {

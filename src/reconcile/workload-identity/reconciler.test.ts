@@ -1,21 +1,25 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { aCredential } from '../../../test/builders/credentials.ts';
-import { anIdentity, anOffboarding } from '../../../test/builders/offboarding.ts';
+import { aWaiver, anIdentity, anOffboarding } from '../../../test/builders/offboarding.ts';
 import { kstatusViolations } from '../../../test/env/kstatus.ts';
 import { createFakeClock } from '../../../test/fakes/clock.ts';
 import { createFakeRevoker } from '../../../test/fakes/revoker.ts';
+import { silentLog } from '../../../test/fakes/world.ts';
 import type { WorkloadIdentityStatus } from '../../api/v1alpha1/index.ts';
 import { workloadIdentityFinalizer } from '../../api/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client.ts';
+import type { RecordedEvent } from '../../kube/events.ts';
 import { errorFromStatus } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/objects.ts';
 import { retryable } from '../../runtime/outcome.ts';
-import type { OffboardingObject, WorkloadIdentityObject } from '../objects.ts';
+import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from '../objects.ts';
 import { createWorkloadIdentityReconciler } from './reconciler.ts';
 
 let identity: WorkloadIdentityObject;
 let created: OffboardingObject[];
 let runs: OffboardingObject[];
+let waivers: OffboardingWaiverObject[];
+let events: RecordedEvent[];
 let accountUid: string | undefined;
 let terminating: boolean;
 let revoker: ReturnType<typeof createFakeRevoker>;
@@ -56,18 +60,20 @@ const look = () =>
   createWorkloadIdentityReconciler({
     client: client as KubeClient,
     clock,
-    events: { record: () => undefined, flush: () => Promise.resolve() },
+    events: { record: (event) => events.push(event), flush: () => Promise.resolve() },
     revokers: [revoker],
     operatorNamespace: 'offboard-system',
     read: () => identity,
     serviceAccountUid: () => accountUid,
     runsFor: () => runs,
+    waiversFor: () => waivers,
+    log: silentLog,
     keep: (kept) => {
       identity = kept;
     },
   })('ci/agent', new AbortController().signal);
 
-const aRun = (change: { readonly completedAt?: string; readonly ready?: 'True' | 'False' }): OffboardingObject =>
+const aRun = (change: { readonly completedAt?: string; readonly ready?: 'True' | 'False'; readonly reason?: string }): OffboardingObject =>
   anOffboarding({
     status: {
       identity: 'ci/agent',
@@ -77,7 +83,7 @@ const aRun = (change: { readonly completedAt?: string; readonly ready?: 'True' |
       },
       ...(change.completedAt === undefined ? {} : { completedAt: change.completedAt }),
       conditions: [
-        { type: 'Ready', status: change.ready ?? 'False', reason: 'X', message: 'x', observedGeneration: 1, lastTransitionTime: '2026-11-23T10:00:00Z' },
+        { type: 'Ready', status: change.ready ?? 'False', reason: change.reason ?? 'X', message: 'x', observedGeneration: 1, lastTransitionTime: '2026-11-23T10:00:00Z' },
       ],
     },
   });
@@ -88,6 +94,8 @@ beforeEach(() => {
   revoker.present.set('a', aCredential());
   identity = anIdentity({ status: {} });
   created = [];
+  waivers = [];
+  events = [];
   runs = [];
   accountUid = 'uid-of-account';
   terminating = false;
@@ -202,10 +210,51 @@ describe('a WorkloadIdentity that is deleted', () => {
     expect(identity.metadata.finalizers).toEqual(finalizers);
   });
 
+  it('is let go by a run that a waiver completed while that is in force, and not a moment longer', async () => {
+    const dependencies = [{ name: 'fake', state: 'Waived' as const }];
+    const run = aRun({ completedAt: '2026-11-23T10:00:45Z', ready: 'True', reason: 'CompletedWithWaivers' });
+    runs = [{ ...run, spec: { ...run.spec, requestedBy: { username: 'alice' } }, status: { ...run.status, dependencies } }];
+    await look();
+    expect(identity.metadata.finalizers, 'no waiver at all').toEqual([workloadIdentityFinalizer]);
+    waivers = [aWaiver()];
+    await clock.advance(Date.parse('2026-11-23T10:30:00Z') - clock.now().getTime());
+    await look();
+    expect(identity.metadata.finalizers, 'the waiver has just expired').toEqual([workloadIdentityFinalizer]);
+    expect(created, 'the run that reopens is the one to wait for').toEqual([]);
+    waivers = [aWaiver({ spec: { expiresAt: '2026-11-23T10:30:00.001Z' } })];
+    await look();
+    expect(identity.metadata.finalizers, 'the waiver is in force').toEqual([]);
+  });
+
   it('goes at once when its deletion means nothing', async () => {
     identity = { ...identity, spec: { ...identity.spec, lifecycle: { onDelete: 'Orphan' } } };
     await look();
     expect(identity.metadata.finalizers).toEqual([]);
     expect(created).toEqual([]);
+  });
+});
+
+describe('a WorkloadIdentity whose finalizer somebody took off', () => {
+  const broken = () => condition('GlassBroken');
+
+  beforeEach(async () => {
+    identity = anIdentity({ status: {} });
+    await look();
+    expect(broken()).toBeUndefined();
+    identity = { ...identity, metadata: { ...identity.metadata, finalizers: [] } };
+    await look();
+  });
+
+  it('says so, once, and is not held again behind their back', async () => {
+    expect(broken()).toMatchObject({ status: 'True', reason: 'FinalizerRemoved' });
+    await look();
+    expect(identity.metadata.finalizers).toEqual([]);
+    expect(events.map(({ reason }) => reason)).toEqual(['GlassBroken']);
+  });
+
+  it('is held again when somebody puts it back', async () => {
+    identity = { ...identity, metadata: { ...identity.metadata, finalizers: [workloadIdentityFinalizer] } };
+    await look();
+    expect(broken()).toBeUndefined();
   });
 });

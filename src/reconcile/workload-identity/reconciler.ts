@@ -14,14 +14,18 @@ import { addFinalizer, removeFinalizer } from '../../kube/finalizers.ts';
 import { workloadIdentities } from '../../kube/resources.ts';
 import { conditionsOf, factsOf } from '../../policy/conditions.ts';
 import type { Fact } from '../../policy/conditions.ts';
+import { glassBroken, isGlassBroken } from '../../policy/glass.ts';
 import { expiringWindow, lifecycleState, onDeletion, runOf } from '../../policy/lifecycle.ts';
 import type { RunOfIdentity } from '../../policy/lifecycle.ts';
 import { reconciling, stalled, verdictOfError } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
+import { isWaived, waiversInForce, waiversStand } from '../../policy/waiver.ts';
 import type { Revoker } from '../../revokers/revoker.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { ReconcileResult } from '../../runtime/controller.ts';
-import type { OffboardingObject, WorkloadIdentityObject } from '../objects.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { keyOf } from '../objects.ts';
+import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from '../objects.ts';
 import { writeStatus } from '../status.ts';
 import { takeInventory } from './inventory.ts';
 import { createOffboarding } from './offboard.ts';
@@ -30,6 +34,7 @@ export interface WorkloadIdentityContext {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly events: EventRecorder;
+  readonly log: Logger;
   readonly revokers: readonly Revoker[];
   readonly operatorNamespace: string;
   readonly read: (key: string) => WorkloadIdentityObject | undefined;
@@ -37,6 +42,8 @@ export interface WorkloadIdentityContext {
   readonly serviceAccountUid: (namespace: string, name: string) => string | undefined;
   /** Every Offboarding for this identity (`namespace/name` of its ServiceAccount), from the watch. */
   readonly runsFor: (identity: string) => readonly OffboardingObject[];
+  /** Every waiver that names an Offboarding of this key, from the watch. */
+  readonly waiversFor: (key: string) => readonly OffboardingWaiverObject[];
   /** The answer of a write, so that the next look does not start from before it. */
   readonly keep: (identity: WorkloadIdentityObject) => void;
 }
@@ -52,23 +59,42 @@ export const createWorkloadIdentityReconciler =
   };
 
 const alive = async (read: WorkloadIdentityObject, context: WorkloadIdentityContext, signal: AbortSignal): Promise<ReconcileResult> => {
-  const { client, clock, keep } = context;
-  const holds = read.spec.lifecycle?.onDelete !== 'Orphan';
-  const identity = holds
-    ? await addFinalizer(client, workloadIdentities, read, workloadIdentityFinalizer, { signal })
-    : ((await removeFinalizer(client, workloadIdentities, read, workloadIdentityFinalizer, { signal })) ?? read);
+  const { clock, keep } = context;
+  const broken = isBroken(read);
+  const identity = broken ? read : await hold(read, context, signal);
   keep(identity);
   const run = runOf(identity.metadata.uid, runsOf(identity, context));
   const expiresAt = Date.parse(identity.spec.lifecycle?.expiresAt ?? '');
   const now = clock.now().getTime();
   if (run === undefined && expiresAt <= now) {
-    const created = await createOffboarding(client, identity, 'Expired', context.operatorNamespace, signal);
+    const created = await createOffboarding(context.client, identity, 'Expired', context.operatorNamespace, signal);
     if (created !== undefined) announceEnd(identity, created, 'expired', context);
   }
   const { inventoried, ...seen } = await inventoryStatus(identity, context, signal);
-  const status = statusOf(identity, run, { ...seen, facts: [inventoried] }, context);
-  keep(await writeStatus(client, workloadIdentities, identity, status, signal));
+  const facts = broken ? [inventoried, glassBroken(workloadIdentityFinalizer)] : [inventoried];
+  const status = statusOf(identity, run, { ...seen, facts }, context);
+  announceBroken(identity, status, context);
+  keep(await writeStatus(context.client, workloadIdentities, identity, status, signal));
   return nextTime(expiresAt, now);
+};
+
+/** Held by the finalizer, unless its spec says that its deletion means nothing. */
+const hold = async (identity: WorkloadIdentityObject, { client }: WorkloadIdentityContext, signal: AbortSignal): Promise<WorkloadIdentityObject> =>
+  identity.spec.lifecycle?.onDelete === 'Orphan'
+    ? ((await removeFinalizer(client, workloadIdentities, identity, workloadIdentityFinalizer, { signal })) ?? identity)
+    : addFinalizer(client, workloadIdentities, identity, workloadIdentityFinalizer, { signal });
+
+/** The finalizer stands before the status speaks of a spec. So where the status does, and it is not, it was taken off. */
+const isBroken = (identity: WorkloadIdentityObject): boolean =>
+  identity.spec.lifecycle?.onDelete !== 'Orphan' &&
+  isGlassBroken(identity, workloadIdentityFinalizer, identity.status?.observedGeneration === identity.metadata.generation);
+
+const announceBroken = (identity: WorkloadIdentityObject, status: WorkloadIdentityStatus, { events, log }: WorkloadIdentityContext): void => {
+  const isThere = ({ conditions }: WorkloadIdentityStatus) => conditions?.find(({ type }) => type === conditionTypes.glassBroken);
+  const broken = isThere(status);
+  if (broken === undefined || isThere(identity.status ?? {}) !== undefined) return;
+  log.warn(broken.message, { workloadIdentity: keyOf(identity) });
+  events.record({ regarding: identity, type: 'Warning', reason: conditionTypes.glassBroken, action: 'Hold', note: broken.message });
 };
 
 /** An identity that expired is not offboarded twice: somebody may have cancelled that run. Deleting it always ends it. */
@@ -117,15 +143,24 @@ const announceEnd = (
 const identityOf = ({ metadata, spec }: WorkloadIdentityObject): string =>
   `${metadata.namespace ?? ''}/${spec.serviceAccount.name}`;
 
-const runsOf = (identity: WorkloadIdentityObject, { runsFor }: WorkloadIdentityContext): readonly RunOfIdentity[] =>
-  runsFor(identityOf(identity))
+const runsOf = (identity: WorkloadIdentityObject, context: WorkloadIdentityContext): readonly RunOfIdentity[] =>
+  context
+    .runsFor(identityOf(identity))
     .filter(({ spec }) => spec.mode === 'Enforce')
-    .map(({ metadata, status }) => ({
-      namespace: metadata.namespace ?? '',
-      name: metadata.name,
-      workloadIdentityUid: status?.target?.workloadIdentity?.uid,
-      status: status ?? {},
+    .map((run) => ({
+      namespace: run.metadata.namespace ?? '',
+      name: run.metadata.name,
+      workloadIdentityUid: run.status?.target?.workloadIdentity?.uid,
+      status: run.status ?? {},
+      waivers: waiversOf(run, context),
     }));
+
+/** Asked of the waivers and the clock, not of the run's status: that one may not have caught up with the end of a waiver. */
+const waiversOf = (run: OffboardingObject, { waiversFor, revokers, clock }: WorkloadIdentityContext): RunOfIdentity['waivers'] => {
+  if (!isWaived(run.status)) return 'None';
+  const inForce = waiversInForce(waiversFor(keyOf(run)), run, { dependencies: revokers.map(({ name }) => name), now: clock.now() });
+  return waiversStand(run.status, inForce) ? 'Standing' : 'Lapsed';
+};
 
 interface Seen {
   readonly uid?: string;

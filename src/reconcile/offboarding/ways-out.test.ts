@@ -1,0 +1,135 @@
+/** What people may do to a run: cancel it, and take its finalizer off. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { aCredential } from '../../../test/builders/credentials.ts';
+import { anIdentity, anOffboarding } from '../../../test/builders/offboarding.ts';
+import { createWorld } from '../../../test/fakes/world.ts';
+import type { World } from '../../../test/fakes/world.ts';
+import { offboardingFinalizer } from '../../api/v1alpha1/index.ts';
+import type { OffboardingSpec } from '../../api/v1alpha1/index.ts';
+
+const account = aCredential({ id: 'serviceaccounts/ci/agent', uid: 'uid-of-account', class: 'ServiceAccount' });
+
+let world: World;
+
+beforeEach(() => {
+  world = createWorld();
+  world.identity(anIdentity());
+  world.put(anOffboarding({ spec: { soak: '1h' } }));
+  world.revoker.declared.push(account);
+  world.revoker.present.set(account.id, account);
+});
+
+const condition = (type: string) => world.status().conditions?.find((each) => each.type === type);
+const change = (spec: Partial<OffboardingSpec>): void => {
+  const object = world.object();
+  world.put({ ...object, spec: { ...object.spec, ...spec } });
+};
+const takeOff = (): void => {
+  const object = world.object();
+  world.put({ ...object, metadata: { ...object.metadata, finalizers: [] } });
+};
+
+describe('a cancel', () => {
+  it('that is accepted says who, and is there to be read', async () => {
+    await world.look();
+    change({ cancel: { reason: 'wrong agent', requestedBy: { username: 'alice' } } });
+    await world.look();
+    expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'Cancelled', message: 'cancelled by alice before anything was revoked: wrong agent' });
+    expect(condition('Cancelled')).toMatchObject({ status: 'True', reason: 'Cancelled' });
+    await world.look();
+    expect(condition('Cancelled')).toMatchObject({ status: 'True', reason: 'Cancelled' });
+  });
+
+  it('that comes too late says why, in an event once, and in a condition to the end', async () => {
+    change({ soak: '0s' });
+    await world.look();
+    change({ cancel: { reason: 'too late' } });
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    expect(condition('Cancelled')).toMatchObject({ status: 'False', reason: 'CannotCancel' });
+    expect(condition('Cancelled')?.message).toContain('revoking has begun');
+    expect(world.events.filter(({ reason }) => reason === 'CannotCancel')).toHaveLength(1);
+  });
+
+  it('of a run that has ended otherwise says so', async () => {
+    await world.look();
+    change({ suspend: true });
+    world.put(anOffboarding({ metadata: { name: 'now', uid: 'now' }, spec: { urgency: 'Emergency' } }));
+    await world.look('now');
+    await world.look();
+    change({ cancel: { reason: 'too late' } });
+    await world.look();
+    expect(condition('Ready')?.reason).toBe('Superseded');
+    expect(condition('Cancelled')).toMatchObject({ status: 'False', reason: 'CannotCancel', message: 'cannot be cancelled: the run had ended' });
+  });
+
+  it('that nobody asked for is not spoken of', async () => {
+    await world.look();
+    expect(condition('Cancelled')).toBeUndefined();
+  });
+});
+
+describe('a run whose finalizer somebody took off', () => {
+  const looks = async (times: number): Promise<void> => {
+    for (let i = 0; i < times; i += 1) await world.look();
+  };
+
+  it.each([
+    ['in its soak', () => undefined],
+    ['before it has begun', () => { world.revoker.findings = [{ type: 'InUse', object: 'pod ci/runner', message: 'runs' }]; }],
+    ['while it revokes', () => { change({ soak: '0s' }); world.revoker.onRevoke = () => undefined; }],
+  ])('%s says so, once, and is not held again', async (_, arrange) => {
+    arrange();
+    await looks(3);
+    expect(world.object().metadata.finalizers).toEqual([offboardingFinalizer]);
+    takeOff();
+    await looks(3);
+    expect(world.object().metadata.finalizers).toEqual([]);
+    expect(condition('GlassBroken')).toMatchObject({ status: 'True', reason: 'FinalizerRemoved' });
+    expect(condition('Ready')?.status).toBe('False');
+    expect(world.events.filter(({ reason }) => reason === 'GlassBroken')).toHaveLength(1);
+    world.restart();
+    await looks(1);
+    expect(world.object().metadata.finalizers).toEqual([]);
+    expect(condition('GlassBroken')?.status).toBe('True');
+  });
+
+  it('goes on, and is Ready when it is true', async () => {
+    await world.look();
+    takeOff();
+    change({ soak: '0s' });
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    expect(condition('GlassBroken')).toBeUndefined();
+  });
+
+  it('is held again when they put it back', async () => {
+    await world.look();
+    takeOff();
+    await world.look();
+    const object = world.object();
+    world.put({ ...object, metadata: { ...object.metadata, finalizers: [offboardingFinalizer] } });
+    await world.look();
+    expect(condition('GlassBroken')).toBeUndefined();
+    expect(world.object().metadata.finalizers).toEqual([offboardingFinalizer]);
+  });
+
+  it('is not one that could not begin, and then can', async () => {
+    world.identity(undefined);
+    await world.look();
+    expect(world.object().metadata.finalizers ?? []).toEqual([]);
+    world.identity(anIdentity());
+    await world.look();
+    expect(world.object().metadata.finalizers).toEqual([offboardingFinalizer]);
+    expect(condition('GlassBroken')).toBeUndefined();
+  });
+
+  it('is not a plan that is turned into a run', async () => {
+    world.put(anOffboarding({ spec: { mode: 'Plan' } }));
+    await world.look();
+    const plan = world.object();
+    world.put({ ...plan, metadata: { ...plan.metadata, generation: 2 }, spec: { ...plan.spec, mode: 'Enforce', soak: '1h' } });
+    await world.look();
+    expect(world.object().metadata.finalizers).toEqual([offboardingFinalizer]);
+  });
+});
