@@ -15,10 +15,12 @@ const someFigures: RunFigures = {
   waiting: [{ revoker: 'kubernetes', reason: 'certificate', count: 1 }],
   held: [{ reason: 'InUse', count: 3 }],
   overdue: 1,
+  waived: [{ revoker: 'kubernetes', count: 2 }],
+  unheld: [{ kind: 'Offboarding', count: 1 }],
   identities: [{ state: 'Active', count: 7 }],
 };
 
-const nothing: RunFigures = { revocations: [], oldestUnconfirmed: [], waiting: [], held: [], overdue: 0, identities: [] };
+const nothing: RunFigures = { revocations: [], oldestUnconfirmed: [], waiting: [], held: [], overdue: 0, waived: [], unheld: [], identities: [] };
 
 const start = (figures: () => RunFigures | undefined = () => undefined) => {
   const metrics = createMetrics({ version: '1.2.3', figures });
@@ -61,7 +63,9 @@ describe('the metrics', () => {
       'offboard_revocation_duration_seconds histogram',
       'offboard_revocations gauge',
       'offboard_revoker_requests_total counter',
+      'offboard_unheld_objects gauge',
       'offboard_waiting_revocations gauge',
+      'offboard_waived_dependencies gauge',
       'offboard_watch_connected gauge',
       'offboard_watch_last_list_timestamp_seconds gauge',
       'offboard_watch_relists_total counter',
@@ -92,6 +96,8 @@ describe('the metrics', () => {
       'offboard_waiting_revocations{reason="certificate",revoker="kubernetes"}': 1,
       'offboard_held_offboardings{reason="InUse"}': 3,
       offboard_overdue_offboardings: 1,
+      'offboard_waived_dependencies{revoker="kubernetes"}': 2,
+      'offboard_unheld_objects{kind="Offboarding"}': 1,
       'offboard_workload_identities{state="Active"}': 7,
     });
     figures = nothing;
@@ -107,7 +113,7 @@ describe('the metrics', () => {
     await samples();
     figures = undefined;
     const text = await metrics.text();
-    expect(text).not.toMatch(/offboard_(?:revocations|oldest|waiting|held|overdue|workload)/);
+    expect(text).not.toMatch(/offboard_(?:revocations|oldest|waiting|held|overdue|waived|unheld|workload)/);
     expect(text).toContain('offboard_build_info');
   });
 

@@ -14,6 +14,8 @@ export interface RunFigures {
   readonly waiting: readonly { readonly revoker: string; readonly reason: string; readonly count: number }[];
   readonly held: readonly { readonly reason: string; readonly count: number }[];
   readonly overdue: number;
+  readonly waived: readonly { readonly revoker: string; readonly count: number }[];
+  readonly unheld: readonly { readonly kind: string; readonly count: number }[];
   readonly identities: readonly { readonly state: string; readonly count: number }[];
 }
 
@@ -96,7 +98,7 @@ const registerFigures = (registry: Registry, current: () => RunFigures | undefin
       for (const { seconds, revoker } of oldestUnconfirmed) all.set({ revoker }, seconds);
     },
   );
-  gauge('offboard_waiting_revocations', 'Credentials that wait for a known end: certificate, suspended.', ['revoker', 'reason'], (all, { waiting }) => {
+  gauge('offboard_waiting_revocations', 'Credentials that are not meant to be gone yet: certificate, suspended, waived.', ['revoker', 'reason'], (all, { waiting }) => {
     for (const { count, ...labels } of waiting) all.set(labels, count);
   });
   gauge('offboard_held_offboardings', 'Runs held before the first revoke, by the reason of their Ready condition.', ['reason'], (all, { held }) => {
@@ -104,6 +106,12 @@ const registerFigures = (registry: Registry, current: () => RunFigures | undefin
   });
   gauge('offboard_overdue_offboardings', 'Runs that have not ended within their deadline.', [], (all, { overdue }) => {
     all.set(overdue);
+  });
+  gauge('offboard_waived_dependencies', 'Dependencies of runs that waivers in force give up.', ['revoker'], (all, { waived }) => {
+    for (const { count, revoker } of waived) all.set({ revoker }, count);
+  });
+  gauge('offboard_unheld_objects', 'Objects whose finalizer somebody took off, so that deleting them waits for nothing.', ['kind'], (all, { unheld }) => {
+    for (const { count, kind } of unheld) all.set({ kind }, count);
   });
   gauge('offboard_workload_identities', 'WorkloadIdentities by lifecycle state.', ['state'], (all, { identities }) => {
     for (const { count, state } of identities) all.set({ state }, count);

@@ -50,6 +50,8 @@ describe('the figures of runs', () => {
       waiting: [],
       held: [],
       overdue: 0,
+      waived: [],
+      unheld: [],
       identities: [],
     });
   });
@@ -74,6 +76,7 @@ describe('the figures of runs', () => {
     ['no confirmed one', [revoking([credential({ state: 'Confirmed' })])], 0],
     ['no certificate that is waited out', [revoking([certificate])], 0],
     ['no suspended run', [revoking([credential()], { suspend: true })], 0],
+    ['nothing that was given up', [revoking([credential()], {}, { dependencies: [{ name: 'kubernetes', state: 'Waived', credentials: [credential()] }] })], 0],
     ['another run when one is suspended', [revoking([credential({ revokeRequestedAt: '2026-11-23T10:00:00Z' })], { suspend: true }), revoking([credential()])], 585],
     ['no run that has ended', [revoking([credential()], {}, { completedAt: '2026-11-23T10:55:00Z' })], 0],
     ['no plan', [revoking([credential()], { mode: 'Plan' })], 0],
@@ -95,6 +98,22 @@ describe('the figures of runs', () => {
     expect(figures(open, suspended).waiting).toEqual([
       { revoker: 'kubernetes', reason: 'certificate', count: 1 },
       { revoker: 'kubernetes', reason: 'suspended', count: 2 },
+    ]);
+  });
+
+  it('count what was given up, of runs under way and of those that are complete by it', () => {
+    const dependencies = [{ name: 'kubernetes', state: 'Waived' as const, credentials: [credential()] }, { name: 'vault', state: 'Confirmed' as const }];
+    const all = figures(revoking([], {}, { dependencies }), revoking([], {}, { dependencies, completedAt: '2026-11-23T10:55:00Z' }));
+    expect(all.waived).toEqual([{ revoker: 'kubernetes', count: 2 }]);
+    expect(all.waiting).toEqual([{ revoker: 'kubernetes', reason: 'waived', count: 1 }]);
+  });
+
+  it('count the objects that somebody let go of', () => {
+    const conditions = [{ type: 'GlassBroken', status: 'True' as const, reason: 'FinalizerRemoved', message: '', lastTransitionTime: '2026-11-23T10:00:00Z' }];
+    const broken = [anOffboarding({ status: { conditions } }), anOffboarding()];
+    expect(runFigures(broken, [anIdentity({ status: { conditions } })], settleTimes, now).unheld).toEqual([
+      { kind: 'Offboarding', count: 1 },
+      { kind: 'WorkloadIdentity', count: 1 },
     ]);
   });
 

@@ -9,15 +9,19 @@ export interface RunFigures {
   /** Seconds since the oldest request to revoke that is not confirmed, less the settle time; what only waits does not count. */
   readonly oldestUnconfirmed: readonly { readonly revoker: string; readonly seconds: number }[];
   /** Credentials that wait for something that is nobody's fault. */
-  readonly waiting: readonly { readonly revoker: string; readonly reason: 'certificate' | 'suspended'; readonly count: number }[];
+  readonly waiting: readonly { readonly revoker: string; readonly reason: 'certificate' | 'suspended' | 'waived'; readonly count: number }[];
   /** Runs that are held before the first revoke, by the reason of their Ready condition. */
   readonly held: readonly { readonly reason: string; readonly count: number }[];
   readonly overdue: number;
+  /** Dependencies that waivers in force give up, also of runs that are complete by them. */
+  readonly waived: readonly { readonly revoker: string; readonly count: number }[];
+  /** Objects whose finalizer somebody took off, and that are still there. */
+  readonly unheld: readonly { readonly kind: 'Offboarding' | 'WorkloadIdentity'; readonly count: number }[];
   readonly identities: readonly { readonly state: LifecycleState; readonly count: number }[];
 }
 
 /** What else can hold a run: the reasons that revokers and the API server give. With `reasons`, the closed set of a label. */
-const reasonsOfOthers = ['SharedBinding', 'DanglingRoleRef', 'AdmissionDenied', 'Rejected', 'CannotCancel'] as const;
+const reasonsOfOthers = ['SharedBinding', 'DanglingRoleRef', 'AdmissionDenied', 'Rejected'] as const;
 
 const knownReasons: ReadonlySet<string> = new Set<string>([...Object.values(reasons), ...reasonsOfOthers]);
 
@@ -50,10 +54,15 @@ export const runFigures = (
     })),
     waiting: tally(
       credentials.filter(waits),
-      ({ revoker, suspended }) => ({ revoker, reason: suspended ? ('suspended' as const) : ('certificate' as const) }),
+      ({ revoker, suspended, waived }) => ({ revoker, reason: suspended ? ('suspended' as const) : waived ? ('waived' as const) : ('certificate' as const) }),
     ),
     held: tally(held.map((run) => ({ run, credential: single })), ({ run }) => ({ reason: readyReason(run) })),
     overdue: open.filter((run) => isOverdue(run, now)).length,
+    waived: tally(runs.flatMap((run) => waivedOf(run, settleTimes)), ({ revoker }) => ({ revoker })),
+    unheld: [
+      ...tally(runs.filter(isUnheld).map(() => ({ credential: single })), () => ({ kind: 'Offboarding' as const })),
+      ...tally(identities.filter(isUnheld).map(() => ({ credential: single })), () => ({ kind: 'WorkloadIdentity' as const })),
+    ],
     identities: tally(
       identities.map(({ status }) => ({ state: status?.lifecycleState ?? 'Active', credential: single })),
       ({ state }) => ({ state }),
@@ -70,21 +79,31 @@ const single: Counted['credential'] = {};
 interface OpenCredential extends Counted {
   readonly revoker: string;
   readonly suspended: boolean;
+  readonly waived: boolean;
   readonly credential: CredentialStatus;
 }
 
 const credentialsOf = ({ spec, status }: CountedRun, revokers: ReadonlyMap<string, unknown>): readonly OpenCredential[] =>
-  (status?.dependencies ?? []).flatMap(({ name, credentials = [] }) =>
+  (status?.dependencies ?? []).flatMap(({ name, state, credentials = [] }) =>
     credentials.map((credential) => ({
       revoker: revokers.has(name) ? name : 'other',
       suspended: spec.suspend === true,
+      waived: state === 'Waived',
       credential,
     })),
   );
 
-/** A certificate that runs out, or a run that somebody suspended: late is what they are meant to be, so no alarm. */
-const waits = ({ credential, suspended }: OpenCredential): boolean =>
-  credential.state !== 'Confirmed' && (suspended || credential.state === 'Waiting');
+const waivedOf = ({ status }: CountedRun, revokers: ReadonlyMap<string, unknown>): readonly (Counted & { readonly revoker: string })[] =>
+  (status?.dependencies ?? [])
+    .filter(({ state }) => state === 'Waived')
+    .map(({ name }) => ({ revoker: revokers.has(name) ? name : 'other', credential: single }));
+
+const isUnheld = ({ status }: { readonly status?: Pick<OffboardingStatus, 'conditions'> }): boolean =>
+  status?.conditions?.some(({ type }) => type === conditionTypes.glassBroken) === true;
+
+/** A certificate that runs out, a run that somebody suspended, what was given up: late is what they are meant to be, so no alarm. */
+const waits = ({ credential, suspended, waived }: OpenCredential): boolean =>
+  credential.state !== 'Confirmed' && (suspended || waived || credential.state === 'Waiting');
 
 const oldest = (credentials: readonly OpenCredential[], settle: number, now: Date): number => {
   const requests = credentials
