@@ -29,6 +29,8 @@ export interface World {
   readonly revoker: FakeRevoker;
   readonly events: readonly RecordedEvent[];
   readonly put: (object: OffboardingObject) => void;
+  /** It is gone: the watch says so. */
+  readonly remove: (name?: string) => void;
   readonly identity: (object: WorkloadIdentityObject | undefined) => void;
   /** What the watch shows of waivers. */
   readonly waivers: OffboardingWaiverObject[];
@@ -131,6 +133,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
     events,
     cluster: state,
     waivers,
+    remove: (name = 'retire') => objects.delete(keyFor(name)),
     put: (next) => objects.set(keyOf(next), next),
     identity: (next) => {
       identity = next;

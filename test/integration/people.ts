@@ -16,6 +16,8 @@ export interface Grants {
 
 export interface Person {
   readonly name: string;
+  /** Path. */
+  readonly kubeconfig: string;
   /** Rejects with what kubectl complained about. An object goes to its standard input. */
   kubectl(args: readonly string[], input?: object): Promise<string>;
 }
@@ -46,6 +48,7 @@ export const person = (cluster: ControlPlane, name: string, grants: Grants = {})
 
 const speaker = (cluster: ControlPlane, name: string, kubeconfig: string): Person => ({
   name,
+  kubeconfig,
   kubectl: (args, input) => cluster.kubectl(args, { kubeconfig, ...(input === undefined ? {} : { stdin: JSON.stringify(input) }) }),
 });
 

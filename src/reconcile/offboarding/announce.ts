@@ -6,6 +6,7 @@ import type { Verdict } from '../../policy/verdict.ts';
 import { parseDuration } from '../../runtime/duration.ts';
 import { keyOf } from '../objects.ts';
 import type { OffboardingObject } from '../objects.ts';
+import { mayGo } from './glass.ts';
 import type { Context, Run } from './run.ts';
 
 export const announce = (run: Run, verdict: Verdict, status: OffboardingStatus, context: Context): void => {
@@ -36,6 +37,21 @@ const announceConditions = ({ offboarding }: Run, status: OffboardingStatus, { e
   };
   tell(conditionTypes.cancelled, reasons.cannotCancel);
   tell(conditionTypes.glassBroken, reasons.finalizerRemoved);
+};
+
+/** A run that went while access may be left, as with a finalizer that was taken off: nobody else tells of it any more. */
+export const announceGone = (offboarding: OffboardingObject, { events, log }: Context): void => {
+  const { spec, status = {} } = offboarding;
+  if (spec.mode === 'Plan' || mayGo(status, conditionOf(status, conditionTypes.ready)?.reason ?? '')) return;
+  const left = status.startedAt === undefined ? 'nothing was revoked' : `${status.progress ?? 'nothing'} was proven gone`;
+  log.warn('An Offboarding is gone before its end', { offboarding: keyOf(offboarding), identity: status.identity, left });
+  events.record({
+    regarding: offboarding,
+    type: 'Warning',
+    reason: 'GoneBeforeItsEnd',
+    action: 'Offboard',
+    note: `The Offboarding is gone, and ${left} of ${status.identity ?? 'the identity'}; nobody watches what is left`,
+  });
 };
 
 const eventOf = ({ kind, reason, reopened }: Verdict, wasOpen: boolean): { readonly type: 'Normal' | 'Warning'; readonly reason: string } | undefined => {

@@ -24,7 +24,7 @@ import type { ReconcileResult } from '../../runtime/controller.ts';
 import { keyOf } from '../objects.ts';
 import type { OffboardingObject } from '../objects.ts';
 import { writeStatus } from '../status.ts';
-import { announce, deadlineOf } from './announce.ts';
+import { announce, announceGone, deadlineOf } from './announce.ts';
 import { verdictNow } from './assessment.ts';
 import { cancel } from './cancel.ts';
 import { finished } from './finish.ts';
@@ -56,18 +56,27 @@ export interface OffboardingReconcilerOptions {
 
 export const createOffboardingReconciler = ({ context, random, read }: OffboardingReconcilerOptions): OffboardingReconciler => {
   const memories = new Map<string, RunMemory>();
-  const uids = new Map<string, string>();
+  /** What was there at the last look, for as long as there is something to do. */
+  const last = new Map<string, OffboardingObject>();
 
   const forget = (key: string): void => {
-    const uid = uids.get(key);
-    uids.delete(key);
+    const uid = last.get(key)?.metadata.uid;
+    last.delete(key);
     if (uid !== undefined) memories.delete(uid);
     for (const [identity, holder] of context.claims) if (holder === uid) context.claims.delete(identity);
   };
 
-  const memoryFor = (key: string, { metadata: { uid } }: OffboardingObject): RunMemory => {
-    if (uids.get(key) !== uid) forget(key);
-    uids.set(key, uid);
+  /** Gone, or another of the same name: then what was there last may have gone before its end. */
+  const leave = (key: string, now: OffboardingObject | undefined): void => {
+    const before = last.get(key);
+    if (before === undefined || before.metadata.uid === now?.metadata.uid) return;
+    announceGone(before, context);
+    forget(key);
+  };
+
+  const memoryFor = (key: string, offboarding: OffboardingObject): RunMemory => {
+    const { uid } = offboarding.metadata;
+    last.set(key, offboarding);
     const memory = memories.get(uid) ?? { dependencies: new Map(), looks: 0, lastReason: '' };
     memories.set(uid, memory);
     return memory;
@@ -75,14 +84,12 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
 
   const reconcile = async (key: string, signal: AbortSignal): Promise<ReconcileResult> => {
     const offboarding = read(key);
-    if (offboarding === undefined) {
-      forget(key);
-      return { kind: 'done' };
-    }
+    leave(key, offboarding);
+    if (offboarding === undefined) return { kind: 'done' };
     const waivers = inForce(offboarding, context);
     const run: Run = { offboarding, memory: memoryFor(key, offboarding), draft: draftOf(offboarding), waivers };
     const look = await lookAt(run, context, signal);
-    await conclude(look, context, signal);
+    last.set(key, await conclude(look, context, signal));
     if (look.run.draft.completedAt === undefined || look.verdict.kind === 'Waived') return whenAgain(look, random, context);
     forget(key);
     return { kind: 'done' };
@@ -160,7 +167,7 @@ const draftOf = ({ status }: OffboardingObject): Draft => {
 };
 
 /** The finalizer stands before the status says that the run has started, and goes after the status says that it has ended. */
-const conclude = async ({ run, verdict }: Look, context: Context, signal: AbortSignal): Promise<void> => {
+const conclude = async ({ run, verdict }: Look, context: Context, signal: AbortSignal): Promise<OffboardingObject> => {
   const { client, keep } = context.cluster;
   const free = mayGo(run.draft, verdict.reason);
   let object = run.offboarding;
@@ -172,9 +179,10 @@ const conclude = async ({ run, verdict }: Look, context: Context, signal: AbortS
   object = await writeStatus(client, offboardings, object, status, signal);
   keep(object);
   announce(run, verdict, status, context);
-  if (!free) return;
+  if (!free) return object;
   const released = await removeFinalizer(client, offboardings, object, offboardingFinalizer, { signal });
   if (released !== undefined) keep(released);
+  return released ?? object;
 };
 
 const firstPause = { Stalled: 15_000, Waived: 15_000, Reconciling: 500 } as const;

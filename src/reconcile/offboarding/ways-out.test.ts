@@ -114,6 +114,28 @@ describe('a run whose finalizer somebody took off', () => {
     expect(world.object().metadata.finalizers).toEqual([offboardingFinalizer]);
   });
 
+  it('and that then goes is told of, as nobody else would', async () => {
+    await world.look();
+    takeOff();
+    await world.look();
+    world.remove();
+    await world.look();
+    await world.look();
+    expect(world.events.filter(({ reason }) => reason === 'GoneBeforeItsEnd').map(({ note }) => note)).toEqual([
+      'The Offboarding is gone, and 0/1 was proven gone of ci/agent; nobody watches what is left',
+    ]);
+  });
+
+  it.each([
+    ['has ended', async () => { change({ soak: '0s' }); await world.settle(); }],
+    ['could not begin', async () => { world.identity(undefined); await world.look(); }],
+  ])('is not told of when it %s', async (_, arrange) => {
+    await arrange();
+    world.remove();
+    await world.look();
+    expect(world.events.map(({ reason }) => reason)).not.toContain('GoneBeforeItsEnd');
+  });
+
   it('is not one that could not begin, and then can', async () => {
     world.identity(undefined);
     await world.look();
