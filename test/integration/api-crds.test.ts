@@ -32,8 +32,8 @@ const fresh = (): string => `o${(serial += 1)}`;
 
 describe('the manifests', () => {
   it.each([
-    ['config/crd', 2, 'CustomResourceDefinition'],
-    ['config/policies', 22, 'AdmissionPolicy'],
+    ['config/crd', 3, 'CustomResourceDefinition'],
+    ['config/policies', 30, 'AdmissionPolicy'],
   ])('of %s are complete as a kustomization', async (folder, count, kind) => {
     const built = await cluster.kubectl(['kustomize', folder]);
     const kinds = [...built.matchAll(/^kind: (.*)$/gm)].map(([, name = '']) => name);
@@ -46,7 +46,7 @@ describe('the manifests', () => {
 describe('the samples', () => {
   it('are accepted, with strict validation, in one go', async () => {
     const applied = await cluster.kubectl(['apply', '--server-side', '--validate=strict', '-k', 'config/samples']);
-    expect(applied.trim().split('\n')).toHaveLength(7);
+    expect(applied.trim().split('\n')).toHaveLength(8);
   });
 });
 
@@ -123,6 +123,7 @@ describe('an Offboarding is refused', () => {
     ['a soak that is no duration', { ...run, soak: '1h' }, { soak: '1d' }, 'soak must be a duration'],
     ['a cancel for another reason', { ...run, cancel: { reason: 'x' } }, { cancel: { reason: 'y' } }, 'spec.cancel: Invalid value: cancel cannot be changed'],
     ['a soak longer by a millisecond', { ...run, soak: '1h' }, { soak: '60m1ms' }, 'soak may only become shorter'],
+    ['one that somebody else cancelled', { ...run, cancel: { reason: 'x' } }, { cancel: { requestedBy: { username: 'mallory' } } }, 'spec.cancel: Invalid value: cancel cannot be changed'],
     ['one of a requester without groups', run, { requestedBy: { groups: null } }, 'spec.requestedBy: Invalid value: requestedBy is stamped'],
     ['another reason', run, { reason: 'Expired' }, 'reason is immutable'],
     ['a plan after all', { ...run, mode: 'Enforce' }, { mode: 'Plan' }, 'mode may only change from Plan to Enforce'],
@@ -148,6 +149,39 @@ describe('an Offboarding is refused', () => {
     for (const change of [{ soak: '1h' }, { soak: null }, { suspend: true }, { deadline: '1h' }, { deadline: null }, { urgency: 'Emergency' }, { mode: 'Enforce' }, { cancel: { reason: 'enough' } }]) {
       await patch(name, change);
     }
+  });
+});
+
+describe('an OffboardingWaiver is refused', () => {
+  const waiver = { offboardingRef: { name: 'retire', uid: 'u-1' }, dependency: 'kubernetes', reason: 'away', expiresAt: '2099-01-01T00:00:00Z' };
+
+  it.each([
+    ['for nobody\'s run', { ...waiver, offboardingRef: undefined }, 'spec.offboardingRef: Required value'],
+    ['for a run of that name, whichever', { ...waiver, offboardingRef: { name: 'retire' } }, 'spec.offboardingRef.uid: Required value'],
+    ['for a run that cannot be', { ...waiver, offboardingRef: { name: 'a/b', uid: 'u-1' } }, 'spec.offboardingRef.name: Invalid value: "a/b": name must be made of'],
+    ['for a UID that is none', { ...waiver, offboardingRef: { name: 'retire', uid: '../x' } }, 'uid must be made of'],
+    ['for all dependencies at once', { ...waiver, dependency: '*' }, 'dependency must be made of'],
+    ['without a reason', { ...waiver, reason: '' }, 'spec.reason'],
+    ['for ever', { ...waiver, expiresAt: undefined }, 'spec.expiresAt: Required value'],
+    ['until some day', { ...waiver, expiresAt: 'some day' }, 'spec.expiresAt'],
+    ['in another namespace', { ...waiver, offboardingRef: { ...waiver.offboardingRef, namespace: 'other' } }, 'unknown field "spec.offboardingRef.namespace"'],
+  ])('%s', async (_, spec, message) => {
+    await expect(create('OffboardingWaiver', fresh(), spec)).rejects.toThrow(message);
+  });
+
+  it.each<readonly [string, object]>([
+    ['longer', { expiresAt: '2100-01-01T00:00:00Z' }],
+    ['shorter', { expiresAt: '2027-01-01T00:00:00Z' }],
+    ['one for another dependency', { dependency: 'vault' }],
+    ['one for another run', { offboardingRef: { name: 'other' } }],
+    ['one for another reason', { reason: 'other' }],
+    ['one by nobody', { approvedBy: null }],
+    ['one by somebody else', { approvedBy: { username: 'other' } }],
+  ])('to become %s', async (_, change) => {
+    const name = fresh();
+    await create('OffboardingWaiver', name, waiver);
+    const patched = cluster.kubectl(['patch', 'ofw', name, '-n', 'api', '--type=merge', '-p', JSON.stringify({ spec: change })]);
+    await expect(patched).rejects.toThrow('the spec of a waiver is immutable; create another waiver, or delete this one');
   });
 });
 
@@ -220,7 +254,18 @@ describe('people', () => {
     ]);
   });
 
+  it('see the columns of a waiver that tell them most, and more when they ask', async () => {
+    await create('OffboardingWaiver', 'columns', { offboardingRef: { name: 'verifying', uid: 'u-1' }, dependency: 'kubernetes', reason: 'away', expiresAt: '2099-01-01T00:00:00Z' });
+    await setStatus('ofw columns', { conditions: [{ ...ready, status: 'True', reason: 'InForce' }] });
+    expect(await table('ofw', 'columns', '-o', 'wide')).toEqual([
+      ['NAME', 'OFFBOARDING', 'DEPENDENCY', 'READY', 'STATE', 'EXPIRES', 'AGE', 'APPROVED BY', 'REASON'],
+      ['columns', 'verifying', 'kubernetes', 'True', 'InForce', '2099-01-01T00:00:00Z', expect.any(String), 'admin', 'away'],
+    ]);
+  });
+
   it.each([
+    ['ofw', 'spec.offboardingRef.name=verifying', 'offboardingwaiver.offboard.dev/columns\n'],
+    ['ofw', 'spec.dependency=vault', ''],
     ['ofb', 'status.phase=Verifying', 'offboarding.offboard.dev/verifying\n'],
     ['ofb', 'status.waitingOn=kubernetes', 'offboarding.offboard.dev/verifying\n'],
     ['ofb', 'status.identity=api/agent', 'offboarding.offboard.dev/verifying\n'],
@@ -232,9 +277,10 @@ describe('people', () => {
     expect(await cluster.kubectl(['get', kind, '-A', `--field-selector=${selector}`, '-o', 'name'])).toBe(found);
   });
 
-  it('find both kinds by their short names and together by their category', async () => {
+  it('find all kinds by their short names and together by their category', async () => {
     const names = await cluster.kubectl(['get', 'offboard', '-n', 'api', '-o', 'name']);
     expect(names).toContain('offboarding.offboard.dev/verifying\n');
     expect(names).toContain('workloadidentity.offboard.dev/columns\n');
+    expect(names).toContain('offboardingwaiver.offboard.dev/columns\n');
   });
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type ControlPlane, startControlPlane } from '../env/control-plane.ts';
 import { installOffboard } from './install.ts';
-import { inline, offboarding } from './manifests.ts';
+import { type Fields, inline, offboarding, offboardingWaiver } from './manifests.ts';
 import { type Person, person, writesOurKinds } from './people.ts';
 
 const create = ['create', '-f', '-', '-o', 'jsonpath={.spec.requestedBy}'];
@@ -14,7 +14,12 @@ let owner: Person;
 beforeAll(async () => {
   cluster = await startControlPlane({ controllerManager: false });
   await installOffboard(cluster, { mutating: false });
-  owner = await person(cluster, 'owner', { in: { default: [writesOurKinds, { on: ['serviceaccounts'], verbs: ['delete'] }] } });
+  owner = await person(cluster, 'owner', { in: { default: [
+      writesOurKinds,
+      { on: ['serviceaccounts'], verbs: ['delete'] },
+      { on: ['offboardingwaivers.offboard.dev'], verbs: ['create'] },
+      { on: ['offboardings.offboard.dev'], verbs: ['waive'] },
+    ] } });
 });
 afterAll(async () => {
   await cluster.stop();
@@ -46,5 +51,29 @@ describe('on a cluster that cannot stamp, who asked', () => {
   it('may not be claimed afterwards', async () => {
     const patch = JSON.stringify({ spec: { requestedBy: { username: 'owner' } } });
     await expect(owner.kubectl(['patch', 'ofb', 'silent', '--type=merge', '-p', patch])).rejects.toThrow('requestedBy is stamped by the API server and immutable');
+  });
+});
+
+describe('on a cluster that cannot stamp, who cancels', () => {
+  const cancel = (cancelled: Fields): readonly string[] => ['patch', 'ofb', 'cancelled', '-n', 'default', '--type=merge', '-p', JSON.stringify({ spec: { cancel: cancelled } })];
+
+  it('may not be another user, may be left out, and may not be claimed afterwards', async () => {
+    await owner.kubectl(create, offboarding('default', 'cancelled', inline('agent')));
+    await expect(owner.kubectl(cancel({ reason: 'x', requestedBy: { username: 'boss' } }))).rejects.toThrow('spec.cancel.requestedBy.username: it says who cancels, and that is "owner"; leave it out');
+    await expect(owner.kubectl(cancel({ reason: 'x', requestedBy: { groups: ['board'] } }))).rejects.toThrow('it names a group that you are not in');
+    await owner.kubectl(cancel({ reason: 'x' }));
+    await expect(owner.kubectl(cancel({ requestedBy: { username: 'owner' } }))).rejects.toThrow('cancel cannot be changed or taken back');
+  });
+});
+
+describe('on a cluster that cannot stamp, who approves a waiver', () => {
+  const waiver = (name: string, spec: Fields): Promise<string> => owner.kubectl(['create', '-f', '-'], offboardingWaiver('default', name, 'run', spec));
+
+  it('must be said, and truly', async () => {
+    const own = 'spec.approvedBy.username: it says who approves, and that is "owner"';
+    await expect(waiver('silent', {})).rejects.toThrow(own);
+    await expect(waiver('false', { approvedBy: { username: 'boss' } })).rejects.toThrow(own);
+    await expect(waiver('group', { approvedBy: { username: 'owner', groups: ['board'] } })).rejects.toThrow('it names a group that you are not in');
+    await waiver('true', { approvedBy: { username: 'owner' } });
   });
 });

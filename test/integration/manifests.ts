@@ -26,6 +26,16 @@ export const workloadIdentity = (namespace: string, name: string, spec: Fields =
 export const offboarding = (namespace: string, name: string, spec: Fields, metadata?: Fields): Manifest =>
   manifest('Offboarding', namespace, name, { reason: 'Retired', mode: 'Plan', ...spec }, metadata);
 
+/** For the cluster, until far from now. */
+export const offboardingWaiver = (namespace: string, name: string, run: string, spec: Fields = {}): Manifest =>
+  manifest('OffboardingWaiver', namespace, name, {
+    offboardingRef: { name: run, uid: 'u-1' },
+    dependency: 'kubernetes',
+    reason: 'its owner is away',
+    expiresAt: '2099-01-01T00:00:00Z',
+    ...spec,
+  });
+
 export const inline = (serviceAccount: string, ...commonNames: readonly string[]): Fields => ({
   identity: { serviceAccount: { name: serviceAccount }, ...(commonNames.length === 0 ? {} : certificates(...commonNames)) },
 });
