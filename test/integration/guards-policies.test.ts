@@ -1,9 +1,13 @@
 /** The policies as a set: each is sound in itself, in force, and part of every way to install them. */
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
+import { requireTools } from '../env/tools/locate.ts';
 import { installOffboard } from './install.ts';
 import { person } from './people.ts';
 
@@ -87,6 +91,18 @@ describe('the page about them', () => {
   it('names every one', async () => {
     const policies = [...(await list<Policy>('validatingadmissionpolicies')), ...(await list<Policy>('mutatingadmissionpolicies'))].filter(ours);
     expect([...page.matchAll(/^\| `(offboard-[a-z-]+)` \|/gm)].map(([, name]) => name).toSorted()).toEqual(policies.map(({ metadata }) => metadata.name).toSorted());
+  });
+
+  it('shows how to give a dependency up, and so it works', async () => {
+    await cluster.kubectl(['apply', '--server-side', '-f', 'config/samples']);
+    await cluster.kubectl(['delete', '-f', 'config/samples/offboardingwaiver.yaml']);
+    const script = /^(uid=.*?^EOF)$/ms.exec(page)?.[1] ?? '';
+    const { kubectl } = await requireTools();
+    const env = { ...process.env, KUBECONFIG: cluster.kubeconfig, PATH: `${dirname(kubectl)}:${process.env['PATH'] ?? ''}` };
+    const said = await promisify(execFile)('bash', ['-ec', script], { env });
+    expect(said.stdout).toBe('offboardingwaiver.offboard.dev/build-agent-7-shared-binding created\n');
+    const names = await cluster.kubectl(['get', 'ofw', '-n', 'ci', '-o', 'jsonpath={.items[*].spec.offboardingRef.uid}']);
+    expect(names).toBe(await cluster.kubectl(['get', 'ofb', 'build-agent-7-retired', '-n', 'ci', '-o', 'jsonpath={.metadata.uid}']));
   });
 
   it('shows how to break the glass, and so it works', async () => {
