@@ -1,7 +1,6 @@
 /** The policies as a set: each is sound in itself, in force, and part of every way to install them. */
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -97,12 +96,12 @@ describe('the page about them', () => {
     await cluster.kubectl(['apply', '--server-side', '-f', 'config/samples']);
     await cluster.kubectl(['delete', '-f', 'config/samples/offboardingwaiver.yaml']);
     const script = /^(uid=.*?^EOF)$/ms.exec(page)?.[1] ?? '';
-    const { kubectl } = await requireTools();
-    const env = { ...process.env, KUBECONFIG: cluster.kubeconfig, PATH: `${dirname(kubectl)}:${process.env['PATH'] ?? ''}` };
+    const env = { ...process.env, KUBECONFIG: cluster.kubeconfig, PATH: `${await requireTools()}:${process.env['PATH'] ?? ''}` };
     const said = await promisify(execFile)('bash', ['-ec', script], { env });
     expect(said.stdout).toBe('offboardingwaiver.offboard.dev/build-agent-7-shared-binding created\n');
     const names = await cluster.kubectl(['get', 'ofw', '-n', 'ci', '-o', 'jsonpath={.items[*].spec.offboardingRef.uid}']);
     expect(names).toBe(await cluster.kubectl(['get', 'ofb', 'build-agent-7-retired', '-n', 'ci', '-o', 'jsonpath={.metadata.uid}']));
+    await cluster.kubectl(['delete', 'ofw', '--all', '-n', 'ci']);
   });
 
   it('shows how to break the glass, and so it works', async () => {
