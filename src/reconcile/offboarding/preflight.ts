@@ -1,28 +1,19 @@
 /** May we do all of it? Nothing is touched before the answer is yes, and a Plan ends here. */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
+import type { Failure } from '../../policy/dependency.ts';
 import { obstacleOf } from '../../policy/obstacle.ts';
 import { idle, stalled } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
+import type { Revoker } from '../../revokers/revoker.ts';
 import { failureVerdict } from './inventory.ts';
 import { next, recordFailure, remember, stop } from './run.ts';
 import type { Context, Progress, TargetedRun } from './run.ts';
 
 export const preflight = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
   if (run.draft.startedAt !== undefined) return next(run);
-  const { target } = run.draft;
   for (const revoker of context.revokers) {
-    const { tracked, findings } = remember(run, revoker, {});
-    const credentials = tracked.map(({ credential }) => credential);
-    try {
-      const [missing, uses] = await Promise.all([
-        revoker.preflight(target, credentials, signal),
-        revoker.usage(target, signal),
-      ]);
-      remember(run, revoker, { missing, findings: [...uses, ...findings] });
-    } catch (error) {
-      const failure = recordFailure(run, revoker, error);
-      if (!run.waivers.has(revoker.name)) return stop(run, failureVerdict(revoker.name, failure));
-    }
+    const failure = await ask(run, revoker, signal);
+    if (failure !== undefined) return stop(run, failureVerdict(revoker.name, failure));
   }
   const obstacle = firstObstacle(run, context);
   if (run.offboarding.spec.mode === 'Enforce') return obstacle === undefined ? next(run) : stop(run, obstacle);
@@ -31,6 +22,26 @@ export const preflight = async (run: TargetedRun, context: Context, signal: Abor
       ? 'the plan is in the status; set spec.mode to Enforce to carry it out'
       : `the plan is in the status; it would be held: ${obstacle.message}`;
   return stop(run, idle(reasons.planOnly, message));
+};
+
+/** A waiver gives the answers about permissions up. Whether workloads still run has to be known all the same, but in an Emergency. */
+const ask = async (run: TargetedRun, revoker: Revoker, signal: AbortSignal): Promise<Failure | undefined> => {
+  const { target } = run.draft;
+  const waived = run.waivers.has(revoker.name);
+  const { tracked, findings } = remember(run, revoker, {});
+  const credentials = tracked.map(({ credential }) => credential);
+  const [missing, uses] = await Promise.allSettled([revoker.preflight(target, credentials, signal), revoker.usage(target, signal)]);
+  if (missing.status === 'fulfilled') remember(run, revoker, { missing: missing.value });
+  if (uses.status === 'fulfilled') remember(run, revoker, { findings: [...uses.value, ...findings] });
+  for (const { answer, givenUp } of [
+    { answer: uses, givenUp: waived && run.offboarding.spec.urgency === 'Emergency' },
+    { answer: missing, givenUp: waived },
+  ]) {
+    if (answer.status === 'fulfilled') continue;
+    const failure = recordFailure(run, revoker, answer.reason);
+    if (!givenUp) return failure;
+  }
+  return undefined;
 };
 
 const firstObstacle = (run: TargetedRun, { revokers }: Context): Verdict | undefined => {

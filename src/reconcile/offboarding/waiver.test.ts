@@ -162,6 +162,17 @@ describe('a run under a waiver', () => {
     expect(world.revoker.calls.filter((call) => call.startsWith('revoke'))).toEqual([]);
   });
 
+  it('is held while nobody can say whether workloads run, but in an Emergency', async () => {
+    world.waivers.push(aWaiver());
+    world.revoker.failures.usage = needsPerson('PermissionMissing', 'may not list pods');
+    await world.settle('retire', 3);
+    expect(condition(world.status(), 'Stalled')).toMatchObject({ reason: 'PermissionMissing', message: 'fake: may not list pods' });
+    expect(world.status().startedAt).toBeUndefined();
+    const held = world.object();
+    world.put({ ...held, spec: { ...held.spec, urgency: 'Emergency' } });
+    await until('CompletedWithWaivers');
+  });
+
   it.each([
     ['by who asked for it', aWaiver({ spec: { approvedBy: requestedBy } })],
     ['for an earlier run of that name', aWaiver({ spec: { offboardingRef: { name: 'retire', uid: 'earlier' } } })],
