@@ -4,10 +4,10 @@
  */
 import type { Config } from './config.ts';
 import type { KubeClient } from './kube/client.ts';
-import { toOutcome } from './kube/errors.ts';
+import { ApiError, toOutcome } from './kube/errors.ts';
 import type { EventRecorder } from './kube/events.ts';
 import { createReflector } from './kube/reflector.ts';
-import { offboardingWaivers, offboardings, workloadIdentities } from './kube/resources.ts';
+import { offboardingWaivers, offboardings, qualifiedName, workloadIdentities } from './kube/resources.ts';
 import type { Resource } from './kube/resources.ts';
 import type { Metrics } from './observability/metrics.ts';
 import { runFigures } from './policy/figures.ts';
@@ -44,7 +44,7 @@ export interface Operator {
   readonly watch: (signal: AbortSignal) => Promise<void>;
   /** Does the work until the signal is aborted, then finishes what is under way. Only the leader does this. */
   readonly work: (signal: AbortSignal) => Promise<void>;
-  /** The resources whose first list is not there yet. */
+  /** The resources whose first list is not there yet, with what stands in its way. */
   readonly unsynced: () => readonly string[];
   /** False when a fresh list works and a watch does not: then a restart is the way out. */
   readonly healthy: () => Promise<{ readonly ok: boolean; readonly message: string }>;
@@ -185,7 +185,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
       await Promise.all(reflectors.map((reflector) => reflector.waitForSync(signal)));
       await Promise.all([runController, identityController, waiverController].map((controller) => controller.run(signal)));
     },
-    unsynced: () => reflectors.filter((reflector) => !reflector.synced()).map(({ resource }) => resource.plural),
+    unsynced: () => reflectors.filter((reflector) => !reflector.synced()).map(whyUnsynced),
     healthy: () => watchesAreWell(reflectors, client),
     figures: () => runFigures(runs.store.list(), identities.store.list(), new Map(revokers.map(({ name, settleTime }) => [name, settleTime])), clock.now()),
   };
@@ -200,6 +200,15 @@ type Reconcile = (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
 const withoutWaiting = (reconcile: Reconcile): Reconcile => async (key, signal) => {
   const result = await reconcile(key, signal);
   return result.kind === 'again' && result.after === 0 ? reconcile(key, signal) : result;
+};
+
+const whyUnsynced = ({ resource, health }: WatchedReflector): string => {
+  const { lastError } = health();
+  if (lastError === undefined) return resource.plural;
+  if (lastError instanceof ApiError && lastError.code === 404) {
+    return `${resource.plural} (the API server does not know ${qualifiedName(resource)}: install the CRDs of this version)`;
+  }
+  return `${resource.plural} (${toOutcome(lastError).message})`;
 };
 
 /** So many failures in a row are several minutes. */
@@ -221,5 +230,5 @@ const watchesAreWell = async (reflectors: readonly WatchedReflector[], client: K
 
 interface WatchedReflector {
   readonly resource: Resource;
-  readonly health: () => { readonly connected: boolean; readonly consecutiveFailures: number };
+  readonly health: () => { readonly connected: boolean; readonly consecutiveFailures: number; readonly lastError: unknown };
 }

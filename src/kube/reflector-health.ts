@@ -7,6 +7,8 @@ import { ApiError, isExpired } from './errors.ts';
 export interface Contact {
   readonly connected: boolean;
   readonly failures: number;
+  /** What failed last, until the server is heard again. */
+  readonly lastError: unknown;
   /** A list was answered: it counts for nothing while the watches fail. */
   listed(): void;
   /** A watch told something, stood for a while, or ended in good order. */
@@ -36,6 +38,7 @@ interface ContactOptions {
 export const createContact = ({ log, random, onConnected }: ContactOptions): Contact => {
   const backoff = createBackoff({ base: 500, factor: 2, max: 10_000, jitter: 0.5, random });
   let failures = 0;
+  let lastError: unknown;
   let connected: boolean | undefined;
   let expiredBefore = false;
 
@@ -52,12 +55,16 @@ export const createContact = ({ log, random, onConnected }: ContactOptions): Con
     get failures() {
       return failures;
     },
+    get lastError() {
+      return lastError;
+    },
     listed: () => {
       if (failures === 0) become(true);
     },
     watched: () => {
       if (failures > 0) log.info('The API server is heard again', { failures });
       failures = 0;
+      lastError = undefined;
       become(true);
       expiredBefore = false;
     },
@@ -68,6 +75,7 @@ export const createContact = ({ log, random, onConnected }: ContactOptions): Con
         return { wait: 0, listAgain: true };
       }
       failures += 1;
+      lastError = error;
       become(false);
       if (isPowerOfTwo(failures)) log.warn('The API server is not heard; trying again', { operation, failures, error });
       return {

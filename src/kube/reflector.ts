@@ -50,6 +50,8 @@ export interface ReflectorHealth {
   readonly connected: boolean;
   readonly consecutiveFailures: number;
   readonly lastListAt: Date | undefined;
+  /** What failed last, until the server is heard again. */
+  readonly lastError: unknown;
 }
 
 export interface Reflector<T> {
@@ -122,7 +124,7 @@ export const createReflector = <T extends Stored>(options: ReflectorOptions<T>):
         waiters.add(done);
         signal.addEventListener('abort', onAbort, { once: true });
       }),
-    health: () => ({ connected: contact.connected, consecutiveFailures: contact.failures, lastListAt }),
+    health: () => ({ connected: contact.connected, consecutiveFailures: contact.failures, lastListAt, lastError: contact.lastError }),
     run: (signal) => reflect({ ...options, log, cache, contact, progress, onListed }, signal),
   };
 };

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createBuildAgent } from '../env/build-agent.ts';
 import { waitFor } from '../env/control-plane.ts';
@@ -62,7 +64,27 @@ describe('the operator process', () => {
     await expectRefused(agent);
   });
 
+  it('is not ready on a cluster with older CRDs, says which is missing, and is once it is there', async () => {
+    await stage.cluster.kubectl(['delete', 'crd', 'offboardingwaivers.offboard.dev']);
+    const port = await freePort();
+    const starting = startOperator(stage.cluster, { args: [`--port=${String(port)}`] });
+    const readyz = (): Promise<string> => fetch(`http://127.0.0.1:${String(port)}/readyz`).then((answer) => answer.text());
+    const missing = 'offboardingwaivers (the API server does not know offboardingwaivers.offboard.dev: install the CRDs of this version)';
+    await waitFor(async () => (await readyz()) === `not listed yet: ${missing}\n`, { timeout: 20_000, what: 'what is missing' });
+    await stage.cluster.kubectl(['apply', '--server-side', '-f', 'crds/']);
+    await (await starting).stop();
+  });
+
   it('refuses wrong flags with their names, and explains the right ones', async () => {
     await expect(startOperator(stage.cluster, { args: ['--kubernetes-settle=soon'] })).rejects.toThrow('--kubernetes-settle: "soon" is not a duration');
   });
 });
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+};
