@@ -102,8 +102,12 @@ describe('the figures of runs', () => {
   });
 
   it('count what was given up, of runs under way and of those that are complete by it', () => {
+    const completed = (reason: string): OffboardingStatus => ({
+      completedAt: '2026-11-23T10:55:00Z',
+      conditions: [{ type: 'Ready', status: 'True', reason, message: '', lastTransitionTime: '2026-11-23T10:55:00Z' }],
+    });
     const dependencies = [{ name: 'kubernetes', state: 'Waived' as const, credentials: [credential()] }, { name: 'vault', state: 'Confirmed' as const }];
-    const all = figures(revoking([], {}, { dependencies }), revoking([], {}, { dependencies, completedAt: '2026-11-23T10:55:00Z' }));
+    const all = figures(revoking([], {}, { dependencies }), revoking([], {}, { dependencies, ...completed('CompletedWithWaivers') }), revoking([], {}, { dependencies, ...completed('Superseded') }));
     expect(all.waived).toEqual([{ revoker: 'kubernetes', count: 2 }]);
     expect(all.waiting).toEqual([{ revoker: 'kubernetes', reason: 'waived', count: 1 }]);
   });

@@ -1,6 +1,7 @@
 /** All runs and identities in figures: what the leader's metrics show at a scrape. */
 import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
 import type { CredentialStatus, LifecycleState, OffboardingSpec, OffboardingStatus, WorkloadIdentityStatus } from '../api/v1alpha1/index.ts';
+import { hasEnded } from './waiver.ts';
 import { parseDuration } from '../runtime/duration.ts';
 
 export interface RunFigures {
@@ -94,7 +95,7 @@ const credentialsOf = ({ spec, status }: CountedRun, revokers: ReadonlyMap<strin
   );
 
 const waivedOf = ({ status }: CountedRun, revokers: ReadonlyMap<string, unknown>): readonly (Counted & { readonly revoker: string })[] =>
-  (status?.dependencies ?? [])
+  (hasEnded(status) ? [] : (status?.dependencies ?? []))
     .filter(({ state }) => state === 'Waived')
     .map(({ name }) => ({ revoker: revokers.has(name) ? name : 'other', credential: single }));
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { aTracked } from '../../test/builders/credentials.ts';
+import { aCredential, aTracked } from '../../test/builders/credentials.ts';
 import { aWaiver, anOffboarding } from '../../test/builders/offboarding.ts';
 import type { OffboardingStatus } from '../api/v1alpha1/index.ts';
 import type { Assessment } from './dependency.ts';
-import { hasEnded, isReopened, isWaived, nextEnd, underWaiver, waiverVerdict, waiversInForce, waiversStand } from './waiver.ts';
+import { hasEnded, isLeftOver, isReopened, isWaived, nextEnd, underWaiver, waiverVerdict, waiversInForce, waiversStand } from './waiver.ts';
 
 const dependencies = ['fake', 'other'];
 const now = new Date('2026-11-23T10:05:00Z');
@@ -49,9 +49,9 @@ describe('a waiver', () => {
   });
 
   it('that lasts longest is the one that counts', () => {
-    const longer = aWaiver({ metadata: { name: 'longer' }, spec: { expiresAt: '2026-11-23T13:00:00+02:00', reason: 'again' } });
+    const longer = aWaiver({ metadata: { name: 'longer' }, spec: { expiresAt: '2026-11-23T13:00:00+02:00' } });
     const inForce = waiversInForce([longer, aWaiver()], run, context);
-    expect(inForce.get('fake')).toEqual({ name: 'longer', approvedBy: 'boss', expiresAt: '2026-11-23T13:00:00+02:00', reason: 'again' });
+    expect(inForce.get('fake')).toEqual({ name: 'longer', approvedBy: 'boss', expiresAt: '2026-11-23T13:00:00+02:00' });
     expect(nextEnd(inForce)).toBe(Date.parse('2026-11-23T11:00:00Z'));
     expect(nextEnd(new Map())).toBeUndefined();
   });
@@ -79,9 +79,10 @@ describe('a run', () => {
 });
 
 describe('under a waiver, a dependency', () => {
-  const waiver = { name: 'waive', approvedBy: 'boss', expiresAt: '2026-11-23T10:30:00Z', reason: 'away' };
+  const waiver = { name: 'waive', approvedBy: 'boss', expiresAt: '2026-11-23T10:30:00Z' };
   const assessment = (state: Assessment['state']): Assessment => ({ state, reason: 'Why', message: 'what is left' });
   const open: Parameters<typeof underWaiver>[2] = { tracked: [], settleTime: 15_000, monotonic: 20_000, complete: false };
+  const stuck = aTracked({ status: { revokeRequestedAt: '2026-11-23T10:00:00Z' } });
   const settling = aTracked({ absentSince: 10_000, status: { state: 'Absent' } });
   const believable = aTracked({ absentSince: 5_000, status: { state: 'Absent' } });
 
@@ -92,8 +93,9 @@ describe('under a waiver, a dependency', () => {
     ['that is waited out is given up', 'Waiting', {}, 'Waived'],
     ['that is proven gone is not', 'Confirmed', { complete: true }, 'Confirmed'],
     ['that settles is waited for', 'Settling', {}, 'Settling'],
-    ['of which a part settles is waited for', 'Blocked', { tracked: [aTracked(), settling] }, 'Blocked'],
-    ['of which a part could be believed by now is not', 'Blocked', { tracked: [aTracked(), believable] }, 'Waived'],
+    ['of which a part was not asked to end yet is waited for', 'Revoking', { tracked: [aTracked()] }, 'Revoking'],
+    ['of which a part settles is waited for', 'Blocked', { tracked: [stuck, settling] }, 'Blocked'],
+    ['of which a part could be believed by now is not', 'Blocked', { tracked: [stuck, believable] }, 'Waived'],
     ['of a run that is complete already stays given up', 'Settling', { tracked: [settling], complete: true }, 'Waived'],
   ])('%s', (_, state, change, expected) => {
     expect(underWaiver(assessment(state), waiver, { ...open, ...change }).state).toBe(expected);
@@ -109,5 +111,32 @@ describe('under a waiver, a dependency', () => {
 
   it('without one is as it is', () => {
     expect(underWaiver(assessment('Blocked'), undefined, { ...open, complete: true }).state).toBe('Blocked');
+  });
+});
+
+describe('what is there after a run was completed by waivers', () => {
+  const listed = [
+    { id: 'rolebindings/ci/deploy', uid: 'uid-1', class: 'RoleBinding', state: 'Present' as const },
+    { id: 'rolebindings/ci/gone', uid: 'uid-2', class: 'RoleBinding', state: 'Confirmed' as const },
+    { id: 'rolebindings/ci/gitops', uid: 'uid-3', class: 'RoleBinding', state: 'Confirmed' as const, returned: 2 },
+    { id: 'every TokenSecret', class: 'TokenSecret', state: 'Present' as const, count: 200 },
+    { id: 'every Certificate', class: 'Certificate', state: 'Confirmed' as const, count: 3 },
+    { id: 'serviceaccounts/ci/agent', uid: 'uid-4', class: 'ServiceAccount', state: 'Present' as const },
+  ];
+  const stranger = { by: 'Person' as const, reason: 'IdentityRecreated', message: 'x' };
+
+  it.each([
+    ['what it left', aCredential(), true],
+    ['what it left, in another life', aCredential({ uid: 'uid-9' }), true],
+    ['what it never saw', aCredential({ id: 'rolebindings/ci/new' }), false],
+    ['what it confirmed', aCredential({ id: 'rolebindings/ci/gone' }), false],
+    ['what something kept putting back', aCredential({ id: 'rolebindings/ci/gitops', uid: 'uid-9' }), true],
+    ['one of a class that it only counted', aCredential({ id: 'secrets/ci/token', class: 'TokenSecret' }), true],
+    ['one of a class that it counted, and confirmed', aCredential({ id: 'certificates/x', class: 'Certificate' }), false],
+    ['the account that it could not end', aCredential({ id: 'serviceaccounts/ci/agent', uid: 'uid-4', class: 'ServiceAccount' }), true],
+    ['another account of that name', aCredential({ id: 'serviceaccounts/ci/agent', uid: 'uid-5', class: 'ServiceAccount', end: stranger }), false],
+    ['another account that it knew', aCredential({ id: 'serviceaccounts/ci/agent', uid: 'uid-4', class: 'ServiceAccount', end: stranger }), true],
+  ])('%s: left over %s', (_, credential, expected) => {
+    expect(isLeftOver(credential, listed)).toBe(expected);
   });
 });

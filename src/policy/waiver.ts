@@ -3,10 +3,11 @@
  * Ready needs, and nothing else: what is observed stays as it is, what is not gone goes on being ended.
  */
 import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
-import type { DependencyWaiver, OffboardingSpec, OffboardingStatus, OffboardingWaiverSpec } from '../api/v1alpha1/index.ts';
-import { believableFrom, isOpen } from './credential.ts';
+import type { CredentialStatus, DependencyWaiver, OffboardingSpec, OffboardingStatus, OffboardingWaiverSpec } from '../api/v1alpha1/index.ts';
+import { believableFrom, isOpen, needsRevoke } from './credential.ts';
 import type { Tracked } from './credential.ts';
 import type { Assessment } from './dependency.ts';
+import type { Credential } from '../revokers/revoker.ts';
 import { idle, stalled } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -28,14 +29,11 @@ export interface WaivedRun {
   readonly status?: OffboardingStatus;
 }
 
-/** A waiver that counts. `reason` is the approver's own. */
-export interface Waiver extends DependencyWaiver {
-  readonly reason: string;
-}
+/** A waiver that counts. */
+export type Waiver = DependencyWaiver;
 
+/** Those that count, by dependency. */
 export type Waivers = ReadonlyMap<string, Waiver>;
-
-export const noWaivers: Waivers = new Map();
 
 const readyReason = (status: OffboardingStatus | undefined): string | undefined =>
   status?.conditions?.find(({ type }) => type === conditionTypes.ready)?.reason;
@@ -114,14 +112,14 @@ export const waiversInForce = (
   run: WaivedRun,
   context: { readonly dependencies: readonly string[]; readonly now: Date },
 ): Waivers => {
-  if (run.spec.mode === 'Plan') return noWaivers;
+  if (run.spec.mode === 'Plan') return new Map();
   const inForce = waivers
     .filter((waiver) => defectOf(waiver, run, context.dependencies) === undefined && !isOver(waiver, context.now))
     .toSorted((a, b) => Date.parse(a.spec.expiresAt) - Date.parse(b.spec.expiresAt) || a.metadata.name.localeCompare(b.metadata.name));
   return new Map(
-    inForce.map(({ metadata, spec: { approvedBy, dependency, expiresAt, reason } }) => [
+    inForce.map(({ metadata, spec: { approvedBy, dependency, expiresAt } }) => [
       dependency,
-      { name: metadata.name, approvedBy: approvedBy?.username ?? '', expiresAt, reason },
+      { name: metadata.name, approvedBy: approvedBy?.username ?? '', expiresAt },
     ]),
   );
 };
@@ -134,9 +132,17 @@ export const waiversStand = (status: OffboardingStatus | undefined, waivers: Wai
 export const nextEnd = (waivers: Waivers): number | undefined =>
   waivers.size === 0 ? undefined : Math.min(...[...waivers.values()].map(({ expiresAt }) => Date.parse(expiresAt)));
 
+/** Something that was not asked to end yet, or that was seen absent and can be believed soon: no waiver is needed for that. */
+export const isOnItsWay = (tracked: readonly Tracked[], settleTime: number, monotonic: number): boolean =>
+  tracked.some(
+    (entry) =>
+      isOpen(entry) &&
+      ((needsRevoke(entry) && entry.status.revokeRequestedAt === undefined) || (believableFrom(entry, settleTime) ?? 0) > monotonic),
+  );
+
 /**
- * A waiver gives up what is stuck, and nothing that is on its way: what was seen absent is waited for until it can be believed.
- * Once the run is complete it stays so, lest something that comes and goes makes it Ready by turns.
+ * A waiver gives up what is stuck, and nothing that is on its way. Once the run is complete it stays so, lest something that comes
+ * and goes makes it Ready by turns.
  */
 export const underWaiver = (
   assessment: Assessment,
@@ -145,8 +151,19 @@ export const underWaiver = (
 ): Assessment => {
   if (waiver === undefined || assessment.state === 'Confirmed') return assessment;
   const { tracked, settleTime, monotonic, complete } = context;
-  const settles = tracked.some((entry) => isOpen(entry) && (believableFrom(entry, settleTime) ?? 0) > monotonic);
-  if (!complete && (settles || assessment.state === 'Settling')) return assessment;
+  if (!complete && (assessment.state === 'Settling' || isOnItsWay(tracked, settleTime, monotonic))) return assessment;
   const { approvedBy, expiresAt } = waiver;
   return { state: 'Waived', reason: assessment.reason, message: `given up until ${expiresAt}, approved by ${approvedBy}: ${assessment.message}` };
 };
+
+/**
+ * Whether what is there now is what a complete run has left, by what its status lists. What was confirmed and is back, and another
+ * account of the name, are not: they came after the end. A class that is only counted may hold anything of that class.
+ */
+export const isLeftOver = (credential: Credential, listed: readonly CredentialStatus[]): boolean =>
+  listed.some((entry) => {
+    if (entry.state === 'Confirmed' && entry.returned === undefined) return false;
+    if (entry.count !== undefined) return entry.class === credential.class;
+    const isStranger = credential.end.by === 'Person' && credential.end.reason === reasons.identityRecreated;
+    return entry.id === credential.id && (!isStranger || entry.uid === credential.uid);
+  });

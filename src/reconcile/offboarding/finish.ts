@@ -1,8 +1,11 @@
 /** After the end: the run's verdict stands, and a confirmed one goes on watching for the identity's return. */
 import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
+import { isOpen } from '../../policy/credential.ts';
 import { idle, stalled } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
+import { isLeftOver } from '../../policy/waiver.ts';
 import type { Credential } from '../../revokers/revoker.ts';
+import { remember, storedDependency } from './run.ts';
 import type { Context, Run } from './run.ts';
 
 /** The verdict of a run that has ended. Nothing is revoked by itself any more. */
@@ -11,12 +14,7 @@ export const finished = async (run: Run, context: Context, signal: AbortSignal):
   if (ready === undefined) return idle(reasons.superseded, 'ended');
   if (ready.status === 'True') {
     const back = await whatCameBack(run, context, signal);
-    if (back === undefined) return { kind: 'Confirmed', reason: ready.reason, message: ready.message };
-    const grants = back.grants === undefined ? '' : ` (${back.grants.join(', ')})`;
-    return stalled(
-      reasons.resurrected,
-      `${back.id}${grants} came back after the end; nothing was revoked. Create a new Offboarding to retire it again`,
-    );
+    return back === undefined ? { kind: 'Confirmed', reason: ready.reason, message: ready.message } : resurrected(back);
   }
   return ready.reason === reasons.resurrected ? stalled(ready.reason, ready.message) : idle(ready.reason, ready.message);
 };
@@ -32,6 +30,28 @@ const whatCameBack = async ({ draft }: Run, { revokers }: Context, signal: Abort
       if (back === undefined) break;
       if (freshness === 'Fresh') return back;
     }
+  }
+  return undefined;
+};
+
+const resurrected = ({ id, grants }: Credential): Verdict =>
+  stalled(
+    reasons.resurrected,
+    `${id}${grants === undefined ? '' : ` (${grants.join(', ')})`} came back after the end; nothing was revoked. ` +
+      'Create a new Offboarding to retire it again',
+  );
+
+/** The verdict of a run that waivers have completed, when this look found something that it did not leave. It acts no more then. */
+export const cameBack = async (run: Run, { revokers }: Context, signal: AbortSignal): Promise<Verdict | undefined> => {
+  const { target } = run.draft;
+  if (target === undefined) return undefined;
+  for (const revoker of revokers) {
+    const listed = storedDependency(run, revoker)?.credentials ?? [];
+    const isNew = (credential: Credential): boolean => credential.seen && !isLeftOver(credential, listed);
+    if (!remember(run, revoker, {}).tracked.some((entry) => isOpen(entry) && isNew(entry.credential))) continue;
+    const { credentials } = await revoker.inventory(target, 'Fresh', signal);
+    const back = credentials.find(isNew);
+    if (back !== undefined) return resurrected(back);
   }
   return undefined;
 };

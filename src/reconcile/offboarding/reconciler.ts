@@ -27,7 +27,7 @@ import { writeStatus } from '../status.ts';
 import { announce, announceGone, deadlineOf } from './announce.ts';
 import { verdictNow } from './assessment.ts';
 import { cancel } from './cancel.ts';
-import { finished } from './finish.ts';
+import { cameBack, finished } from './finish.ts';
 import { isBroken, mayGo } from './glass.ts';
 import { claim, giveWay, suspend } from './hold.ts';
 import { inventory } from './inventory.ts';
@@ -111,22 +111,27 @@ const lookAt = async (run: Run, context: Context, signal: AbortSignal): Promise<
   if (hasEnded(status)) return { run, verdict: await finished(run, context, signal) };
   const { completedAt, ...open } = run.draft;
   const walked = await walk({ ...run, draft: open }, context, signal);
-  const look = isWaived(status) ? stillWaived(walked, context) : walked;
+  const look = isWaived(status) ? await sinceWaived(walked, context, signal) : walked;
+  const ended = (at: string): Look => ({ ...look, run: withDraft(look.run, { completedAt: at }) });
   switch (look.verdict.kind) {
     case 'Confirmed':
-      return { ...look, run: withDraft(look.run, { completedAt: timestamp(context.clock) }) };
+      return ended(timestamp(context.clock));
     case 'Waived':
-      return { ...look, run: withDraft(look.run, { completedAt: completedAt ?? timestamp(context.clock) }) };
+      return ended(completedAt ?? timestamp(context.clock));
     case 'Reconciling':
     case 'Stalled':
+      if (look.verdict.reason === reasons.resurrected) return ended(completedAt ?? timestamp(context.clock));
       return isReopened(status) ? { ...look, verdict: { ...look.verdict, reopened: true } } : look;
     case 'Idle':
       return look;
   }
 };
 
-/** What appears in a dependency that is given up is revoked, in a look of its own, and does not take the end back meanwhile. */
-const stillWaived = (look: Look, context: Context): Look => {
+/** What is put back of that which was given up is revoked, in a look of its own, and does not take the end back meanwhile. */
+const sinceWaived = async (look: Look, context: Context, signal: AbortSignal): Promise<Look> => {
+  if (look.verdict.kind === 'Idle') return look;
+  const back = await cameBack(look.run, context, signal);
+  if (back !== undefined) return { run: look.run, verdict: back };
   const now = look.verdict.kind === 'Reconciling' ? verdictNow(look.run, context) : look.verdict;
   return now.kind === 'Waived' ? { ...look, verdict: now } : look;
 };

@@ -5,6 +5,7 @@
 import { believableFrom, isOpen, observed, trackedKey } from '../../policy/credential.ts';
 import type { Sighting, Tracked } from '../../policy/credential.ts';
 import { mergeFresh } from '../../policy/tracking.ts';
+import { isOnItsWay } from '../../policy/waiver.ts';
 import type { Observation, Revoker } from '../../revokers/revoker.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
@@ -23,7 +24,8 @@ const verifyOne = async (run: TargetedRun, revoker: Revoker, context: Context, s
   // With a settle time of zero the second observation is due at once.
   if (revoker.settleTime === 0) await observeDue(run, revoker, context, signal);
   const memory = remember(run, revoker, {});
-  const waitsForEnumeration = memory.tracked.filter(isOpen).every((entry) => entry.aggregate === true);
+  const givenUp = run.waivers.has(revoker.name) && !isOnItsWay(memory.tracked, revoker.settleTime, context.clock.monotonic());
+  const waitsForEnumeration = givenUp || memory.tracked.filter(isOpen).every((entry) => entry.aggregate === true);
   if (memory.failure === undefined && waitsForEnumeration) await enumerate(run, revoker, context, signal);
 };
 

@@ -132,17 +132,87 @@ describe('a run under a waiver', () => {
     expect(condition(world.status(), 'Ready')).toMatchObject({ status: 'True', reason: 'Confirmed' });
   });
 
-  it('goes on to revoke what appears, and stays Ready meanwhile', async () => {
+  it('goes on to revoke what it could not, when it can', async () => {
+    world.revoker.onRevoke = () => undefined;
+    world.waivers.push(aWaiver());
+    const waived = await until('CompletedWithWaivers');
+    expect(waived.progress).toBe('0/2');
+    world.revoker.onRevoke = ({ id }) => { world.revoker.present.delete(id); };
+    await world.clock.advance(60_000);
+    await world.look();
+    expect(world.revoker.present.has(account.id)).toBe(false);
+    expect(condition(world.status(), 'Ready')).toMatchObject({ status: 'True', reason: 'CompletedWithWaivers' });
+  });
+
+  it.each([
+    ['a grant', aCredential({ id: 'rolebindings/ci/late', uid: 'uid-late' })],
+    ['another account of the name', aCredential({ ...account, uid: 'uid-second', end: { by: 'Person', reason: 'IdentityRecreated', message: 'left alone' } })],
+    ['what was confirmed', { ...account, uid: 'uid-third' }],
+  ])('is Resurrected when %s comes after it was complete, and nothing of that is revoked', async (_, late) => {
+    world.waivers.push(aWaiver());
+    const { completedAt } = await until('CompletedWithWaivers');
+    world.revoker.present.set(late.id, late);
+    const before = world.revoker.calls.length;
+    await world.look();
+    expect(condition(world.status(), 'Ready')).toMatchObject({ status: 'False', reason: 'Resurrected' });
+    expect(condition(world.status(), 'Ready')?.message).toContain(`${late.id} (edit in ci) came back after the end`.replace(late.grants === undefined ? ' (edit in ci)' : '', ''));
+    expect(world.status().completedAt).toBe(completedAt);
+    expect(await world.look()).toEqual({ kind: 'done' });
+    await untilExpiry();
+    await world.look();
+    expect(condition(world.status(), 'Ready')?.reason).toBe('Resurrected');
+    expect(world.revoker.calls.slice(before).filter((call) => call.startsWith('revoke'))).toEqual([]);
+    expect(world.revoker.present.get(late.id)?.uid).toBe(late.uid);
+  });
+
+  it('is Resurrected by that in a new process too', async () => {
     world.waivers.push(aWaiver());
     await until('CompletedWithWaivers');
-    const late = aCredential({ id: 'rolebindings/ci/late', uid: 'uid-late' });
-    world.revoker.present.set(late.id, late);
-    for (let i = 0; i < 4; i += 1) {
-      await world.look();
+    world.restart();
+    world.revoker.present.set('late', aCredential({ id: 'late', uid: 'uid-late' }));
+    await world.look();
+    expect(condition(world.status(), 'Ready')?.reason).toBe('Resurrected');
+    expect(world.revoker.present.has('late')).toBe(true);
+  });
+
+  it('keeps on ending what something puts back that was given up', async () => {
+    let life = 0;
+    const binding = aCredential({ id: 'rolebindings/ci/gitops', manager: 'argocd-controller' });
+    world.revoker.present.set(binding.id, binding);
+    world.revoker.onRevoke = ({ id }) => {
+      world.revoker.present.delete(id);
+      life += 1;
+      if (id === binding.id) world.revoker.present.set(id, { ...binding, uid: `life-${life}` });
+    };
+    world.waivers.push(aWaiver());
+    const status = await until('CompletedWithWaivers');
+    expect(status.dependencies?.[0]?.credentials?.find(({ id }) => id === binding.id)?.returned).toBeGreaterThan(0);
+    const before = world.revoker.calls.filter((call) => call === `revoke ${binding.id}`).length;
+    for (let i = 0; i < 6; i += 1) {
+      const result = await world.look();
       expect(condition(world.status(), 'Ready')).toMatchObject({ status: 'True', reason: 'CompletedWithWaivers' });
+      await world.clock.advance(result.kind === 'again' ? Math.min(result.after, 60_000) : 0);
     }
-    expect(world.revoker.calls).toContain('revoke rolebindings/ci/late');
-    expect(world.revoker.present.has(late.id)).toBe(false);
+    expect(world.revoker.calls.filter((call) => call === `revoke ${binding.id}`).length).toBeGreaterThan(before);
+  });
+
+  it('looks for anything new before it is complete', async () => {
+    world.waivers.push(aWaiver());
+    await world.look();
+    await world.look();
+    await world.clock.advance(15_000);
+    const late = aCredential({ id: 'rolebindings/ci/late', uid: 'uid-late' });
+    const { inventory } = world.revoker;
+    // The watch is late: only a fresh look shows it.
+    Object.assign(world.revoker, {
+      inventory: async (...args: Parameters<typeof inventory>) => {
+        if (args[1] === 'Fresh' && !world.revoker.calls.includes(`revoke ${late.id}`)) world.revoker.present.set(late.id, late);
+        return inventory(...args);
+      },
+    });
+    await until('CompletedWithWaivers');
+    expect(world.revoker.calls).toContain(`revoke ${late.id}`);
+    expect(world.status().progress).toBe('2/3');
   });
 
   it('gives up what nobody can ask, and does not let it hold the rest', async () => {
