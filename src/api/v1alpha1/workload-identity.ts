@@ -85,7 +85,7 @@ export interface WorkloadIdentity {
      */
     observedGeneration?: number;
     /**
-     * Active: in use. Expiring: it expires within 24 hours, or has expired. Offboarding: an Offboarding is retiring it. Retired: an Offboarding has confirmed that all its access is gone.
+     * Active: in use. Expiring: it expires within 24 hours, or has expired. Offboarding: an Offboarding is retiring it, or is complete only by waivers. Retired: an Offboarding has confirmed that all its access is gone.
      */
     lifecycleState?: 'Active' | 'Expiring' | 'Offboarding' | 'Retired';
     /**
@@ -127,7 +127,7 @@ export interface WorkloadIdentity {
       name: string;
     };
     /**
-     * kstatus conditions. Ready and Inventoried are always there; Reconciling and Stalled only while true.
+     * kstatus conditions. Ready and Inventoried are always there; Reconciling, Stalled and GlassBroken only while true.
      */
     conditions?: {
       /**
