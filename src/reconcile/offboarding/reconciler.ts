@@ -6,6 +6,12 @@
  *                                            ▲                                            │
  *                                            └─────── until nothing new is found ─────────┘
  *
+ * A run that waivers have completed is Ready and is still walked, by what it has left:
+ *
+ *   open ──what is left is given up──▶ complete with waivers ──all is gone──▶ confirmed
+ *     ▲                                  │  │
+ *     └──a waiver expires, is deleted────┘  └──something new comes──▶ resurrected
+ *
  * Status is the only memory: every step knows from it what is done already. The first irreversible call comes in a later
  * look than the write that announces it.
  */
@@ -120,6 +126,7 @@ const lookAt = async (run: Run, context: Context, signal: AbortSignal): Promise<
       return ended(completedAt ?? timestamp(context.clock));
     case 'Reconciling':
     case 'Stalled':
+      // Only a complete run can say so, and it stays complete: nothing that came after its end is its business.
       if (look.verdict.reason === reasons.resurrected) return ended(completedAt ?? timestamp(context.clock));
       return isReopened(status) ? { ...look, verdict: { ...look.verdict, reopened: true } } : look;
     case 'Idle':
