@@ -205,7 +205,8 @@ const whenAgain = ({ run, verdict, again }: Look, random: Random, context: Conte
   const { memory } = run;
   memory.looks = memory.lastReason === verdict.reason ? memory.looks + 1 : 0;
   memory.lastReason = verdict.reason;
-  const waits = [again ?? pauseAfter(verdict, memory.looks), untilDeadline(run, context), untilWaiverEnds(run, context)].filter((wait) => wait !== undefined);
+  const times = [again ?? pauseAfter(verdict, memory.looks), untilDeadline(run, context), untilWaiverEnds(run, context)];
+  const waits = times.filter((wait) => wait !== undefined);
   if (waits.length === 0) return { kind: 'done' };
   const after = Math.min(...waits);
   return { kind: 'again', after: after === 0 ? 0 : after + jitter(random, after * 0.01, 1) };
