@@ -1,6 +1,7 @@
 /** Tells people what changed: events on the Offboarding, a line in the log. Nothing is told twice. */
 import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import type { Condition, OffboardingStatus } from '../../api/v1alpha1/index.ts';
+import type { RecordedEvent } from '../../kube/events.ts';
 import { readyOf } from '../../policy/conditions.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import { parseDuration } from '../../runtime/duration.ts';
@@ -29,14 +30,14 @@ const conditionOf = (status: OffboardingStatus | undefined, wanted: string): Con
 
 /** What people did to the run, and what came of it: told when it becomes so. */
 const announceConditions = ({ offboarding }: Run, status: OffboardingStatus, { events, log }: Context): void => {
-  const tell = (type: string, reason: string): void => {
+  const tell = (type: string, reason: string, told: string): void => {
     const now = conditionOf(status, type);
     if (now === undefined || now.reason !== reason || conditionOf(offboarding.status, type)?.message === now.message) return;
     log.warn(now.message, { offboarding: keyOf(offboarding) });
-    events.record({ regarding: offboarding, type: 'Warning', reason: type === conditionTypes.glassBroken ? type : reason, action: 'Offboard', note: now.message });
+    events.record({ regarding: offboarding, type: 'Warning', reason: told, action: 'Offboard', note: now.message });
   };
-  tell(conditionTypes.cancelled, reasons.cannotCancel);
-  tell(conditionTypes.glassBroken, reasons.finalizerRemoved);
+  tell(conditionTypes.cancelled, reasons.cannotCancel, reasons.cannotCancel);
+  tell(conditionTypes.glassBroken, reasons.finalizerRemoved, conditionTypes.glassBroken);
 };
 
 /** A run that went while access may be left, as with a finalizer that was taken off: nobody else tells of it any more. */
@@ -54,7 +55,7 @@ export const announceGone = (offboarding: OffboardingObject, { events, log }: Co
   });
 };
 
-const eventOf = ({ kind, reason, reopened }: Verdict, wasOpen: boolean): { readonly type: 'Normal' | 'Warning'; readonly reason: string } | undefined => {
+const eventOf = ({ kind, reason, reopened }: Verdict, wasOpen: boolean): Pick<RecordedEvent, 'type' | 'reason'> | undefined => {
   if (reopened === true && !wasOpen) return { type: 'Warning', reason: reasons.reopened };
   switch (kind) {
     case 'Confirmed':
