@@ -19,7 +19,7 @@ beforeAll(async () => {
     args: ['--kubernetes-settle=1s', '--token-secrets'],
     rights: { sharedBindings: { clusterRoles: ['view'], roles: [{ namespace: 'sharing', names: ['deployer'] }] } },
   });
-  await Promise.all([prune(), expire(), endNamespace(), plan(), cancel(), share()]);
+  await Promise.all([prune(), expire(), endNamespace(), plan(), cancel(), waive(), share()]);
   await Promise.all([
     untilAsked('get workloadidentities', disturbIdentity),
     untilAsked('get offboardings', disturbRun),
@@ -67,6 +67,18 @@ const cancel = async (): Promise<void> => {
   await stage.reason('cancelled', 'retire', 'Soaking');
   await kubectl('patch', 'offboarding', 'retire', '-n', 'cancelled', '--type=merge', '-p', '{"spec":{"cancel":{"reason":"wrong agent"}}}');
   await stage.reason('cancelled', 'retire', 'Cancelled');
+};
+
+const waive = async (): Promise<void> => {
+  await stage.apply(offboardingOf(await createBuildAgent(stage.cluster, 'waived'), 'retire', 'soak: 1h'));
+  const uid = await kubectl('get', 'offboarding', 'retire', '-n', 'waived', '-o', 'jsonpath={.metadata.uid}');
+  await stage.apply(`
+apiVersion: offboard.dev/v1alpha1
+kind: OffboardingWaiver
+metadata: {name: own, namespace: waived}
+spec: {offboardingRef: {name: retire, uid: ${uid}}, dependency: kubernetes, reason: tried, expiresAt: "2099-01-01T00:00:00Z"}
+`);
+  await kubectl('wait', '--for=condition=Stalled', '--timeout=60s', 'offboardingwaiver/own', '-n', 'waived');
 };
 
 const share = async (): Promise<void> => {

@@ -15,7 +15,7 @@ import type { Stage } from './stage.ts';
 let stage: Stage;
 
 beforeAll(async () => {
-  stage = await startStage({ cluster: { audit: true } });
+  stage = await startStage();
 });
 afterAll(async () => {
   expect(stage.operator().process.running()).toBe(true);

@@ -175,6 +175,9 @@ describe('a release', () => {
     ['yes', ['watch', 'workloadidentities.offboard.dev', '-n', 'ci'], 'viewer'],
     ['no', ['create', 'offboardings.offboard.dev', '-n', 'ci'], 'viewer'],
     ['no', ['breakglass', 'offboardings.offboard.dev', '-n', 'ci'], 'editor'],
+    ['yes', ['create', 'offboardingwaivers.offboard.dev', '-n', 'ci'], 'editor'],
+    ['no', ['waive', 'offboardings.offboard.dev', '-n', 'ci'], 'editor'],
+    ['yes', ['get', 'offboardingwaivers.offboard.dev', '-n', 'ci'], 'viewer'],
     ['no', ['patch', 'offboardings.offboard.dev', '--subresource=status', '-n', 'ci'], 'editor'],
   ])('says %s to %o by %s', async (answer, what, who) => {
     await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [member('viewer', 'view'), member('editor', 'edit')] }) });
