@@ -8,7 +8,7 @@ export interface Answer {
 }
 
 export interface Api {
-  readonly call: (method: 'GET' | 'POST' | 'DELETE', path: string, body?: object) => Promise<Answer>;
+  readonly call: (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object, headers?: Readonly<Record<string, string>>) => Promise<Answer>;
   /** The lines of a watch, as they come; ends when the server ends it or the signal says so. */
   readonly lines: (path: string, signal: AbortSignal) => AsyncGenerator<string, void, undefined>;
   readonly close: () => Promise<void>;
@@ -45,8 +45,8 @@ export const connect = ({ kubeconfig, userAgent, connections }: ApiOptions): Api
   const watches = new Agent({ ...settings, bodyTimeout: 0 });
   const headers = { accept: 'application/json', 'content-type': 'application/json', 'user-agent': userAgent };
   return {
-    call: async (method, path, body) => {
-      const answer = await calls.request({ origin, path, method, headers, body: body === undefined ? null : JSON.stringify(body) });
+    call: async (method, path, body, more = {}) => {
+      const answer = await calls.request({ origin, path, method, headers: { ...headers, ...more }, body: body === undefined ? null : JSON.stringify(body) });
       return { status: answer.statusCode, body: await answer.body.text() };
     },
     lines: async function* (path, signal) {
