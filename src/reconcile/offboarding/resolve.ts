@@ -6,6 +6,7 @@ import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { OffboardingSpec, Target } from '../../api/v1alpha1/index.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { serviceAccounts } from '../../kube/resources.ts';
+import { unsupported } from '../../policy/support.ts';
 import { verdictOfError } from '../../policy/verdict.ts';
 import { OutcomeError, invalid, needsPerson } from '../../runtime/outcome.ts';
 import type { WorkloadIdentityObject } from '../objects.ts';
@@ -39,14 +40,22 @@ export const resolve = async (run: Run, context: Context, signal: AbortSignal): 
   }
 };
 
-const name = ({ offboarding: { metadata, spec } }: Run, { cluster, operator }: Context): Named => {
+const name = ({ offboarding: { metadata, spec } }: Run, context: Context): Named => {
   const own = metadata.namespace ?? '';
   const { workloadIdentityRef: ref, identity } = spec;
-  if (identity !== undefined) {
-    const certificates = identity.kubernetes?.certificates ?? [];
-    return { namespace: own, serviceAccount: identity.serviceAccount, certificates };
+  if (ref !== undefined && identity === undefined) return referredTo(ref, own, context);
+  if (identity === undefined || ref !== undefined) {
+    throw invalid(reasons.invalidSpec, 'spec: exactly one of workloadIdentityRef, identity must be set');
   }
-  if (ref === undefined) throw invalid(reasons.invalidSpec, 'spec: exactly one of workloadIdentityRef, identity must be set');
+  refuseUnsupported(identity.dependencies, 'spec.identity.dependencies');
+  return { namespace: own, serviceAccount: identity.serviceAccount, certificates: identity.kubernetes?.certificates ?? [] };
+};
+
+const referredTo = (
+  ref: NonNullable<OffboardingSpec['workloadIdentityRef']>,
+  own: string,
+  { cluster, operator }: Context,
+): Named => {
   const namespace = ref.namespace ?? own;
   if (namespace !== own && own !== operator.namespace) {
     throw invalid(
@@ -61,12 +70,18 @@ const name = ({ offboarding: { metadata, spec } }: Run, { cluster, operator }: C
       `spec.workloadIdentityRef: there is no WorkloadIdentity "${ref.name}" in namespace "${namespace}"; create it, or name the ServiceAccount in spec.identity`,
     );
   }
+  refuseUnsupported(from.spec.dependencies, `WorkloadIdentity "${ref.name}", spec.dependencies`);
   return {
     namespace,
     serviceAccount: from.spec.serviceAccount,
     certificates: from.spec.kubernetes?.certificates ?? [],
     from,
   };
+};
+
+const refuseUnsupported = (dependencies: readonly object[] | undefined, field: string): void => {
+  const why = unsupported(dependencies, field);
+  if (why !== undefined) throw invalid(reasons.invalidSpec, why);
 };
 
 /** Identities that are never retired, whoever asks. */

@@ -130,6 +130,14 @@ describe('a WorkloadIdentity that lives', () => {
     expect(status().dependencies?.[0]).toMatchObject({ provable: false, missingPermissions: ['delete rolebindings'] });
   });
 
+  it('is not inventoried when it depends on what this version does not know', async () => {
+    identity = anIdentity({ spec: { dependencies: [{ name: 'vault' }] }, status: {} });
+    await look();
+    expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'InvalidSpec' });
+    expect(condition('Inventoried')?.status).toBe('False');
+    expect(condition('Stalled')?.message).toContain('"vault"');
+  });
+
   it('stalls when the account is not the one that is pinned', async () => {
     identity = anIdentity({ spec: { serviceAccount: { name: 'agent', uid: 'pinned' } }, status: {} });
     await look();

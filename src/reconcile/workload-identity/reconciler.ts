@@ -17,6 +17,7 @@ import type { Fact } from '../../policy/conditions.ts';
 import { glassBroken, isGlassBroken } from '../../policy/glass.ts';
 import { expiringWindow, lifecycleState, onDeletion, runOf } from '../../policy/lifecycle.ts';
 import type { RunOfIdentity } from '../../policy/lifecycle.ts';
+import { unsupported } from '../../policy/support.ts';
 import { reconciling, stalled, verdictOfError } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import { isWaived, waiversInForce, waiversStand } from '../../policy/waiver.ts';
@@ -184,8 +185,10 @@ const inventoryStatus = async (
   };
   try {
     const { dependencies, inventoried } = await takeInventory(context.revokers, target, signal);
-    const verdict = accountVerdict(pinned, live, mayBeAbsent === true, name);
-    return { ...(uid === undefined ? {} : { uid }), dependencies, verdict, inventoried };
+    const why = unsupported(spec.dependencies, 'spec.dependencies');
+    const verdict = why === undefined ? accountVerdict(pinned, live, mayBeAbsent === true, name) : stalled(reasons.invalidSpec, why);
+    const whole: Fact = why === undefined ? inventoried : { type: conditionTypes.inventoried, status: 'False', reason: reasons.notProvable, message: why };
+    return { ...(uid === undefined ? {} : { uid }), dependencies, verdict, inventoried: whole };
   } catch (error) {
     if (signal.aborted) throw error;
     const verdict = verdictOfError(toOutcome(error));
