@@ -31,14 +31,15 @@ export const claim = (run: TargetedRun, context: Context): Progress => {
   const identity = identityOf(run);
   const claimedBy = context.claims.get(identity);
   const hold = whoHolds(contender(run.offboarding), others(run, context));
-  const other = hold.kind === 'WaitFor' ? hold.other.name : undefined;
-  if (other !== undefined || (claimedBy !== undefined && claimedBy !== run.offboarding.metadata.uid)) {
+  const { uid, name } = run.offboarding.metadata;
+  const other = hold.kind === 'WaitFor' ? hold.other : claimedBy?.uid === uid ? undefined : claimedBy;
+  if (other !== undefined) {
     return stop(
       run,
-      reconciling(reasons.waitingForOtherRun, `Offboarding "${other ?? claimedBy ?? ''}" already retires ${identity}; this one goes on after it`),
+      reconciling(reasons.waitingForOtherRun, `Offboarding "${other.name}" already retires ${identity}; this one goes on after it`),
     );
   }
-  context.claims.set(identity, run.offboarding.metadata.uid);
+  context.claims.set(identity, { uid, name });
   return next(withDraft(run, { startedAt: timestamp(context.clock) }));
 };
 

@@ -184,12 +184,24 @@ describe('before anything is touched', () => {
     ['kube-system', anOffboarding({ metadata: { name: 'odd', namespace: 'kube-system' }, spec: { identity: { serviceAccount: { name: 'x' } } } })],
     ['a default account', anOffboarding({ metadata: { name: 'odd' }, spec: { identity: { serviceAccount: { name: 'default' } } } })],
     ['the operator itself', anOffboarding({ metadata: { name: 'odd', namespace: 'offboard-system' }, spec: { identity: { serviceAccount: { name: 'offboard' } } } })],
+    ['two identities at once', anOffboarding({ metadata: { name: 'odd' }, spec: { workloadIdentityRef: { name: 'agent' }, identity: { serviceAccount: { name: 'x' } } } })],
+    ['what it does not support inline', anOffboarding({ metadata: { name: 'odd' }, spec: { identity: { serviceAccount: { name: 'x' }, dependencies: [{ name: 'vault' }] } } })],
     ['another namespace', anOffboarding({ metadata: { name: 'odd' }, spec: { workloadIdentityRef: { name: 'agent', namespace: 'other' } } })],
   ])('the run refuses %s for ever', async (_, offboarding) => {
     world.put(offboarding);
     expect(await world.look('odd')).toEqual({ kind: 'done' });
     expect(condition(world.status('odd'), 'Stalled')?.reason).toBe('InvalidSpec');
     expect(world.object('odd').metadata.finalizers ?? []).toEqual([]);
+  });
+
+  it('the run refuses an identity that depends on what it does not support, until that is taken out', async () => {
+    world.identity(anIdentity({ spec: { dependencies: [{ name: 'vault' }] } }));
+    await world.look();
+    expect(condition(world.status(), 'Stalled')).toMatchObject({ reason: 'InvalidSpec' });
+    expect(condition(world.status(), 'Stalled')?.message).toMatch(/^WorkloadIdentity "agent", spec.dependencies: .*"vault"/);
+    expect(world.revoker.calls).toEqual([]);
+    world.identity(anIdentity());
+    expect(condition(await world.settle(), 'Ready')?.status).toBe('True');
   });
 
   it('an Emergency waits neither for a soak nor for workloads, and still verifies', async () => {
@@ -313,6 +325,7 @@ describe('two runs for one identity', () => {
     world.put(anOffboarding({ metadata: { name: 'second', uid: 'second' } }));
     await Promise.all([world.look(), world.look('second')]);
     expect([world.status(), world.status('second')].filter(({ startedAt }) => startedAt !== undefined)).toHaveLength(1);
+    expect(condition(world.status('second'), 'Ready')?.message).toBe('Offboarding "retire" already retires ci/agent; this one goes on after it');
   });
 
   it('end with the emergency when one is one', async () => {

@@ -69,7 +69,7 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
     const uid = last.get(key)?.metadata.uid;
     last.delete(key);
     if (uid !== undefined) memories.delete(uid);
-    for (const [identity, holder] of context.claims) if (holder === uid) context.claims.delete(identity);
+    for (const [identity, holder] of context.claims) if (holder.uid === uid) context.claims.delete(identity);
   };
 
   /** Gone, or another of the same name: then what was there last may have gone before its end. */

@@ -97,8 +97,8 @@ export interface Context {
   readonly onConfirmed: (revocation: { readonly revoker: string; readonly seconds: number }) => void;
   /** The operator's own ServiceAccount and namespace, which it never retires. */
   readonly operator: { readonly namespace: string; readonly serviceAccount: string };
-  /** Which run acts for an identity, from before the status that says so is stored. Identity → UID of the run. */
-  readonly claims: Map<string, string>;
+  /** Which run acts for an identity, from before the status that says so is stored. */
+  readonly claims: Map<string, { readonly uid: string; readonly name: string }>;
 }
 
 export type Step = (run: TargetedRun, context: Context, signal: AbortSignal) => Progress | Promise<Progress>;
