@@ -11,7 +11,8 @@ const maxName = 253;
 /** The name comes from the UID, so that a second attempt is told apart from a second life of the same name. */
 export const offboardingName = ({ metadata: { name, uid } }: WorkloadIdentityObject, reason: 'Retired' | 'Expired'): string => {
   const suffix = reason === 'Expired' ? `-expired-${uid}` : `-${uid}`;
-  return `${name.slice(0, maxName - suffix.length)}${suffix}`;
+  // No part of a name between dots may begin with the dash of the suffix.
+  return `${name.slice(0, maxName - suffix.length).replace(/[.-]+$/, '')}${suffix}`;
 };
 
 /**

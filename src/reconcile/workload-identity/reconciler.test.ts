@@ -194,6 +194,15 @@ describe('a WorkloadIdentity that is deleted', () => {
     expect(identity.metadata.finalizers).toEqual([workloadIdentityFinalizer]);
   });
 
+  it('with a long name full of dots is retired under a name that the API server takes', async () => {
+    for (const dot of [210, 211, 212, 213, 214, 215, 216]) {
+      const name = `${'a'.repeat(dot)}.${'b'.repeat(252 - dot)}`;
+      identity = anIdentity({ metadata: { name, uid: '5f0c2d8e-97b1-4c56-9d1e-0a1b2c3d4e5f', deletionTimestamp: '2026-11-23T10:00:00Z', finalizers: [workloadIdentityFinalizer] } });
+      await look();
+      expect(created.at(-1)?.metadata.name).toMatch(/^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/);
+    }
+  });
+
   it('asks from the operator\'s own namespace when its own is going', async () => {
     terminating = true;
     await look();
