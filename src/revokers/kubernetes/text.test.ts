@@ -38,6 +38,13 @@ describe('printable', () => {
 
   it('cuts what is too long', () => {
     expect(printable('abcdef', 4)).toBe('abc…');
+    expect(printable('abcd', 4)).toBe('abcd');
+  });
+
+  it('counts what it writes out, so that no name makes a text longer than the API takes', () => {
+    expect(printable('a\u202e\u202eb', 10)).toBe(String.raw`a\u{202e}…`);
+    expect(printable('\u202e'.repeat(5_000), 200).length).toBeLessThanOrEqual(200);
+    expect(printable('😀'.repeat(5_000), 200).isWellFormed()).toBe(true);
   });
 });
 

@@ -2,12 +2,17 @@
 
 /** Control, format (bidirectional, zero-width) and unassigned characters, which could make a text look like another. */
 const invisible = /[\p{C}\u2028\u2029]/u;
-const everyInvisible = /[\p{C}\u2028\u2029]/gu;
 
-/** `text` for people: nothing invisible in it, and at most `limit` characters. */
+/** `text` for people: nothing invisible in it, and at most `limit` characters, those that are written out included. */
 export const printable = (text: string, limit = 200): string => {
-  const cut = text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
-  return cut.replace(everyInvisible, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+  let shown = '';
+  let cut = '';
+  for (const char of text) {
+    if (shown.length < limit) cut = shown;
+    shown += invisible.test(char) ? `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}` : char;
+    if (shown.length > limit) return `${cut}…`;
+  }
+  return shown;
 };
 
 /** A word of a shell command that means exactly `text`, whatever is in it. Invisible characters need bash or zsh. */
