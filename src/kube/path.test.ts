@@ -22,9 +22,14 @@ describe('pathTo', () => {
     );
   });
 
-  it.each(['', '.', '..', 'a/b', '..%2f', 'x'.repeat(254), '\ud800'])('refuses the name %j, which no object can have', (name) => {
+  it.each(['', '.', '..', 'a/b', '..%2f', '\ud800'])('refuses the name %j, which no object can have', (name) => {
     expect(() => pathTo(secrets, { namespace: 'ci', name })).toThrow(expect.objectContaining({ kind: 'Invalid' }));
     expect(() => pathTo(secrets, { namespace: name, name: 'x' })).toThrow(expect.objectContaining({ kind: 'Invalid' }));
+  });
+
+  it('addresses objects of RBAC by names of any length', () => {
+    const name = 'é'.repeat(1_024);
+    expect(pathTo(clusterRoles, { name })).toBe(`/apis/rbac.authorization.k8s.io/v1/clusterroles/${'%C3%A9'.repeat(1_024)}`);
   });
 
   it('finds a forgotten namespace, and one too many', () => {

@@ -26,9 +26,12 @@ export const pathTo = (resource: Resource, target: Target, query: Query = {}): s
   return `${root}${scope}/${plural}${name}${subresource}${queryString(query)}`;
 };
 
-/** As the API server's `IsValidPathSegmentName`, and not empty: an empty name would address the whole collection. */
+/**
+ * As the API server's `IsValidPathSegmentName`, and not empty: an empty name would address the whole collection. The names of
+ * RBAC objects have no greatest length (5,000 characters were accepted), so there is none here.
+ */
 const segment = (value: string): string => {
-  if (value === '' || value === '.' || value === '..' || /[/%]/.test(value) || value.length > 253 || !value.isWellFormed()) {
+  if (value === '' || value === '.' || value === '..' || /[/%]/.test(value) || !value.isWellFormed()) {
     throw invalid('InvalidName', `${JSON.stringify(value.slice(0, 60))} cannot be the name of a Kubernetes object`);
   }
   return encodeURIComponent(value);
