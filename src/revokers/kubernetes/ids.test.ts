@@ -51,6 +51,15 @@ describe('locate', () => {
     expect(id).not.toBe(bindingId({ kind: 'RoleBinding', namespace: 'ci', name: `${'x'.repeat(1999)}y` }));
     expect(locate({ id, class: 'RoleBinding' })).toEqual({ class: 'RoleBinding', cut: true });
   });
+
+  it('cuts no character in half: it would be stored as another', () => {
+    for (const name of ['😀'.repeat(1_000), `x${'😀'.repeat(1_000)}`]) {
+      const id = bindingId({ kind: 'RoleBinding', namespace: 'ci', name });
+      expect(id.isWellFormed()).toBe(true);
+      expect(locate({ id, class: 'RoleBinding' })).toEqual({ class: 'RoleBinding', cut: true });
+    }
+    expect(grantText({ roleKind: 'ClusterRole', roleName: '😀'.repeat(1_000) }).isWellFormed()).toBe(true);
+  });
 });
 
 describe('parseGrant', () => {

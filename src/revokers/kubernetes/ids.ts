@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 
+import { limit } from '../../runtime/redact.ts';
 import type { Credential } from '../revoker.ts';
 import type { Binding, BindingKind, RoleKind } from './bindings.ts';
 import type { AccountName } from './identity.ts';
@@ -25,7 +26,7 @@ export const bindingId = (binding: Pick<Binding, 'kind' | 'namespace' | 'name'>)
       ? `clusterrolebindings/${binding.name}`
       : `rolebindings/${binding.namespace}/${binding.name}`;
   if (id.length <= longest) return id;
-  return `${id.slice(0, longest - 100)}…sha256:${createHash('sha256').update(id).digest('hex')}`;
+  return `${limit(id, longest - 99)}sha256:${createHash('sha256').update(id).digest('hex')}`;
 };
 
 /** Where a credential's object is. */
@@ -89,7 +90,7 @@ export interface Grant {
 
 /** `ClusterRole/edit in ci`, or `ClusterRole/view in all namespaces`. */
 export const grantText = (grant: Grant): string =>
-  `${grant.roleKind}/${grant.roleName} in ${grant.namespace ?? 'all namespaces'}`.slice(0, longest);
+  limit(`${grant.roleKind}/${grant.roleName} in ${grant.namespace ?? 'all namespaces'}`, longest);
 
 /** Reads {@link grantText} back: a namespace has no blank in it, so the last ` in ` is ours. */
 export const parseGrant = (text: string): Grant | undefined => {
