@@ -1,6 +1,7 @@
 /** The conditions of every kind, in the form that kstatus, `kubectl wait` and people expect. */
 import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
 import type { Condition } from '../api/v1alpha1/index.ts';
+import { told } from './told.ts';
 import type { Verdict } from './verdict.ts';
 
 /** A condition as it should be now; when it last changed follows from what was there before. */
@@ -10,8 +11,6 @@ export interface Fact {
   readonly reason: string;
   readonly message: string;
 }
-
-const maxMessage = 2048;
 
 /** Ready, and Reconciling or Stalled while true: what a verdict means to a machine. */
 export const factsOf = (verdict: Verdict): readonly Fact[] => {
@@ -46,7 +45,7 @@ export const conditionsOf = (
     const before = previous.find(({ type }) => type === fact.type);
     return {
       ...fact,
-      message: fact.message.slice(0, maxMessage),
+      message: told(fact.message),
       observedGeneration: generation,
       lastTransitionTime:
         before?.status === fact.status ? before.lastTransitionTime : now.toISOString().replace(/\.\d+Z$/, 'Z'),

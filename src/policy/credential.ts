@@ -11,6 +11,9 @@
  */
 import type { CredentialStatus } from '../api/v1alpha1/index.ts';
 import type { Credential, Observation } from '../revokers/revoker.ts';
+import { told } from './told.ts';
+
+const longestMessage = 1_024;
 
 /** An observation with its times. Monotonic milliseconds, but for `at`. */
 export interface Sighting extends Observation {
@@ -57,7 +60,7 @@ const initialStatus = (credential: Credential): CredentialStatus => ({
   state: credential.end.by === 'Expiry' ? 'Waiting' : 'Present',
   ...(credential.grants === undefined || credential.grants.length === 0 ? {} : { grants: credential.grants.slice(0, 16) }),
   ...(credential.end.by === 'Expiry' ? { expiresAt: credential.end.at.toISOString() } : {}),
-  ...(credential.end.by === 'Person' ? { message: credential.end.message.slice(0, 1024) } : {}),
+  ...(credential.end.by === 'Person' ? { message: told(credential.end.message, longestMessage) } : {}),
 });
 
 /** What we believe after one more observation. Never believes less than it was shown, never more. */
@@ -105,7 +108,7 @@ const observedPresent = (tracked: Tracked, sighting: Sighting): Tracked => {
 
 const withMessage = (status: CredentialStatus, message: string | undefined): CredentialStatus => {
   const { message: _, ...rest } = status;
-  return message === undefined ? rest : { ...rest, message: message.slice(0, 1024) };
+  return message === undefined ? rest : { ...rest, message: told(message, longestMessage) };
 };
 
 /** Writes the intent to revoke down. Nothing irreversible is sent before this is stored. */

@@ -3,6 +3,7 @@ import { reasons } from '../api/v1alpha1/conditions.ts';
 import type { DependencyState } from '../api/v1alpha1/index.ts';
 import type { OutcomeError } from '../runtime/outcome.ts';
 import type { Assessment } from './dependency.ts';
+import { told } from './told.ts';
 
 /**
  * - `Confirmed`: the promise is kept.
@@ -20,9 +21,12 @@ export interface Verdict {
   readonly reopened?: true;
 }
 
-export const reconciling = (reason: string, message: string): Verdict => ({ kind: 'Reconciling', reason, message });
-export const stalled = (reason: string, message: string): Verdict => ({ kind: 'Stalled', reason, message });
-export const idle = (reason: string, message: string): Verdict => ({ kind: 'Idle', reason, message });
+/** With the message as the status will hold it, so that one look can tell from it whether the next says anything new. */
+const verdict = (kind: Verdict['kind'], reason: string, message: string): Verdict => ({ kind, reason, message: told(message) });
+
+export const reconciling = (reason: string, message: string): Verdict => verdict('Reconciling', reason, message);
+export const stalled = (reason: string, message: string): Verdict => verdict('Stalled', reason, message);
+export const idle = (reason: string, message: string): Verdict => verdict('Idle', reason, message);
 
 export const verdictOfError = (error: OutcomeError): Verdict => {
   switch (error.kind) {

@@ -2,6 +2,7 @@
 import type { DependencyState, DependencyStatus, OffboardingStatus } from '../../api/v1alpha1/index.ts';
 import { conditionsOf, factsOf } from '../../policy/conditions.ts';
 import { cancelFact, phaseOf, progressFacts, residualUntil, summaryOf } from '../../policy/summary.ts';
+import { told } from '../../policy/told.ts';
 import { listed, maxListedCredentials } from '../../policy/tracking.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { Revoker } from '../../revokers/revoker.ts';
@@ -68,7 +69,7 @@ const dependencyStatus = (run: Run, revoker: Revoker, context: Context): Depende
     name: revoker.name,
     state,
     ...(reasoned.includes(state) ? { reason } : {}),
-    message: message.slice(0, 2048),
+    message: told(message),
     ...(waiver === undefined ? {} : { waiver: { name: waiver.name, approvedBy: waiver.approvedBy, expiresAt: waiver.expiresAt } }),
     ...(credentials === undefined ? {} : { credentials }),
     ...(findings === undefined || findings.length === 0 ? {} : { findings }),
@@ -76,7 +77,7 @@ const dependencyStatus = (run: Run, revoker: Revoker, context: Context): Depende
       ? {}
       : {
           attempts: powerOfTwo(memory.attempts),
-          lastError: { code: failure.reason, message: failure.message.slice(0, 1024), since: since ?? context.clock.now().toISOString() },
+          lastError: { code: failure.reason, message: told(failure.message, 1_024), since: since ?? context.clock.now().toISOString() },
         }),
   };
 };
