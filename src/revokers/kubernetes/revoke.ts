@@ -91,7 +91,7 @@ const refuseForeign = (located: Locator, credential: Credential, { serviceAccoun
   if (located.class === 'TokenSecret' && located.namespace !== serviceAccount.namespace) throw notOurs(credential);
 };
 
-type Address = AccountName | { readonly namespace?: string; readonly name: string };
+type Address = AccountName | BindingAddress;
 
 const remove = async (
   { client }: Actors,
@@ -114,6 +114,14 @@ const remove = async (
   }
 };
 
+/** Somebody else may be changing the same binding all the time: so often it is read and tried again before the run backs off. */
+const bindingAttempts = 5;
+
+interface BindingAddress {
+  readonly namespace?: string;
+  readonly name: string;
+}
+
 const endBinding = async (
   actors: Actors,
   kind: BindingKind,
@@ -124,12 +132,29 @@ const endBinding = async (
 ): Promise<RevokeAnswer> => {
   const address = await addressOf(actors.reader, located, uid, signal);
   if (address === undefined) return 'NothingThere';
-  const users = userKeysOf(target);
-  if (await removeAsWatched(actors, { ...address, kind }, uid, users, signal)) return 'Accepted';
+  if (await removeAsWatched(actors, { ...address, kind }, uid, userKeysOf(target), signal)) return 'Accepted';
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await endBindingAsRead(actors, kind, address, uid, target, signal);
+    } catch (error) {
+      const { reason } = toOutcome(error);
+      if (reason !== 'Conflict' || attempt === bindingAttempts) throw error;
+    }
+  }
+};
+
+const endBindingAsRead = async (
+  actors: Actors,
+  kind: BindingKind,
+  address: BindingAddress,
+  uid: string,
+  target: Target,
+  signal: AbortSignal,
+): Promise<RevokeAnswer> => {
   const read = (): Promise<Read<RoleBinding>> => actors.reader.binding({ ...address, kind }, signal);
   const raw = presentOrThrow(await read());
   if (raw?.metadata.uid !== uid) return 'NothingThere';
-  const { ours, others } = partSubjects(raw, users);
+  const { ours, others } = partSubjects(raw, userKeysOf(target));
   if (ours.length === 0) return 'NothingThere';
   // Bound to what was just read: somebody who adds a subject meanwhile makes this a conflict, and it is looked at anew.
   if (others.length === 0) {
@@ -151,7 +176,7 @@ const endBinding = async (
  */
 const removeAsWatched = async (
   { client, cached }: Actors,
-  key: { readonly kind: BindingKind; readonly namespace?: string; readonly name: string },
+  key: BindingAddress & { readonly kind: BindingKind },
   uid: string,
   users: ReadonlySet<SubjectKey>,
   signal: AbortSignal,
@@ -174,7 +199,7 @@ const addressOf = async (
   located: Locator,
   uid: string,
   signal: AbortSignal,
-): Promise<{ readonly namespace?: string; readonly name: string } | undefined> => {
+): Promise<BindingAddress | undefined> => {
   if (!('cut' in located)) return 'name' in located ? located : undefined;
   return (await reader.sweep(signal)).bindingByUid(uid);
 };
