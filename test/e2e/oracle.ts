@@ -16,6 +16,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { OffboardingStatus } from '../../src/api/v1alpha1/index.ts';
 import type { OffboardingObject, WorkloadIdentityObject } from '../../src/reconcile/objects.ts';
 import { connect } from '../bench/api.ts';
 import type { Answer, Api } from '../bench/api.ts';
@@ -27,6 +28,7 @@ import { waitFor } from '../env/wait-for.ts';
 import { expectCalm } from './calm.ts';
 import type { CalmLimits } from './calm.ts';
 import { followObjects } from './follow-objects.ts';
+import { readyOf } from './stage.ts';
 
 export type Guarded = Pick<BuildAgent, 'namespace' | 'name' | 'uid' | 'tokens' | 'paths'>;
 
@@ -43,6 +45,12 @@ export interface Oracle {
   readonly judged: (agent: Pick<Guarded, 'namespace' | 'name'>) => Promise<void>;
   /** What was wrong so far, once every trial under way has ended. */
   readonly wrong: () => Promise<readonly string[]>;
+  /** The Offboarding as it was last seen. Costs no request. */
+  readonly run: (namespace: string, name: string) => OffboardingObject | undefined;
+  /** Every `reason: message` that its Ready condition ever had, in order. */
+  readonly said: (namespace: string, name: string) => readonly string[];
+  /** Waits until its Ready condition has this reason. */
+  readonly reason: (namespace: string, name: string, reason: string) => Promise<OffboardingStatus>;
   readonly calm: (operator: OperatorProcess, limits?: CalmLimits) => Promise<void>;
   /** Tries once more what is to be kept, and rejects with everything that was wrong. */
   readonly stop: () => Promise<void>;
@@ -63,6 +71,7 @@ export const startOracle = async (cluster: ControlPlane): Promise<Oracle> => {
   const tried = new Map<string, number>();
   const claimed = new Map<string, string>();
   const trials = new Set<Promise<void>>();
+  const runs = new Map<string, { readonly object: OffboardingObject; readonly said: readonly string[] }>();
   const found: string[] = [];
 
   const judge = async (identity: string, claim: string): Promise<void> => {
@@ -82,6 +91,9 @@ export const startOracle = async (cluster: ControlPlane): Promise<Oracle> => {
   const followers = [
     followObjects(api, 'offboardings', stopping.signal, (object, gone) => {
       found.push(...kstatusViolations(object).map((rule) => `${nameOf(object)} breaks kstatus: ${rule}`));
+      const key = `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
+      if (gone) runs.delete(key);
+      else runs.set(key, { object, said: saying(object, runs.get(key)?.said ?? []) });
       claims(object.metadata.uid, identityOfRun(object), gone ? undefined : claimOfRun(object));
     }),
     followObjects(api, 'workloadidentities', stopping.signal, (object, gone) => {
@@ -134,6 +146,16 @@ export const startOracle = async (cluster: ControlPlane): Promise<Oracle> => {
       await expectTrue();
     },
     wrong,
+    run: (namespace, name) => runs.get(`${namespace}/${name}`)?.object,
+    said: (namespace, name) => runs.get(`${namespace}/${name}`)?.said ?? [],
+    reason: async (namespace, name, reason) => {
+      const look = (): OffboardingStatus | undefined => runs.get(`${namespace}/${name}`)?.object.status;
+      try {
+        return await waitFor(() => (readyOf(look())?.reason === reason ? look() : undefined), { timeout: 60_000, what: `${namespace}/${name} to be ${reason}` });
+      } catch (error) {
+        throw new Error(`${String(error)}; it said\n${(runs.get(`${namespace}/${name}`)?.said ?? []).join('\n')}`, { cause: error });
+      }
+    },
     calm: expectCalm,
     stop: async () => {
       stopping.abort();
@@ -154,9 +176,15 @@ const nameOf = ({ kind, metadata }: OffboardingObject | WorkloadIdentityObject):
 const identityOfRun = ({ metadata, spec, status }: OffboardingObject): string =>
   status?.identity ?? `${metadata.namespace ?? ''}/${spec.identity?.serviceAccount.name ?? spec.workloadIdentityRef?.name ?? ''}`;
 
+const saying = ({ status }: OffboardingObject, before: readonly string[]): readonly string[] => {
+  const ready = readyOf(status);
+  const now = ready === undefined ? undefined : `${ready.reason}: ${ready.message}`;
+  return now === undefined || now === before.at(-1) ? before : [...before, now];
+};
+
 /** Each time it turns true is a claim of its own. */
 const claimOfRun = (object: OffboardingObject): string | undefined => {
-  const ready = object.status?.conditions?.find(({ type }) => type === 'Ready');
+  const ready = readyOf(object.status);
   return ready?.status === 'True' ? `${nameOf(object)} said Ready=True (${ready.reason}) at ${ready.lastTransitionTime}` : undefined;
 };
 

@@ -1,5 +1,6 @@
 /** A build agent that is really alive: an account, tokens that work, and grants in three places, each of which can be tried. */
 import type { ControlPlane } from './control-plane.ts';
+import type { RawRequest } from './raw-request.ts';
 import { waitFor } from './wait-for.ts';
 import { issueCertificate } from './x509.ts';
 
@@ -62,12 +63,17 @@ subjects: [{kind: ServiceAccount, name: ${name}, namespace: ${namespace}}]
 
 export const createBuildAgent = async (cluster: ControlPlane, namespace = 'ci', name = 'build-agent-7'): Promise<BuildAgent> => {
   await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: manifest(namespace, name) });
-  const uid = await cluster.kubectl(['get', 'serviceaccount', name, '-n', namespace, '-o', 'jsonpath={.metadata.uid}']);
-  const requested = (await cluster.kubectl(['create', 'token', name, '-n', namespace, '--duration', '1h'])).trim();
+  const admin = asAdmin(cluster);
+  const account = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}`;
+  const { metadata: { uid } } = await admin<{ readonly metadata: { readonly uid: string } }>(account);
+  const { status: { token: requested } } = await admin<{ readonly status: { readonly token: string } }>(`${account}/token`, {
+    method: 'POST',
+    body: { spec: { expirationSeconds: 3600 } },
+  });
   const legacy = await waitFor(
     async () => {
-      const data = await cluster.kubectl(['get', 'secret', `${name}-token`, '-n', namespace, '-o', 'jsonpath={.data.token}']);
-      return data === '' ? undefined : Buffer.from(data, 'base64').toString('utf8');
+      const { data } = await admin<{ readonly data?: { readonly token?: string } }>(`/api/v1/namespaces/${namespace}/secrets/${name}-token`);
+      return data?.token === undefined ? undefined : Buffer.from(data.token, 'base64').toString('utf8');
     },
     { what: 'the legacy token' },
   );
@@ -97,8 +103,19 @@ export const createBuildAgent = async (cluster: ControlPlane, namespace = 'ci', 
   return { namespace, name, uid, tokens: { requested, legacy }, paths };
 };
 
+const issueAdmin = (cluster: ControlPlane): RawRequest => issueCertificate(cluster.authority, { commonName: 'admin', organizations: ['system:masters'] });
+
+const asAdmin = (cluster: ControlPlane): (<T>(path: string, request?: RawRequest) => Promise<T>) => {
+  const admin = issueAdmin(cluster);
+  return async <T>(path: string, request: RawRequest = {}) => {
+    const { status, body } = await cluster.request(path, { ...admin, ...request });
+    if (status >= 300) throw new Error(`${path}: ${status} ${body}`);
+    return JSON.parse(body) as T;
+  };
+};
+
 /** The account itself need not exist: the API server puts whoever has such a name into the groups of its namespace. */
 const impersonator = (cluster: ControlPlane, user: string): ((path: string) => Promise<number>) => {
-  const admin = issueCertificate(cluster.authority, { commonName: 'admin', organizations: ['system:masters'] });
+  const admin = issueAdmin(cluster);
   return async (path) => (await cluster.request(path, { ...admin, headers: { 'impersonate-user': user } })).status;
 };
