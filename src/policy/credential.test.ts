@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { aSighting, aTracked } from '../../test/builders/credentials.ts';
-import { needsRevoke, observed, requested } from './credential.ts';
+import { isDue, needsRevoke, observed, requested, sent } from './credential.ts';
 import type { Tracked } from './credential.ts';
 
 const settle = 15_000;
@@ -49,6 +49,23 @@ describe('a credential', () => {
     const tracked = aTracked({ credential: { end: { by: 'Expiry', at: new Date('2027-01-01T00:00:00Z') } } });
     expect(tracked.status).toMatchObject({ state: 'Waiting', expiresAt: '2027-01-01T00:00:00.000Z' });
     expect(observed(tracked, at(0, 'Present'), settle).status.state).toBe('Waiting');
+  });
+
+  it('that is there again under its UID after it was revoked and gone has returned, and is revoked again after a growing pause', () => {
+    let tracked = requested(aTracked(), new Date('2026-11-23T10:00:00Z'));
+    for (const [returned, pause] of [[1, 1_000], [2, 2_000], [3, 4_000]] as const) {
+      tracked = observed(observed(tracked, at(0), settle), at(100, 'Present'), settle);
+      expect(tracked).toMatchObject({ notBefore: 110 + pause, status: { state: 'Present', returned } });
+      expect(isDue(tracked, 109 + pause)).toBe(false);
+      expect(isDue(tracked, 110 + pause)).toBe(true);
+    }
+  });
+
+  it('whose revoke was accepted is not sent another at once, whatever wakes the run up', () => {
+    const once = sent(requested(aTracked(), new Date('2026-11-23T10:00:00Z')), 0);
+    expect(once.accepted).toBe(true);
+    expect([isDue(once, 999), isDue(once, 1_000), isDue(sent(once, 1_000), 2_999), isDue(sent(once, 1_000), 3_000)]).toEqual([false, true, false, true]);
+    expect(observed(once, at(5, 'Present'), settle).status.returned).toBeUndefined();
   });
 
   it('names what holds it, and forgets that when it is gone', () => {

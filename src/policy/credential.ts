@@ -35,6 +35,8 @@ export interface Tracked {
   readonly requestedHere?: true;
   /** True once this process sent a revoke and it was accepted. Says nothing about the outcome. */
   readonly accepted?: true;
+  /** Accepted revokes that this process sent. */
+  readonly sent?: number;
   /** Not revoked again before this monotonic time: what keeps coming back must not make us spin. */
   readonly notBefore?: number;
   /**
@@ -92,7 +94,8 @@ const observedAbsent = (tracked: Tracked, sighting: Sighting, settleTime: number
   return { ...rest, status: { ...status, state: 'Confirmed', confirmedAt: sighting.at.toISOString() } };
 };
 
-const observedPresent = (tracked: Tracked, sighting: Sighting): Tracked => {
+const observedPresent = (before: Tracked, sighting: Sighting): Tracked => {
+  const tracked = hasReturned(before) ? cameBack(before, sighting.answeredAt) : before;
   const { absentSince: _, blockedBy: __, ...rest } = tracked;
   const { absentSince: ___, confirmedAt: ____, ...status } = tracked.status;
   const { end } = tracked.credential;
@@ -104,6 +107,27 @@ const observedPresent = (tracked: Tracked, sighting: Sighting): Tracked => {
       end.by === 'Person' ? end.message : sighting.message,
     ),
   };
+};
+
+/** It was revoked and seen to be gone, and is there again under the same UID: somebody put a subject back into a binding. */
+const hasReturned = ({ credential, status, absentSince }: Tracked): boolean =>
+  credential.end.by === 'Revoke' && status.revokeRequestedAt !== undefined && absentSince !== undefined;
+
+const longestPause = 300_000;
+
+/** Milliseconds before what came back, or does not go, is revoked once more: doubled each time. */
+const pauseAfter = (times: number): number => Math.min(1_000 * 2 ** Math.max(0, times - 1), longestPause);
+
+/** One more return of a credential that is revoked: it counts, and is revoked again after a pause that grows. */
+export const cameBack = (tracked: Tracked, monotonic: number, before = tracked.status.returned ?? 0): Tracked => {
+  const returned = before + 1;
+  return { ...tracked, notBefore: monotonic + pauseAfter(returned), status: { ...tracked.status, returned } };
+};
+
+/** A revoke was accepted. It is sent again only after a pause, whatever wakes the run up meanwhile. */
+export const sent = (tracked: Tracked, monotonic: number): Tracked => {
+  const times = (tracked.sent ?? 0) + 1;
+  return { ...tracked, accepted: true, sent: times, notBefore: monotonic + pauseAfter(times) };
 };
 
 const withMessage = (status: CredentialStatus, message: string | undefined): CredentialStatus => {
@@ -121,6 +145,10 @@ export const requested = (tracked: Tracked, now: Date): Tracked => ({
 /** True when a revoke is to be sent, once the intent is stored. */
 export const needsRevoke = ({ credential, status }: Tracked): boolean =>
   credential.end.by === 'Revoke' && (status.state === 'Present' || status.state === 'Unknown') && status.absentSince === undefined;
+
+/** True when that is to be now. */
+export const isDue = (entry: Tracked, monotonic: number): boolean =>
+  needsRevoke(entry) && (entry.notBefore === undefined || entry.notBefore <= monotonic);
 
 /** Monotonic time from which one more absence confirms it; undefined when it was not seen absent. */
 export const believableFrom = (tracked: Tracked, settleTime: number): number | undefined =>

@@ -33,6 +33,18 @@ describe('a dependency', () => {
     expect(assessment.message).toContain(message);
   });
 
+  it('tells of an account that took the place of another, who manages it, and what else needs a person', () => {
+    const message = 'there is another account; it is left alone';
+    const stranger = aTracked({ credential: { end: { by: 'Person', reason: 'IdentityRecreated', message }, manager: 'Flux Kustomization apps' } });
+    expect(assess([stranger, returning, returning], { failure: undefined, enumerated: false, settleTime })).toEqual({
+      state: 'Blocked',
+      reason: 'IdentityRecreated',
+      message:
+        'there is another account; it is left alone. It is managed by Flux Kustomization apps. ' +
+        'Also, rolebindings/ci/deploy came back 3 times: argocd keeps putting it back; remove it there',
+    });
+  });
+
   it('is confirmed only after a last enumeration found nothing new', () => {
     expect(assess([confirmed], { failure: undefined, enumerated: false, settleTime }).state).toBe('Settling');
     expect(assess([confirmed], { failure: undefined, enumerated: true, settleTime }).state).toBe('Confirmed');

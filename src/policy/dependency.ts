@@ -43,25 +43,32 @@ const failedForAPerson = (failure: Failure | undefined): Assessment | undefined 
     ? { state: 'Blocked', reason: failure.reason, message: failure.message }
     : undefined;
 
+/** The first that needs a person gives the reason; the first of another kind is told along with it. */
 const blocked = (open: readonly Tracked[]): Assessment | undefined => {
-  for (const entry of open) {
-    const { credential, status } = entry;
-    if (credential.end.by === 'Person' && status.state !== 'Absent') {
-      return { state: 'Blocked', reason: credential.end.reason, message: credential.end.message };
-    }
-    if (entry.blockedBy !== undefined) {
-      return { state: 'Blocked', reason: entry.blockedBy, message: `${credential.id}: ${status.message ?? 'still there'}` };
-    }
-    if ((status.returned ?? 0) >= maxReturns) {
-      const manager = credential.manager === undefined ? 'something' : credential.manager;
-      return {
-        state: 'Blocked',
-        reason: reasons.managedElsewhere,
-        message: `${credential.id} came back ${status.returned ?? 0} times: ${manager} keeps putting it back; remove it there`,
-      };
-    }
+  const all = open.flatMap((entry) => blockedBy(entry) ?? []);
+  const [first] = all;
+  if (first === undefined) return undefined;
+  const other = all.find(({ reason }) => reason !== first.reason);
+  return other === undefined ? first : { ...first, message: `${first.message}. Also, ${other.message}` };
+};
+
+const blockedBy = (entry: Tracked): Assessment | undefined => {
+  const { credential, status } = entry;
+  if (credential.end.by === 'Person') {
+    if (status.state === 'Absent') return undefined;
+    const { reason, message } = credential.end;
+    const manager = reason === reasons.identityRecreated ? credential.manager : undefined;
+    return { state: 'Blocked', reason, message: manager === undefined ? message : `${message}. It is managed by ${manager}` };
   }
-  return undefined;
+  if (entry.blockedBy !== undefined) {
+    return { state: 'Blocked', reason: entry.blockedBy, message: `${credential.id}: ${status.message ?? 'still there'}` };
+  }
+  if ((status.returned ?? 0) < maxReturns) return undefined;
+  return {
+    state: 'Blocked',
+    reason: reasons.managedElsewhere,
+    message: `${credential.id} came back ${status.returned ?? 0} times: ${credential.manager ?? 'something'} keeps putting it back; remove it there`,
+  };
 };
 
 const unavailable = (open: readonly Tracked[], failure: Failure | undefined): Assessment | undefined => {

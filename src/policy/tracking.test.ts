@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { aCredential, aTracked } from '../../test/builders/credentials.ts';
+import type { Merge } from './tracking.ts';
 import { listed, maxListedCredentials, mergeCached, mergeFresh, resume } from './tracking.ts';
 
 const many = (n: number, name = 'RoleBinding') =>
@@ -51,6 +52,36 @@ describe('a fresh enumeration', () => {
       tracked = tracked.map((entry) => ({ ...entry, status: { ...entry.status, state: 'Absent' as const } }));
     }
     expect(tracked[0]?.notBefore).toBe(300_000);
+  });
+
+  it('counts the return also of what was not seen to go, and keeps both until it was', () => {
+    const asked = aTracked({ status: { state: 'Present', revokeRequestedAt: '2026-11-23T10:00:00Z' } });
+    const both = mergeFresh([asked], [aCredential({ uid: 'uid-2' })], 0).tracked;
+    expect(both.map(({ status }) => status.returned)).toEqual([undefined, 1]);
+    const gone = both.map((entry) => ({ ...entry, status: { ...entry.status, state: 'Absent' as const } }));
+    const after = mergeFresh(gone, [aCredential({ uid: 'uid-3' })], 0).tracked;
+    expect(after).toMatchObject([{ credential: { uid: 'uid-3' }, status: { returned: 2 } }]);
+    const pausedAndReplaced = mergeFresh(after, [aCredential({ uid: 'uid-4' })], 0).tracked;
+    expect(pausedAndReplaced.map(({ status }) => status.returned), 'its own pause was not over, so it was not asked for').toEqual([2, 3]);
+  });
+
+  it('counts no return of what nobody had asked to end', () => {
+    const { tracked } = mergeFresh([aTracked()], [aCredential({ uid: 'uid-2' })], 0);
+    expect(tracked.map(({ status }) => status.returned)).toEqual([undefined, undefined]);
+  });
+
+  it('keeps one of the accounts that take the place of another, however many there were', () => {
+    const stranger = (uid: string) =>
+      aCredential({ id: 'serviceaccounts/ci/a', uid, class: 'ServiceAccount', end: { by: 'Person', reason: 'IdentityRecreated', message: 'left alone' } });
+    const own = aTracked({ credential: { id: 'serviceaccounts/ci/a', class: 'ServiceAccount' }, status: { state: 'Confirmed' } });
+    let tracked: Merge['tracked'] = [own];
+    for (let life = 2; life <= 100; life += 1) {
+      tracked = mergeCached(tracked, [stranger(`uid-${life}`)], 0).tracked.map((entry) =>
+        entry === own ? own : { ...entry, status: { ...entry.status, state: 'Absent' as const } },
+      );
+    }
+    expect(tracked.map(({ credential }) => credential.uid)).toEqual(['uid-1', 'uid-100']);
+    expect(tracked[1]?.status.returned).toBe(98);
   });
 
   it('keeps an account that was re-created apart from the one that was revoked', () => {

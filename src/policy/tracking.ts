@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { CredentialState, CredentialStatus } from '../api/v1alpha1/index.ts';
 import type { Credential } from '../revokers/revoker.ts';
-import { isOpen, track, trackedKey } from './credential.ts';
+import { cameBack, isOpen, track, trackedKey } from './credential.ts';
 import type { Tracked } from './credential.ts';
 
 /** How many credentials one status may list one by one; beyond that the largest classes become one entry each. */
@@ -11,7 +11,6 @@ export const maxListedCredentials = 128;
 /** A credential that came back more often than this is managed by something else, and a person is told. */
 export const maxReturns = 3;
 
-const longestReturnPause = 300_000;
 const maxGrants = 16;
 
 export interface Merge {
@@ -33,16 +32,17 @@ export const mergeCached = (tracked: readonly Tracked[], found: readonly Credent
 
 const merge = (tracked: readonly Tracked[], found: readonly Credential[], monotonic: number, fresh: boolean): Merge => {
   const result = new Map(tracked.map((entry) => [trackedKey(entry.credential), entry]));
-  const byId = new Map(tracked.map((entry) => [entry.credential.id, entry]));
+  const byId = Map.groupBy(tracked, ({ credential }) => credential.id);
   let foundNew = false;
   for (const credential of found) {
     const key = trackedKey(credential);
     const known = result.get(key);
     if (known === undefined) {
-      const previous = byId.get(credential.id);
-      const replaces = previous !== undefined && credential.seen && previous.status.state !== 'Present' && sameKind(previous, credential);
-      if (replaces) result.delete(trackedKey(previous.credential));
-      result.set(key, replaces ? returned(credential, previous, monotonic) : track(credential));
+      const earlier = credential.seen ? (byId.get(credential.id) ?? []).filter((entry) => sameKind(entry, credential)) : [];
+      // An earlier one that was not seen to go stays: what a watch shows may be the older of the two.
+      for (const entry of earlier) if (entry.status.state !== 'Present') result.delete(trackedKey(entry.credential));
+      const previous = earlier.findLast(({ status }) => status.state !== 'Present' || status.revokeRequestedAt !== undefined || status.returned !== undefined);
+      result.set(key, previous === undefined ? track(credential) : returned(credential, previous, monotonic));
       foundNew = true;
     } else if (!isOpen(known) && credential.seen && fresh) {
       result.set(key, returned(credential, known, monotonic));
@@ -64,19 +64,15 @@ const withGrants = (tracked: Tracked, before: readonly string[]): Tracked => {
   return { ...tracked, credential: { ...tracked.credential, grants }, status: { ...tracked.status, grants } };
 };
 
-/** An account that came back is not the one that went: both stay in the run. Only what is revoked by name is replaced. */
-const sameKind = (previous: Tracked, credential: Credential): boolean =>
-  previous.credential.end.by === credential.end.by && credential.end.by === 'Revoke';
+/**
+ * An account that came back is not the one that went: both stay in the run. Of what is revoked by name, and of the accounts
+ * that took its place, only the last is kept, however often something makes another.
+ */
+const sameKind = ({ credential: { end } }: Tracked, credential: Credential): boolean =>
+  end.by === credential.end.by && (end.by === 'Revoke' || end.by === 'Person');
 
-const returned = (credential: Credential, previous: Tracked, monotonic: number): Tracked => {
-  const times = (previous.status.returned ?? 0) + 1;
-  const entry = track(credential);
-  return {
-    ...entry,
-    notBefore: monotonic + Math.min(1000 * 2 ** (times - 1), longestReturnPause),
-    status: { ...entry.status, returned: times },
-  };
-};
+const returned = (credential: Credential, previous: Tracked, monotonic: number): Tracked =>
+  cameBack(track(credential), monotonic, previous.status.returned);
 
 /**
  * Takes up a run where a process left it, with the first fresh inventory of the new process. What the status lists is

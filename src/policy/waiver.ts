@@ -132,12 +132,15 @@ export const waiversStand = (status: OffboardingStatus | undefined, waivers: Wai
 export const nextEnd = (waivers: Waivers): number | undefined =>
   waivers.size === 0 ? undefined : Math.min(...[...waivers.values()].map(({ expiresAt }) => Date.parse(expiresAt)));
 
-/** Something that was not asked to end yet, or that was seen absent and can be believed soon: no waiver is needed for that. */
+/**
+ * Something that was not asked to end yet, or that was seen absent and can be believed soon: no waiver is needed for that. What
+ * came back waits out its pause before it is asked for again, and is not on its way.
+ */
 export const isOnItsWay = (tracked: readonly Tracked[], settleTime: number, monotonic: number): boolean =>
   tracked.some(
     (entry) =>
       isOpen(entry) &&
-      ((needsRevoke(entry) && entry.status.revokeRequestedAt === undefined) || (believableFrom(entry, settleTime) ?? 0) > monotonic),
+      ((needsRevoke(entry) && entry.status.revokeRequestedAt === undefined && entry.status.returned === undefined) || (believableFrom(entry, settleTime) ?? 0) > monotonic),
   );
 
 /**

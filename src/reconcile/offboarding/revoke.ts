@@ -3,7 +3,7 @@
  * stored status says `revokeRequestedAt` is ever revoked, so a process that dies forgets nothing it has begun.
  */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
-import { needsRevoke, requested, trackedKey } from '../../policy/credential.ts';
+import { isDue, needsRevoke, requested, sent, trackedKey } from '../../policy/credential.ts';
 import type { Tracked } from '../../policy/credential.ts';
 import { toOutcome } from '../../kube/errors.ts';
 import { reconciling } from '../../policy/verdict.ts';
@@ -33,7 +33,7 @@ const recordIntent = (run: TargetedRun, { revokers, clock }: Context): number =>
   let count = 0;
   for (const revoker of revokers) {
     const tracked = remember(run, revoker, {}).tracked.map((entry) => {
-      if (!needsRevoke(entry) || entry.status.revokeRequestedAt !== undefined) return entry;
+      if (!isDue(entry, clock.monotonic()) || entry.status.revokeRequestedAt !== undefined) return entry;
       count += 1;
       return requested(entry, clock.now());
     });
@@ -41,9 +41,6 @@ const recordIntent = (run: TargetedRun, { revokers, clock }: Context): number =>
   }
   return count;
 };
-
-const isDue = (entry: Tracked, monotonic: number): boolean =>
-  needsRevoke(entry) && (entry.notBefore === undefined || entry.notBefore <= monotonic);
 
 const revokeAll = async (run: TargetedRun, revoker: Revoker, { clock }: Context, signal: AbortSignal): Promise<void> => {
   const memory = remember(run, revoker, {});
@@ -58,7 +55,7 @@ const revokeAll = async (run: TargetedRun, revoker: Revoker, { clock }: Context,
         const answer = await revoker.revoke(entry.credential, run.draft.target, signal);
         const goneBefore = answer === 'NothingThere' && entry.requestedHere === true && entry.accepted !== true;
         const status = goneBefore ? { ...entry.status, foundAbsent: true } : entry.status;
-        answered.set(trackedKey(entry.credential), { ...entry, accepted: true, status });
+        answered.set(trackedKey(entry.credential), sent({ ...entry, status }, clock.monotonic()));
       } catch (error) {
         errors.push(toOutcome(error));
       }
