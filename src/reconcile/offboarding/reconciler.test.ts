@@ -360,6 +360,21 @@ describe('after the end', () => {
     expect(world.revoker.present.has(account.id)).toBe(true);
   });
 
+  it('what came back is revoked again as soon as its pause is over, also while a person is waited for', async () => {
+    await world.look();
+    await world.look();
+    world.revoker.present.set(account.id, aCredential({ ...account, uid: 'uid-second', end: { by: 'Person', reason: 'IdentityRecreated', message: 'left alone' } }));
+    world.revoker.present.set(binding.id, { ...binding, uid: 'uid-2' });
+    const before = world.revoker.calls.length;
+    const paused = await world.look();
+    expect(condition(world.status(), 'Stalled')?.reason).toBe('IdentityRecreated');
+    expect(paused).toEqual({ kind: 'again', after: 1_000 });
+    await world.clock.advance(1_000);
+    expect(await world.look()).toEqual({ kind: 'again', after: 0 });
+    await world.look();
+    expect(world.revoker.calls.slice(before).filter((call) => call.startsWith('revoke'))).toEqual([`revoke ${binding.id}`]);
+  });
+
   it('what something keeps putting back names its manager', async () => {
     world.revoker.onRevoke = (credential) => {
       const life = Number(credential.uid?.split('#')[1] ?? 0) + 1;

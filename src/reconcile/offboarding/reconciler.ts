@@ -20,6 +20,7 @@ import { reasons } from '../../api/v1alpha1/conditions.ts';
 import { toOutcome } from '../../kube/errors.ts';
 import { addFinalizer, removeFinalizer } from '../../kube/finalizers.ts';
 import { offboardings } from '../../kube/resources.ts';
+import { needsRevoke } from '../../policy/credential.ts';
 import { verdictOfError } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import { hasEnded, isReopened, isWaived, nextEnd, waiversInForce } from '../../policy/waiver.ts';
@@ -205,7 +206,7 @@ const whenAgain = ({ run, verdict, again }: Look, random: Random, context: Conte
   const { memory } = run;
   memory.looks = memory.lastReason === verdict.reason ? memory.looks + 1 : 0;
   memory.lastReason = verdict.reason;
-  const times = [again ?? pauseAfter(verdict, memory.looks), untilDeadline(run, context), untilWaiverEnds(run, context)];
+  const times = [again ?? pauseAfter(verdict, memory.looks), untilDeadline(run, context), untilWaiverEnds(run, context), untilDue(run, context)];
   const waits = times.filter((wait) => wait !== undefined);
   if (waits.length === 0) return { kind: 'done' };
   const after = Math.min(...waits);
@@ -216,6 +217,16 @@ const pauseAfter = (verdict: Verdict, looks: number): number | undefined => {
   if (verdict.reason === reasons.invalidSpec || verdict.kind === 'Confirmed') return undefined;
   if (verdict.kind === 'Idle') return undefined;
   return Math.min(firstPause[verdict.kind] * 2 ** looks, longestPause[verdict.kind]);
+};
+
+/** What came back is revoked again when its pause is over, also while the run waits for a person. */
+const untilDue = ({ draft, memory }: Run, { clock }: Context): number | undefined => {
+  if (draft.revokeStartedAt === undefined || draft.completedAt !== undefined) return undefined;
+  const now = clock.monotonic();
+  const pauses = [...memory.dependencies.values()]
+    .flatMap(({ tracked }) => tracked)
+    .flatMap((entry) => (entry.notBefore !== undefined && entry.notBefore > now && needsRevoke(entry) ? [entry.notBefore - now] : []));
+  return pauses.length === 0 ? undefined : Math.min(...pauses);
 };
 
 const untilDeadline = ({ offboarding }: Run, { clock }: Context): number | undefined => {
