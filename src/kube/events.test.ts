@@ -90,6 +90,19 @@ describe('an event recorder', () => {
     expect(notes()).toHaveLength(5);
   });
 
+  it('tells no more than ten things of one object for one reason within ten minutes, and other things all the same', async () => {
+    const { clock, recorder, notes } = setup();
+    for (let i = 0; i < 50; i += 1) recorder.record(event(`recreated as ${i}`, { reason: 'IdentityRecreated' }));
+    recorder.record(event('recreated', { reason: 'IdentityRecreated' }, 'run-2'));
+    recorder.record(event('done', { reason: 'Completed' }));
+    await recorder.flush();
+    expect(notes()).toEqual([...Array.from({ length: 10 }, (_, i) => `recreated as ${i}`), 'recreated', 'done']);
+    await clock.advance(10 * minute);
+    recorder.record(event('recreated once more', { reason: 'IdentityRecreated' }));
+    await recorder.flush();
+    expect(notes().at(-1)).toBe('recreated once more');
+  });
+
   it('keeps bearer secrets, line breaks and all beyond a kilobyte out of a note', async () => {
     const { notes, recorder } = setup();
     recorder.record(event('refused:\nBearer abcdefghijklmnop'));
@@ -214,7 +227,7 @@ describe('an event recorder', () => {
   it('drops what is too much at once, and tells how much', async () => {
     const gate = Promise.withResolvers<undefined>();
     const { recorder, warnings, written } = setup(async () => { await gate.promise; });
-    for (let index = 0; index < 600; index += 1) recorder.record(event(`note ${String(index)}`));
+    for (let index = 0; index < 600; index += 1) recorder.record(event(`note ${String(index)}`, {}, `run-${String(index)}`));
     gate.resolve(undefined);
     await recorder.flush();
     expect(written).toHaveLength(501);
@@ -224,13 +237,13 @@ describe('an event recorder', () => {
   it('remembers a bounded number of events, the latest', async () => {
     const { notes, recorder } = setup();
     for (let index = 0; index < 2_400; index += 1) {
-      recorder.record(event(`note ${String(index)}`));
+      recorder.record(event(`note ${String(index)}`, {}, `run-${String(index)}`));
       if (index % 100 === 0) await recorder.flush();
     }
-    recorder.record(event('note 2399'));
+    recorder.record(event('note 2399', {}, 'run-2399'));
     await recorder.flush();
     expect(notes()).toHaveLength(2_400);
-    recorder.record(event('note 0'));
+    recorder.record(event('note 0', {}, 'run-0'));
     await recorder.flush();
     expect(notes()).toHaveLength(2_401);
   });

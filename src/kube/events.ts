@@ -27,7 +27,10 @@ export interface RecordedEvent {
 }
 
 export interface EventRecorder {
-  /** Returns at once and never throws. What was said of the same object within the last ten minutes is not repeated. */
+  /**
+   * Returns at once and never throws. What was said of the same object within the last ten minutes is not repeated, and for one
+   * reason no more than ten things are told of it in that time: who changes something all the time must not flood the cluster.
+   */
   record(event: RecordedEvent): void;
   /** Resolves when everything recorded so far is written or given up, within three seconds. */
   flush(): Promise<void>;
@@ -45,6 +48,7 @@ export interface EventRecorderOptions {
 
 const repeatAfter = 10 * 60_000;
 const maxRemembered = 2_000;
+const maxForOneReason = 10;
 const maxPending = 500;
 const maxAttempts = 3;
 const retryPause = 1_000;
@@ -55,17 +59,30 @@ const maxShort = 128;
 
 export const createEventRecorder = (options: EventRecorderOptions): EventRecorder => {
   const { client, clock, log } = options;
-  /** When each was recorded, on the monotonic clock; the oldest first. */
-  const remembered = new Map<string, number>();
+  /** When each was recorded, on the monotonic clock, and of what; the oldest first. */
+  const remembered = new Map<string, { readonly at: number; readonly topic: string }>();
+  const ofTopic = new Map<string, number>();
   const pending: RecordedEvent[] = [];
   let stopping = new AbortController();
   let writing: Promise<void> | undefined;
   let dropped = 0;
 
+  const remember = (key: string, topic: string): void => {
+    remembered.set(key, { at: clock.monotonic(), topic });
+    ofTopic.set(topic, (ofTopic.get(topic) ?? 0) + 1);
+  };
+  const forget = (key: string): void => {
+    const known = remembered.get(key);
+    if (known === undefined) return;
+    remembered.delete(key);
+    const left = (ofTopic.get(known.topic) ?? 1) - 1;
+    if (left === 0) ofTopic.delete(known.topic);
+    else ofTopic.set(known.topic, left);
+  };
   const forgetOld = (): void => {
-    for (const [key, at] of remembered) {
+    for (const [key, { at }] of remembered) {
       if (remembered.size <= maxRemembered && clock.monotonic() - at < repeatAfter) return;
-      remembered.delete(key);
+      forget(key);
     }
   };
 
@@ -89,7 +106,7 @@ export const createEventRecorder = (options: EventRecorderOptions): EventRecorde
       try {
         await write(event, stopping.signal);
       } catch (error) {
-        remembered.delete(keyOf(event));
+        forget(keyOf(event));
         log.warn('An event could not be written', { reason: event.reason, regarding: event.regarding.metadata.name, error });
       }
     }
@@ -102,12 +119,13 @@ export const createEventRecorder = (options: EventRecorderOptions): EventRecorde
     record: (event) => {
       const key = keyOf(event);
       forgetOld();
-      if (remembered.has(key)) return;
+      const topic = `${event.regarding.metadata.uid} ${event.reason}`;
+      if (remembered.has(key) || (ofTopic.get(topic) ?? 0) >= maxForOneReason) return;
       if (pending.length >= maxPending) {
         dropped += 1;
         return;
       }
-      remembered.set(key, clock.monotonic());
+      remember(key, topic);
       pending.push(event);
       writing ??= writeAll();
     },
