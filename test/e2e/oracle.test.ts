@@ -82,7 +82,7 @@ describe('calm', () => {
     let requests = 0;
     const server = createServer((_, response) => {
       requests += step;
-      response.end(`rest_client_requests_total{code="200"} ${requests}\noffboard_reconcile_total{result="success"} 1\n`);
+      response.end(`# TYPE rest_client_requests_total counter\nrest_client_requests_total{code="200"} ${requests}\n# TYPE offboard_reconcile_total counter\n`);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

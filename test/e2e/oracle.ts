@@ -90,14 +90,14 @@ export const startOracle = async (cluster: ControlPlane): Promise<Oracle> => {
   };
   const followers = [
     followObjects(api, 'offboardings', stopping.signal, (object, gone) => {
-      found.push(...kstatusViolations(object).map((rule) => `${nameOf(object)} breaks kstatus: ${rule}`));
+      found.push(...kstatusViolations(object).map((rule) => `${nameOf(object)} breaks kstatus: ${rule}`), ...unfitTexts(object));
       const key = `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
       if (gone) runs.delete(key);
       else runs.set(key, { object, said: saying(object, runs.get(key)?.said ?? []) });
       claims(object.metadata.uid, identityOfRun(object), gone ? undefined : claimOfRun(object));
     }),
     followObjects(api, 'workloadidentities', stopping.signal, (object, gone) => {
-      found.push(...kstatusViolations(object).map((rule) => `${nameOf(object)} breaks kstatus: ${rule}`));
+      found.push(...kstatusViolations(object).map((rule) => `${nameOf(object)} breaks kstatus: ${rule}`), ...unfitTexts(object));
       claims(object.metadata.uid, `${object.metadata.namespace ?? ''}/${object.spec.serviceAccount.name}`, claimOfIdentity(object, gone));
     }),
   ];
@@ -175,6 +175,21 @@ const nameOf = ({ kind, metadata }: OffboardingObject | WorkloadIdentityObject):
 
 const identityOfRun = ({ metadata, spec, status }: OffboardingObject): string =>
   status?.identity ?? `${metadata.namespace ?? ''}/${spec.identity?.serviceAccount.name ?? spec.workloadIdentityRef?.name ?? ''}`;
+
+/** Texts for people that would forge a line, turn round what is read, or show what looks like a token. */
+const unfitTexts = (object: OffboardingObject | WorkloadIdentityObject): readonly string[] => {
+  const { conditions = [] } = object.status ?? {};
+  const dependencies = 'target' in (object.status ?? {}) ? ((object as OffboardingObject).status?.dependencies ?? []) : [];
+  const texts = [
+    ...conditions.map(({ message }) => message),
+    ...dependencies.flatMap(({ message, lastError, findings = [], credentials = [] }) => [
+      message, lastError?.message, ...findings.flatMap((finding) => [finding.object, finding.message]), ...credentials.map((credential) => credential.message),
+    ]),
+  ];
+  return texts.flatMap((text) => (text !== undefined && isUnfit(text) ? [`${nameOf(object)} says ${JSON.stringify(text)}`] : []));
+};
+
+export const isUnfit = (text: string): boolean => /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]|eyJ[\w-]+\.[\w-]+\./u.test(text);
 
 const saying = ({ status }: OffboardingObject, before: readonly string[]): readonly string[] => {
   const ready = readyOf(status);
