@@ -375,6 +375,25 @@ describe('after the end', () => {
     expect(world.revoker.calls.slice(before).filter((call) => call.startsWith('revoke'))).toEqual([`revoke ${binding.id}`]);
   });
 
+  it('what comes back many times a second wakes the run up no more than once a second', async () => {
+    await world.look();
+    await world.look();
+    let looks = 0;
+    for (let life = 1; life <= 100; life += 1) {
+      world.revoker.present.set(binding.id, { ...binding, uid: `life-${life}` });
+      const before = world.revoker.calls.length;
+      await world.look();
+      if (world.revoker.calls.length > before) looks += 1;
+      world.revoker.present.delete(binding.id);
+      await world.clock.advance(50);
+      await world.look();
+    }
+    // Three returns are followed as they come; then five seconds are five looks.
+    expect(looks).toBeLessThanOrEqual(3 + 5 + 1);
+    expect(condition(world.status(), 'Ready')?.status).toBe('False');
+    expect(condition(await world.settle(), 'Ready')?.status).toBe('True');
+  });
+
   it('what something keeps putting back names its manager', async () => {
     world.revoker.onRevoke = (credential) => {
       const life = Number(credential.uid?.split('#')[1] ?? 0) + 1;

@@ -21,6 +21,7 @@ import { toOutcome } from '../../kube/errors.ts';
 import { addFinalizer, removeFinalizer } from '../../kube/finalizers.ts';
 import { offboardings } from '../../kube/resources.ts';
 import { needsRevoke } from '../../policy/credential.ts';
+import { maxReturns } from '../../policy/tracking.ts';
 import { verdictOfError } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import { hasEnded, isReopened, isWaived, nextEnd, waiversInForce } from '../../policy/waiver.ts';
@@ -84,7 +85,7 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
   const memoryFor = (key: string, offboarding: OffboardingObject): RunMemory => {
     const { uid } = offboarding.metadata;
     last.set(key, offboarding);
-    const memory = memories.get(uid) ?? { dependencies: new Map(), looks: 0, lastReason: '' };
+    const memory = memories.get(uid) ?? { dependencies: new Map(), looks: 0, lastReason: '', restUntil: 0 };
     memories.set(uid, memory);
     return memory;
   };
@@ -95,6 +96,8 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
     if (offboarding === undefined) return { kind: 'done' };
     const waivers = inForce(offboarding, context);
     const run: Run = { offboarding, memory: memoryFor(key, offboarding), draft: draftOf(offboarding), waivers };
+    const rest = run.memory.restUntil - context.clock.monotonic();
+    if (rest > 0) return { kind: 'again', after: rest };
     const look = await lookAt(run, context, signal);
     last.set(key, await conclude(look, context, signal));
     if (look.run.draft.completedAt === undefined || look.verdict.kind === 'Waived') return whenAgain(look, random, context);
@@ -210,8 +213,15 @@ const whenAgain = ({ run, verdict, again }: Look, random: Random, context: Conte
   const waits = times.filter((wait) => wait !== undefined);
   if (waits.length === 0) return { kind: 'done' };
   const after = Math.min(...waits);
+  memory.restUntil = after > 0 && keepsReturning(memory) ? context.clock.monotonic() + shortestRest : 0;
   return { kind: 'again', after: after === 0 ? 0 : after + jitter(random, after * 0.01, 1) };
 };
+
+/** Whoever puts back or replaces what is revoked, many times a second, wakes the run up each time. It does not follow him. */
+const shortestRest = 1_000;
+
+const keepsReturning = ({ dependencies }: RunMemory): boolean =>
+  [...dependencies.values()].some(({ tracked }) => tracked.some(({ status }) => (status.returned ?? 0) >= maxReturns));
 
 const pauseAfter = (verdict: Verdict, looks: number): number | undefined => {
   if (verdict.reason === reasons.invalidSpec || verdict.kind === 'Confirmed') return undefined;
