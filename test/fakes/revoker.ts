@@ -15,6 +15,8 @@ export interface FakeRevoker extends Revoker {
   onRevoke: (credential: Credential) => void;
   /** Undefined: it tells nothing by itself. */
   toldGone?: NonNullable<Revoker['toldGone']>;
+  /** What happens meanwhile, each time that a credential is observed. */
+  onObserve: () => Promise<void>;
   /** What the account's declared credentials are, seen or not. */
   readonly declared: Credential[];
 }
@@ -41,6 +43,7 @@ export const createFakeRevoker = (options: { readonly name?: string; readonly se
     onRevoke: ({ id }) => {
       present.delete(id);
     },
+    onObserve: () => Promise.resolve(),
     preflight: async () => {
       await call('preflight', '');
       return revoker.missing;
@@ -66,6 +69,7 @@ export const createFakeRevoker = (options: { readonly name?: string; readonly se
       } catch (error) {
         return { state: 'Unknown', method: 'fake', message: error instanceof Error ? error.message : 'failed' };
       }
+      await revoker.onObserve();
       const there = present.get(credential.id);
       return { state: there !== undefined && there.uid === credential.uid ? 'Present' : 'Absent', method: 'fake' };
     },

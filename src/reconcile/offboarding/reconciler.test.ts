@@ -375,6 +375,17 @@ describe('after the end', () => {
     expect(world.revoker.calls.slice(before).filter((call) => call.startsWith('revoke'))).toEqual([`revoke ${binding.id}`]);
   });
 
+  it('what came back is not left standing when its pause ends while a look is under way', async () => {
+    await world.look();
+    await world.look();
+    world.revoker.present.set(account.id, aCredential({ ...account, uid: 'uid-second', end: { by: 'Person', reason: 'IdentityRecreated', message: 'left alone' } }));
+    world.revoker.present.set(binding.id, { ...binding, uid: 'uid-2' });
+    await world.look();
+    await world.clock.advance(990);
+    world.revoker.onObserve = () => world.clock.advance(20);
+    expect(await world.look()).toEqual({ kind: 'again', after: 1 });
+  });
+
   it('what comes back many times a second wakes the run up no more than once a second', async () => {
     await world.look();
     await world.look();

@@ -85,7 +85,7 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
   const memoryFor = (key: string, offboarding: OffboardingObject): RunMemory => {
     const { uid } = offboarding.metadata;
     last.set(key, offboarding);
-    const memory = memories.get(uid) ?? { dependencies: new Map(), looks: 0, lastReason: '', restUntil: 0 };
+    const memory = memories.get(uid) ?? { dependencies: new Map(), looks: 0, lastReason: '', lookedAt: 0, restUntil: 0 };
     memories.set(uid, memory);
     return memory;
   };
@@ -98,6 +98,7 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
     const run: Run = { offboarding, memory: memoryFor(key, offboarding), draft: draftOf(offboarding), waivers };
     const rest = run.memory.restUntil - context.clock.monotonic();
     if (rest > 0) return { kind: 'again', after: rest };
+    run.memory.lookedAt = context.clock.monotonic();
     const look = await lookAt(run, context, signal);
     last.set(key, await conclude(look, context, signal));
     if (look.run.draft.completedAt === undefined || look.verdict.kind === 'Waived') return whenAgain(look, random, context);
@@ -229,14 +230,16 @@ const pauseAfter = (verdict: Verdict, looks: number): number | undefined => {
   return Math.min(firstPause[verdict.kind] * 2 ** looks, longestPause[verdict.kind]);
 };
 
-/** What came back is revoked again when its pause is over, also while the run waits for a person. */
+/**
+ * What came back is revoked again when its pause is over, also while the run waits for a person. A pause that ended while this
+ * very look was under way has not been used yet.
+ */
 const untilDue = ({ draft, memory }: Run, { clock }: Context): number | undefined => {
-  if (draft.revokeStartedAt === undefined || draft.completedAt !== undefined) return undefined;
-  const now = clock.monotonic();
-  const pauses = [...memory.dependencies.values()]
+  if (draft.revokeStartedAt === undefined) return undefined;
+  const ends = [...memory.dependencies.values()]
     .flatMap(({ tracked }) => tracked)
-    .flatMap((entry) => (entry.notBefore !== undefined && entry.notBefore > now && needsRevoke(entry) ? [entry.notBefore - now] : []));
-  return pauses.length === 0 ? undefined : Math.min(...pauses);
+    .flatMap((entry) => (entry.notBefore !== undefined && entry.notBefore > memory.lookedAt && needsRevoke(entry) ? [entry.notBefore] : []));
+  return ends.length === 0 ? undefined : Math.max(Math.min(...ends) - clock.monotonic(), 1);
 };
 
 const untilDeadline = ({ offboarding }: Run, { clock }: Context): number | undefined => {

@@ -36,6 +36,8 @@ export interface RunMemory {
   /** Looks in a row that ended the same way: what back-off is reckoned from. */
   looks: number;
   lastReason: string;
+  /** Monotonic time at which the last look began. */
+  lookedAt: number;
   /** Monotonic time before which nothing is looked at, whatever wakes the run up. */
   restUntil: number;
 }
