@@ -2,7 +2,7 @@
 import type { Logger } from '../runtime/logger.ts';
 import type { KubeObject, WatchEvent } from './objects.ts';
 import { type Resource, apiVersionOf } from './resources.ts';
-import { type Change, type Indexers, type StoreReader, type Stored, createStore } from './store.ts';
+import { type Change, type Indexers, type StoreReader, type Stored, createStore, metadataOf } from './store.ts';
 
 export interface ReflectorCacheOptions<T extends Stored> {
   readonly resource: Resource;
@@ -64,8 +64,9 @@ export const createReflectorCache = <T extends Stored>(options: ReflectorCacheOp
     pick: (raw) => {
       const { namespace, name, uid, resourceVersion } = raw.metadata;
       const held = store.get(namespace, name);
+      const known = held && metadataOf(held);
       // A relist of a quiet cluster then makes nothing that is thrown away again.
-      if (held?.metadata.resourceVersion === resourceVersion && held.metadata.uid === uid) return held;
+      if (known?.resourceVersion === resourceVersion && known.uid === uid) return held;
       const projected = project(raw);
       return projected === undefined ? held : projected.object;
     },
@@ -84,4 +85,7 @@ export const createReflectorCache = <T extends Stored>(options: ReflectorCacheOp
   };
 };
 
-const naming = ({ metadata: { namespace, name } }: Stored): Readonly<Record<string, unknown>> => ({ namespace, name });
+const naming = (object: Stored): Readonly<Record<string, unknown>> => {
+  const { namespace, name } = metadataOf(object);
+  return { namespace, name };
+};

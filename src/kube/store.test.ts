@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
 import { compareVersions } from './resource-version.ts';
-import { type Stored, createStore } from './store.ts';
+import { createStore } from './store.ts';
 
-interface Binding extends Stored {
+interface Binding {
+  readonly metadata: { readonly namespace: string; readonly name: string; readonly uid: string; readonly resourceVersion: string };
   readonly subjects: readonly string[];
 }
 

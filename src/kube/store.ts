@@ -5,10 +5,14 @@
 import type { ObjectMeta } from './objects.ts';
 import { compareVersions } from './resource-version.ts';
 
-/** The least that a projection must keep of an object. */
-export interface Stored {
-  readonly metadata: Pick<ObjectMeta, 'name' | 'uid' | 'resourceVersion'> & { readonly namespace?: string };
+interface Identity extends Pick<ObjectMeta, 'name' | 'uid' | 'resourceVersion'> {
+  readonly namespace?: string | undefined;
 }
+
+/** The least that a projection must keep of an object: in `metadata`, as the server sends it, or, where memory counts, flat. */
+export type Stored = Identity | { readonly metadata: Identity };
+
+export const metadataOf = (object: Stored): Identity => ('metadata' in object ? object.metadata : object);
 
 /** `object` is now there (instead of `previous`), or, for `delete`, was there last and is gone. */
 export interface Change<T> {
@@ -44,26 +48,27 @@ export interface Store<T> extends StoreReader<T> {
 }
 
 export const createStore = <T extends Stored>({ indexers = {} }: { readonly indexers?: Indexers<T> } = {}): Store<T> => {
-  const objects = new Map<string, T>();
+  const objects = createNames<T>();
   const indexes = createIndexes(indexers);
   let known = '0';
 
-  const drop = (key: string, object: T): void => {
-    objects.delete(key);
+  const drop = (object: T): void => {
+    objects.delete(object);
     indexes.remove(object);
   };
 
   const put = (object: T): readonly Change<T>[] => {
-    const key = keyOf(object.metadata.namespace, object.metadata.name);
-    const previous = objects.get(key);
-    if (previous !== undefined) {
-      if (compareVersions(object.metadata.resourceVersion, previous.metadata.resourceVersion) <= 0) return [];
+    const { namespace, name, uid, resourceVersion } = metadataOf(object);
+    const previous = objects.get(namespace, name);
+    const before = previous && metadataOf(previous);
+    if (previous !== undefined && before !== undefined) {
+      if (compareVersions(resourceVersion, before.resourceVersion) <= 0) return [];
       indexes.remove(previous);
     }
-    objects.set(key, object);
+    objects.set(object);
     indexes.add(object);
     if (previous === undefined) return [{ type: 'set', object }];
-    if (previous.metadata.uid === object.metadata.uid) return [{ type: 'set', object, previous }];
+    if (before?.uid === uid) return [{ type: 'set', object, previous }];
     // Another object of the same name: the end of the first one must not go unnoticed.
     return [{ type: 'delete', object: previous }, { type: 'set', object }];
   };
@@ -71,15 +76,17 @@ export const createStore = <T extends Stored>({ indexers = {} }: { readonly inde
   const replace = (items: readonly T[], resourceVersion: string): readonly Change<T>[] => {
     // Only a restored backup makes versions go back: then nothing of what we knew holds.
     const limit = compareVersions(resourceVersion, known) < 0 ? undefined : resourceVersion;
-    const isNewer = ({ metadata }: T): boolean =>
-      limit !== undefined && compareVersions(metadata.resourceVersion, limit) > 0;
-    const present = new Map(items.map((item) => [keyOf(item.metadata.namespace, item.metadata.name), item]));
+    const isNewer = (object: T): boolean =>
+      limit !== undefined && compareVersions(metadataOf(object).resourceVersion, limit) > 0;
+    const present = createNames<T>();
+    if (objects.size > 0) for (const item of items) present.set(item);
     const changes: Change<T>[] = [];
-    for (const [key, object] of objects) {
-      const item = present.get(key);
+    for (const object of objects.list()) {
+      const { namespace, name } = metadataOf(object);
+      const item = present.get(namespace, name);
       const reverted = item !== undefined && limit === undefined && !isSame(item, object);
       if (isNewer(object) || (item !== undefined && !reverted)) continue;
-      drop(key, object);
+      drop(object);
       changes.push({ type: 'delete', object });
     }
     for (const item of items) changes.push(...put(item));
@@ -88,23 +95,22 @@ export const createStore = <T extends Stored>({ indexers = {} }: { readonly inde
   };
 
   return {
-    get: (namespace, name) => objects.get(keyOf(namespace, name)),
+    get: objects.get,
     byIndex: (index, value) => indexes.find(index, value),
-    list: () => [...objects.values()],
+    list: objects.list,
     get size() {
       return objects.size;
     },
     replace,
     upsert: (object) => {
-      const { namespace, name, resourceVersion } = object.metadata;
-      const gone = !objects.has(keyOf(namespace, name)) && compareVersions(resourceVersion, known) <= 0;
+      const { namespace, name, resourceVersion } = metadataOf(object);
+      const gone = objects.get(namespace, name) === undefined && compareVersions(resourceVersion, known) <= 0;
       return gone ? [] : put(object);
     },
     remove: (namespace, name, resourceVersion) => {
-      const key = keyOf(namespace, name);
-      const object = objects.get(key);
-      if (object === undefined || compareVersions(object.metadata.resourceVersion, resourceVersion) > 0) return [];
-      drop(key, object);
+      const object = objects.get(namespace, name);
+      if (object === undefined || compareVersions(metadataOf(object).resourceVersion, resourceVersion) > 0) return [];
+      drop(object);
       return [{ type: 'delete', object }];
     },
     advance: (resourceVersion) => {
@@ -113,10 +119,45 @@ export const createStore = <T extends Stored>({ indexers = {} }: { readonly inde
   };
 };
 
-const keyOf = (namespace: string | undefined, name: string): string => `${namespace ?? ''}/${name}`;
+const isSame = (left: Stored, right: Stored): boolean => {
+  const [one, other] = [metadataOf(left), metadataOf(right)];
+  return one.uid === other.uid && one.resourceVersion === other.resourceVersion;
+};
 
-const isSame = (left: Stored, right: Stored): boolean =>
-  left.metadata.uid === right.metadata.uid && left.metadata.resourceVersion === right.metadata.resourceVersion;
+interface Names<T> {
+  get(namespace: string | undefined, name: string): T | undefined;
+  set(object: T): void;
+  delete(object: T): void;
+  list(): readonly T[];
+  readonly size: number;
+}
+
+/** By namespace, then by name: the strings that the objects hold anyway, where a key of both would be one more each. */
+const createNames = <T extends Stored>(): Names<T> => {
+  const namespaces = new Map<string, Map<string, T>>();
+  let size = 0;
+  return {
+    get: (namespace = '', name) => namespaces.get(namespace)?.get(name),
+    set: (object) => {
+      const { namespace = '', name } = metadataOf(object);
+      const names = namespaces.get(namespace) ?? new Map<string, T>();
+      if (names.size === 0) namespaces.set(namespace, names);
+      size -= names.size;
+      names.set(name, object);
+      size += names.size;
+    },
+    delete: (object) => {
+      const { namespace = '', name } = metadataOf(object);
+      const names = namespaces.get(namespace);
+      if (names?.delete(name) === true) size -= 1;
+      if (names?.size === 0) namespaces.delete(namespace);
+    },
+    list: () => [...namespaces.values()].flatMap((names) => [...names.values()]),
+    get size() {
+      return size;
+    },
+  };
+};
 
 interface Indexes<T> {
   add(object: T): void;
@@ -124,25 +165,29 @@ interface Indexes<T> {
   find(index: string, value: string): readonly T[];
 }
 
-/** Most values have one object; an array takes a tenth of the memory of a Set then. */
-const createIndexes = <T>(indexers: Indexers<T>): Indexes<T> => {
+/** Most values have one object, which then stands alone; arrays grow by what is added, and only long ones in leaps. */
+const createIndexes = <T extends Stored>(indexers: Indexers<T>): Indexes<T> => {
   const indexes = new Map(
-    Object.entries(indexers).map(([name, valuesOf]) => [name, { valuesOf, byValue: new Map<string, T[]>() }]),
+    Object.entries(indexers).map(([name, valuesOf]) => [name, { valuesOf, byValue: new Map<string, T | T[]>() }]),
   );
   return {
     add: (object) => {
       for (const { valuesOf, byValue } of indexes.values()) {
-        for (const value of new Set(valuesOf(object))) {
+        for (const value of distinct(valuesOf(object))) {
           const found = byValue.get(value);
-          if (found === undefined) byValue.set(value, [object]);
+          if (found === undefined) byValue.set(value, object);
+          else if (!Array.isArray(found)) byValue.set(value, [found, object]);
+          else if (found.length < shortArray) byValue.set(value, [...found, object]);
           else found.push(object);
         }
       }
     },
     remove: (object) => {
       for (const { valuesOf, byValue } of indexes.values()) {
-        for (const value of new Set(valuesOf(object))) {
-          const found = byValue.get(value) ?? [];
+        for (const value of distinct(valuesOf(object))) {
+          const found = byValue.get(value);
+          if (found === object) byValue.delete(value);
+          if (!Array.isArray(found)) continue;
           const at = found.indexOf(object);
           const last = found.pop();
           if (last !== undefined && last !== object) found[at] = last;
@@ -153,7 +198,13 @@ const createIndexes = <T>(indexers: Indexers<T>): Indexes<T> => {
     find: (name, value) => {
       const index = indexes.get(name);
       if (index === undefined) throw new Error(`the store has no index "${name}"; it has ${[...indexes.keys()].join(', ') || 'none'}`);
-      return [...(index.byValue.get(value) ?? [])];
+      const found = index.byValue.get(value);
+      return found === undefined ? [] : Array.isArray(found) ? [...found] : [found];
     },
   };
 };
+
+/** Adding to an array makes room for sixteen more, which thousands of short ones would never use. */
+const shortArray = 8;
+
+const distinct = (values: readonly string[]): Iterable<string> => (values.length > 1 ? new Set(values) : values);

@@ -15,13 +15,13 @@ export interface PlacedSubject {
   readonly index: number;
   readonly kind: string;
   readonly name: string;
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
 }
 
 export interface Binding {
   readonly kind: BindingKind;
   /** Absent on a ClusterRoleBinding. */
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
   readonly name: string;
   readonly uid: string;
   readonly roleKind: RoleKind;
@@ -29,51 +29,61 @@ export interface Binding {
   /** ServiceAccounts, users, and the groups of all ServiceAccounts; other groups are only counted. */
   readonly subjects: readonly PlacedSubject[];
   readonly subjectCount: number;
-  readonly manager?: string;
+  readonly manager?: string | undefined;
 }
+
+/** A projection as a store holds it: flat, and all fields always there, since there are tens of thousands of them. */
+export type Kept<T> = T & { readonly resourceVersion: string };
 
 /** Gives back an equal string that others hold already: names repeat a thousandfold in bindings. */
 export type Intern = (text: string) => string;
 
 /** Remembers at most `limit` strings; forgetting costs memory, never correctness. */
-export const createIntern = (limit = 20_000): Intern => {
+export const createIntern = (limit = 50_000): Intern & { readonly forget: () => void } => {
   const known = new Map<string, string>();
-  return (text) => {
+  const intern: Intern = (text) => {
     const same = known.get(text);
     if (same !== undefined) return same;
     if (known.size >= limit) known.clear();
     known.set(text, text);
     return text;
   };
+  return Object.assign(intern, {
+    forget: () => {
+      known.clear();
+    },
+  });
 };
 
-export const projectBinding = (kind: BindingKind, raw: RoleBinding, intern: Intern): Binding => {
-  const { namespace, name, uid } = raw.metadata;
+export const projectBinding = (kind: BindingKind, raw: RoleBinding, intern: Intern): Kept<Binding> => {
+  const { namespace, name, uid, resourceVersion } = raw.metadata;
   const all = raw.subjects ?? [];
-  const subjects: PlacedSubject[] = [];
-  all.forEach((subject, index) => {
-    if (subjectKey(subject, namespace) !== undefined) subjects.push(placeSubject(subject, index, intern));
-  });
   const manager = managerOf(raw.metadata);
   return {
     kind,
-    ...(namespace !== undefined && { namespace: intern(namespace) }),
+    namespace: namespace && intern(namespace),
     name,
     uid,
+    resourceVersion,
     roleKind: raw.roleRef.kind === 'ClusterRole' ? 'ClusterRole' : 'Role',
     roleName: intern(raw.roleRef.name),
-    subjects,
+    subjects: placeSubjects(all, namespace, intern),
     subjectCount: all.length,
-    ...(manager !== undefined && { manager: intern(manager) }),
+    manager: manager && intern(manager),
   };
 };
 
-const placeSubject = (subject: Subject, index: number, intern: Intern): PlacedSubject => ({
-  index,
-  kind: intern(subject.kind),
-  name: intern(subject.name),
-  ...(subject.namespace !== undefined && { namespace: intern(subject.namespace) }),
-});
+/** As two passes, so that the array has room for no more than it holds. */
+const placeSubjects = (all: readonly Subject[], bindingNamespace: string | undefined, intern: Intern): readonly PlacedSubject[] =>
+  all
+    .map((subject, index) => ({ subject, index }))
+    .filter(({ subject }) => subjectKey(subject, bindingNamespace) !== undefined)
+    .map(({ subject: { kind, name, namespace }, index }) => ({
+      index,
+      kind: intern(kind),
+      name: intern(name),
+      namespace: namespace && intern(namespace),
+    }));
 
 /** What it can be looked up by, each key once. */
 export const keysOf = (binding: Binding): readonly SubjectKey[] => {

@@ -13,7 +13,7 @@ import {
 } from '../../kube/resources.ts';
 import { createCoalescer } from '../../runtime/coalesce.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { type Binding, createIntern, type Intern, keysOf, projectBinding, resourceOf } from './bindings.ts';
+import { type Binding, createIntern, type Intern, type Kept, keysOf, projectBinding, resourceOf } from './bindings.ts';
 import type { Account, TokenSecret } from './credentials.ts';
 import { withDeadline } from './deadline.ts';
 import { type Asked, classifyError, classifyObject } from './errors.ts';
@@ -120,32 +120,35 @@ export const presentOrThrow = <T>(read: Read<T>): T | undefined => {
 };
 
 const itself: Intern = (text) => text;
+const none: readonly string[] = [];
 
-export const projectAccount = ({ metadata }: ServiceAccount, intern: Intern = itself): Account => {
+export const projectAccount = ({ metadata }: ServiceAccount, intern: Intern = itself): Kept<Account> => {
   const manager = managerOf(metadata);
   return {
-    namespace: metadata.namespace ?? '',
-    name: metadata.name,
-    uid: metadata.uid,
+    namespace: intern(metadata.namespace ?? ''),
+    name: intern(metadata.name),
+    uid: intern(metadata.uid),
+    resourceVersion: metadata.resourceVersion,
     terminating: metadata.deletionTimestamp !== undefined,
-    finalizers: metadata.finalizers ?? [],
-    ...(manager !== undefined && { manager: intern(manager) }),
+    finalizers: metadata.finalizers ?? none,
+    manager: manager && intern(manager),
   };
 };
 
 /** `undefined` for a Secret that names no ServiceAccount: no token is ever put into it. */
-export const projectTokenSecret = ({ metadata }: KubeObject, intern: Intern = itself): TokenSecret | undefined => {
+export const projectTokenSecret = ({ metadata }: KubeObject, intern: Intern = itself): Kept<TokenSecret> | undefined => {
   const account = metadata.annotations?.[accountAnnotation];
   if (account === undefined || metadata.namespace === undefined) return undefined;
   const accountUid = metadata.annotations?.[accountUidAnnotation];
   const manager = managerOf(metadata);
   return {
-    namespace: metadata.namespace,
+    namespace: intern(metadata.namespace),
     name: metadata.name,
     uid: metadata.uid,
-    account,
-    ...(accountUid !== undefined && { accountUid }),
-    ...(manager !== undefined && { manager: intern(manager) }),
+    resourceVersion: metadata.resourceVersion,
+    account: intern(account),
+    accountUid: accountUid && intern(accountUid),
+    manager: manager && intern(manager),
   };
 };
 

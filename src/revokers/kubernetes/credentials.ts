@@ -14,7 +14,7 @@ export interface Account extends AccountName {
   /** Deletion was asked for and somebody's finalizer holds it: it goes on minting tokens. */
   readonly terminating: boolean;
   readonly finalizers: readonly string[];
-  readonly manager?: string;
+  readonly manager?: string | undefined;
 }
 
 /** A legacy token Secret by its metadata alone. */
@@ -25,8 +25,8 @@ export interface TokenSecret {
   /** The ServiceAccount, by name, in the same namespace. */
   readonly account: string;
   /** The UID of the ServiceAccount whose token it holds; empty until the controller filled it in. */
-  readonly accountUid?: string;
-  readonly manager?: string;
+  readonly accountUid?: string | undefined;
+  readonly manager?: string | undefined;
 }
 
 /** A binding that names the identity, and how its grant ends. */

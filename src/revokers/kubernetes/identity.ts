@@ -56,20 +56,19 @@ export const accountGroupKeys = (namespace: string): readonly SubjectKey[] => [
  * binding's own (it does grant), and the `User` form of a ServiceAccount means that ServiceAccount.
  */
 export const subjectKey = (
-  subject: Pick<Subject, 'kind' | 'name' | 'namespace'>,
+  { kind, name, namespace }: Pick<Subject, 'kind' | 'name'> & { readonly namespace?: string | undefined },
   bindingNamespace: string | undefined,
 ): SubjectKey | undefined => {
-  switch (subject.kind) {
+  switch (kind) {
     case 'ServiceAccount': {
-      const namespace =
-        subject.namespace === undefined || subject.namespace === '' ? bindingNamespace : subject.namespace;
-      return namespace === undefined ? undefined : userKey(accountUser({ namespace, name: subject.name }));
+      const own = namespace === undefined || namespace === '' ? bindingNamespace : namespace;
+      return own === undefined ? undefined : userKey(accountUser({ namespace: own, name }));
     }
     case 'User':
-      return userKey(subject.name);
+      return userKey(name);
     case 'Group':
-      return subject.name === allAccounts || subject.name.startsWith(`${allAccounts}:`)
-        ? `group ${subject.name}`
+      return name === allAccounts || name.startsWith(`${allAccounts}:`)
+        ? `group ${name}`
         : undefined;
     default:
       return undefined;

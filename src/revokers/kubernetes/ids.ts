@@ -85,7 +85,7 @@ const ofUser = (prefix: string, id: string, make: (user: string) => Locator): Lo
 export interface Grant {
   readonly roleKind: RoleKind;
   readonly roleName: string;
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
 }
 
 /** `ClusterRole/edit in ci`, or `ClusterRole/view in all namespaces`. */

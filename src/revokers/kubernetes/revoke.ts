@@ -201,7 +201,8 @@ const addressOf = async (
   signal: AbortSignal,
 ): Promise<BindingAddress | undefined> => {
   if (!('cut' in located)) return 'name' in located ? located : undefined;
-  return (await reader.sweep(signal)).bindingByUid(uid);
+  const found = (await reader.sweep(signal)).bindingByUid(uid);
+  return found && { name: found.name, ...(found.namespace !== undefined && { namespace: found.namespace }) };
 };
 
 const shrink = async (

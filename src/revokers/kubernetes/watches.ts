@@ -16,6 +16,7 @@ import {
   type BindingKind,
   createIntern,
   type Intern,
+  type Kept,
   keysOf,
   projectBinding,
   resourceOf,
@@ -25,11 +26,6 @@ import { legacyTokenSelector, projectAccount, projectTokenSecret, secretKey } fr
 import type { Account, TokenSecret } from './credentials.ts';
 import { type ChangedIdentity, identityOfKey, type SubjectKey } from './identity.ts';
 import type { CachedCluster } from './inventory.ts';
-
-/** A projection as a store holds it. */
-export interface Kept<T> extends Stored {
-  readonly value: T;
-}
 
 export interface WatchOptions {
   readonly client: KubeClient;
@@ -51,15 +47,24 @@ export interface Watches {
 const bySubject = 'subject';
 const byAccount = 'account';
 
-export const createWatches = (options: WatchOptions): Watches => {
+export const createWatches = (given: WatchOptions): Watches => {
   const listeners: ((identity: ChangedIdentity) => void)[] = [];
   const tell = (identities: readonly ChangedIdentity[]): void => {
     for (const identity of identities) for (const listener of listeners) listener(identity);
   };
   const intern = createIntern();
+  const metrics: ReflectorMetrics = {
+    onConnected: (state) => given.metrics?.onConnected(state),
+    onList: (listing) => {
+      given.metrics?.onList(listing);
+      // Nearly all that repeats is in the first lists.
+      if (reflectors.every((reflector) => reflector.synced())) intern.forget();
+    },
+  };
+  const options = { ...given, metrics };
   const deletions = createDeletions();
   const onDeleted = deletions.add;
-  const accounts = reflect<ServiceAccount, Account>(options, serviceAccounts, {
+  const accounts = reflect<ServiceAccount, Kept<Account>>(options, serviceAccounts, {
     project: (raw) => projectAccount(raw, intern),
     onDeleted,
     onChange: (change) => {
@@ -72,7 +77,6 @@ export const createWatches = (options: WatchOptions): Watches => {
   const tokenSecrets = options.tokenSecrets ? reflectSecrets(options, shared) : undefined;
   const viewed = [inNamespaces, inCluster, ...(tokenSecrets ? [tokenSecrets] : [])];
   const reflectors: readonly Reflector<unknown>[] = [accounts, ...viewed];
-  const values = <T>(kept: readonly Kept<T>[]): readonly T[] => kept.map(({ value }) => value);
   return {
     reflectors,
     onIdentityChange: (listener) => {
@@ -81,10 +85,10 @@ export const createWatches = (options: WatchOptions): Watches => {
     cached: {
       unsynced: () =>
         reflectors.filter((reflector) => !reflector.synced()).map(({ resource }) => qualifiedName(resource)),
-      account: ({ namespace, name }) => accounts.store.get(namespace, name)?.value,
+      account: ({ namespace, name }) => accounts.store.get(namespace, name),
       binding: ({ kind, namespace, name }) => {
         const kept = (kind === 'RoleBinding' ? inNamespaces : inCluster).store.get(namespace, name);
-        return kept && { binding: kept.value, resourceVersion: kept.metadata.resourceVersion };
+        return kept && { binding: kept, resourceVersion: kept.resourceVersion };
       },
       sawDeleted: deletions.has,
       size: () => viewed.reduce((sum, { store }) => sum + store.size, 0),
@@ -93,11 +97,11 @@ export const createWatches = (options: WatchOptions): Watches => {
       },
       view: {
         bindingsOf: (key) => [
-          ...values(inNamespaces.store.byIndex(bySubject, key)),
-          ...values(inCluster.store.byIndex(bySubject, key)),
+          ...inNamespaces.store.byIndex(bySubject, key),
+          ...inCluster.store.byIndex(bySubject, key),
         ],
         tokenSecretsOf:
-          tokenSecrets && ((account) => values(tokenSecrets.store.byIndex(byAccount, secretKey(account)))),
+          tokenSecrets && ((account) => tokenSecrets.store.byIndex(byAccount, secretKey(account))),
       },
     },
   };
@@ -105,43 +109,33 @@ export const createWatches = (options: WatchOptions): Watches => {
 
 interface Reflection<Raw, T> {
   readonly project: (raw: Raw) => T | undefined;
-  readonly onChange: (change: Change<Kept<T>>) => void;
+  readonly onChange: (change: Change<T>) => void;
   readonly onDeleted: (uid: string) => void;
   readonly index?: { readonly name: string; readonly valuesOf: (value: T) => readonly string[] };
   readonly query?: { readonly fieldSelector: string; readonly metadataOnly: true };
 }
 
-const reflect = <Raw extends KubeObject, T>(
+const reflect = <Raw extends KubeObject, T extends Stored>(
   options: WatchOptions,
   resource: Resource,
   reflection: Reflection<Raw, T>,
-): Reflector<Kept<T>> => {
+): Reflector<T> => {
   const { client, clock, random, log, metrics } = options;
   const { project, onChange, onDeleted, index, query } = reflection;
-  return createReflector<Kept<T>>({
+  return createReflector<T>({
     client,
     clock,
     random,
     log,
     resource,
     ...(query && { query }),
-    project: (raw) => {
-      const value = project(raw as Raw);
-      return value === undefined ? undefined : { metadata: identityOf(raw), value };
-    },
+    project: (raw) => project(raw as Raw),
     onChange,
     onDeleted,
-    ...(index && { indexers: { [index.name]: ({ value }: Kept<T>) => index.valuesOf(value) } }),
+    ...(index && { indexers: { [index.name]: index.valuesOf } }),
     ...(metrics && { metrics }),
   });
 };
-
-const identityOf = ({ metadata: { namespace, name, uid, resourceVersion } }: KubeObject): Stored['metadata'] => ({
-  ...(namespace !== undefined && { namespace }),
-  name,
-  uid,
-  resourceVersion,
-});
 
 interface Shared {
   readonly intern: Intern;
@@ -154,32 +148,32 @@ const reflectBindings = (
   kind: BindingKind,
   { intern, tell, onDeleted }: Shared,
 ): Reflector<Kept<Binding>> =>
-  reflect<RoleBinding, Binding>(options, resourceOf(kind), {
+  reflect<RoleBinding, Kept<Binding>>(options, resourceOf(kind), {
     project: (raw) => projectBinding(kind, raw, intern),
     onDeleted,
     index: { name: bySubject, valuesOf: keysOf },
     onChange: ({ type, object, previous }) => {
-      tell(identitiesOf(changedKeys(previous?.value, type === 'set' ? object.value : undefined, object.value)));
+      tell(identitiesOf(changedKeys(previous, type === 'set' ? object : undefined, object)));
     },
   });
 
 const reflectSecrets = (options: WatchOptions, { intern, tell, onDeleted }: Shared): Reflector<Kept<TokenSecret>> =>
-  reflect<KubeObject, TokenSecret>(options, secrets, {
+  reflect<KubeObject, Kept<TokenSecret>>(options, secrets, {
     // Data is never asked for: the server leaves it out, and the client refuses an answer that has it.
     query: { fieldSelector: legacyTokenSelector, metadataOnly: true },
     project: (raw) => projectTokenSecret(raw, intern),
     onDeleted,
     index: { name: byAccount, valuesOf: ({ namespace, account }) => [secretKey({ namespace, name: account })] },
     onChange: ({ object, previous }) => {
-      const names = new Set([object.value.account, previous?.value.account ?? object.value.account]);
-      tell([...names].map((name) => ({ namespace: object.value.namespace, name })));
+      const names = new Set([object.account, previous?.account ?? object.account]);
+      tell([...names].map((name) => ({ namespace: object.namespace, name })));
     },
   });
 
 /** Not what changes all the time and means nothing here, such as annotations. */
-const changedAccounts = ({ type, object: { value }, previous }: Change<Kept<Account>>): readonly ChangedIdentity[] => {
-  const same = type === 'set' && previous?.value.uid === value.uid && previous.value.terminating === value.terminating;
-  return same ? [] : [{ namespace: value.namespace, name: value.name }];
+const changedAccounts = ({ type, object, previous }: Change<Kept<Account>>): readonly ChangedIdentity[] => {
+  const same = type === 'set' && previous?.uid === object.uid && previous.terminating === object.terminating;
+  return same ? [] : [{ namespace: object.namespace, name: object.name }];
 };
 
 /**
