@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/clock.ts';
+import { linkSignals } from '../../runtime/linked-signal.ts';
 import { retryable } from '../../runtime/outcome.ts';
 
 /**
@@ -12,13 +13,14 @@ export const withDeadline = async <T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> => {
   signal.throwIfAborted();
-  const expiry = new AbortController();
+  const linked = linkSignals(signal);
   const cancel = clock.schedule(limit, () => {
-    expiry.abort(retryable('Timeout', `${what} took longer than ${String(limit / 1000)} s`));
+    linked.abort(retryable('Timeout', `${what} took longer than ${String(limit / 1000)} s`));
   });
   try {
-    return await work(AbortSignal.any([signal, expiry.signal]));
+    return await work(linked.signal);
   } finally {
     cancel();
+    linked.unlink();
   }
 };
