@@ -13,7 +13,7 @@ import type { Metrics } from './observability/metrics.ts';
 import { runFigures } from './policy/figures.ts';
 import type { RunFigures } from './policy/figures.ts';
 import {
-  identityOf, offboardingIndexers, offboardingWaiverIndexers, projectOffboarding, projectOffboardingWaiver, projectWorkloadIdentity,
+  createWorkloadIdentityProjection, identityOf, offboardingIndexers, offboardingWaiverIndexers, projectOffboarding, projectOffboardingWaiver,
   workloadIdentityIndexers,
 } from './reconcile/indexes.ts';
 import { keyOf, splitKey } from './reconcile/objects.ts';
@@ -81,7 +81,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
   const identities = createReflector<WorkloadIdentityObject>({
     ...common,
     resource: workloadIdentities,
-    project: projectWorkloadIdentity,
+    project: createWorkloadIdentityProjection(),
     indexers: workloadIdentityIndexers,
     onChange: ({ object }) => {
       identityController.enqueue(keyOf(object));

@@ -1,5 +1,8 @@
 /** By what the kinds are looked up, and what is kept of them in memory. */
+import type { WorkloadIdentityStatus } from '../api/v1alpha1/index.ts';
 import type { KubeObject } from '../kube/objects.ts';
+import { createShare } from '../runtime/share.ts';
+import type { Share } from '../runtime/share.ts';
 import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from './objects.ts';
 
 /** Everything but who wrote which field, which nobody here asks for and which is half of an object. */
@@ -9,8 +12,39 @@ const withoutManagers = (object: KubeObject): KubeObject => {
 };
 
 export const projectOffboarding = (raw: KubeObject): OffboardingObject => withoutManagers(raw) as OffboardingObject;
-export const projectWorkloadIdentity = (raw: KubeObject): WorkloadIdentityObject => withoutManagers(raw) as WorkloadIdentityObject;
 export const projectOffboardingWaiver = (raw: KubeObject): OffboardingWaiverObject => withoutManagers(raw) as OffboardingWaiverObject;
+
+/**
+ * There are as many of these as there are identities, most of them at rest and alike: of the metadata only what is used, and
+ * once what they say alike. They are written by patches alone, so that nothing is lost by what is left out.
+ */
+export const createWorkloadIdentityProjection = (share: Share = createShare()) => (raw: KubeObject): WorkloadIdentityObject => {
+  const { apiVersion, kind, metadata, spec, status } = raw as WorkloadIdentityObject;
+  const { namespace, name, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp, finalizers } = metadata;
+  return {
+    ...(apiVersion !== undefined && { apiVersion: share(apiVersion) }),
+    ...(kind !== undefined && { kind: share(kind) }),
+    metadata: {
+      name,
+      uid,
+      resourceVersion,
+      creationTimestamp,
+      ...(namespace !== undefined && { namespace: share(namespace) }),
+      ...(generation !== undefined && { generation }),
+      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+      ...(finalizers !== undefined && { finalizers: share(finalizers) }),
+    },
+    spec: { ...spec, ...(spec.owner !== undefined && { owner: share(spec.owner) }) },
+    ...(status !== undefined && { status: shareStatus(status, share) }),
+  };
+};
+
+const shareStatus = (status: WorkloadIdentityStatus, share: Share): WorkloadIdentityStatus => ({
+  ...status,
+  ...(status.lifecycleState !== undefined && { lifecycleState: share(status.lifecycleState) }),
+  ...(status.dependencies !== undefined && { dependencies: share(status.dependencies) }),
+  ...(status.conditions !== undefined && { conditions: share(status.conditions) }),
+});
 
 const namespaceOf = ({ metadata }: KubeObject): string => metadata.namespace ?? '';
 

@@ -1,0 +1,22 @@
+/**
+ * Gives back an equal value that others hold already. What thousands of objects say alike (an owner, a condition without a
+ * time of its own, the finalizers) is then in memory once. Values are shared: they must not be changed.
+ */
+export type Share = <T>(value: T) => T;
+
+/**
+ * Values are what `JSON.parse` gives. Remembers at most `limit` of them: what is unlike everything else passes through, and
+ * forgetting costs memory, never correctness.
+ */
+export const createShare = (limit = 1_000): Share => {
+  const known = new Map<string, unknown>();
+  return <T>(value: T): T => {
+    if (value === undefined) return value;
+    const key = JSON.stringify(value);
+    const same = known.get(key);
+    if (same !== undefined) return same as T;
+    if (known.size >= limit) known.clear();
+    known.set(key, value);
+    return value;
+  };
+};
