@@ -5,11 +5,32 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import type { Plugin } from 'esbuild';
 
 const checkout = fileURLToPath(new URL('..', import.meta.url));
 
 /** With its source map beside it. */
 export const bundlePath = `${checkout}dist/offboard.mjs`;
+
+/**
+ * Of `undici` only the pooled client. Its index also loads `fetch`, WebSockets, mocks and caches, which nobody here uses.
+ * Whoever imports more of it is told by the build.
+ */
+const onlyTheClientOfUndici: Plugin = {
+  name: 'only-the-client-of-undici',
+  setup: ({ onResolve, onLoad }) => {
+    onResolve({ filter: /^undici$/ }, () => ({ path: 'undici', namespace: 'only-the-client' }));
+    onLoad({ filter: /.*/, namespace: 'only-the-client' }, () => ({
+      resolveDir: checkout,
+      contents: `
+        import Dispatcher from 'undici/lib/dispatcher/dispatcher.js';
+        import request from 'undici/lib/api/api-request.js';
+        Dispatcher.prototype.request = request;
+        export { default as Agent } from 'undici/lib/dispatcher/agent.js';
+      `,
+    }));
+  },
+};
 
 /** Builds it anew, which takes some tenths of a second, and resolves to its path. */
 export const bundle = async (): Promise<string> => {
@@ -27,18 +48,30 @@ export const bundle = async (): Promise<string> => {
     // Names and lines are kept, so a stack trace can be read without the map; only `--enable-source-maps` loads that.
     sourcemap: 'linked',
     sourcesContent: false,
+    plugins: [onlyTheClientOfUndici],
     legalComments: 'inline',
     logLevel: 'warning',
     write: false,
   });
   // An operator may be starting from the file that was there.
-  for (const { path, contents } of outputFiles) {
+  for (const { path, text } of outputFiles) {
     mkdirSync(dirname(path), { recursive: true });
     const fresh = `${path}.${process.pid}`;
-    writeFileSync(fresh, contents);
+    writeFileSync(fresh, path.endsWith('.mjs') ? inAscii(text) : text);
     renameSync(fresh, path);
   }
   return bundlePath;
+};
+
+/**
+ * Node keeps the text of a program in memory, at twice the size when one character of it is not in Latin-1. esbuild escapes
+ * those in strings; what is left is in comments and regular expressions.
+ */
+const inAscii = (program: string): string => {
+  if (/\\\P{ASCII}/u.test(program)) throw new Error('a character that is not ASCII stands behind a backslash, and cannot be escaped');
+  return program.replace(/\P{ASCII}/gu, (character) =>
+    character.split('').map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''),
+  );
 };
 
 if (import.meta.main) await bundle();
