@@ -15,6 +15,7 @@ import { createMetrics } from './observability/metrics.ts';
 import { createOperator } from './operator.ts';
 import { systemClock as clock } from './runtime/clock.ts';
 import { LeadershipLostError, createLeaderElector } from './runtime/leader-election.ts';
+import { giveBackMemory, processFootprint } from './runtime/memory.ts';
 import { systemRandom as random } from './runtime/random.ts';
 import { shutdownSignal } from './runtime/shutdown.ts';
 
@@ -58,7 +59,13 @@ const run = async (config: Config): Promise<void> => {
   log.info('Serving health and metrics', { url, version });
 
   const watching = new AbortController();
-  const watches = operator.watch(watching.signal);
+  const watches = Promise.all([
+    operator.watch(watching.signal),
+    giveBackMemory(
+      { clock, footprint: processFootprint(), onCollected: (freed) => { log.debug('Gave memory back', { mebibytes: Math.round(freed / 2 ** 20) }); } },
+      watching.signal,
+    ),
+  ]);
   const lead = async (signal: AbortSignal): Promise<void> => {
     log.info('Leading', { instance });
     await operator.work(signal);
