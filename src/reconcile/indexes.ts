@@ -70,7 +70,7 @@ export const offboardingIndexers = {
 };
 
 export const workloadIdentityIndexers = {
-  identity: (object: WorkloadIdentityObject): readonly string[] => [`${namespaceOf(object)}/${object.spec.serviceAccount.name}`],
+  identity: (object: WorkloadIdentityObject): readonly string[] => [[namespaceOf(object), object.spec.serviceAccount.name].join('/')],
   user: (object: WorkloadIdentityObject): readonly string[] => certificateUsers(object.spec.kubernetes?.certificates),
 };
 

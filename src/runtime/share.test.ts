@@ -7,8 +7,7 @@ describe('share', () => {
     const first = share({ name: 'a', list: [1] });
     expect(share({ name: 'a', list: [1] })).toBe(first);
     expect(share({ name: 'a', list: [2] })).toEqual({ name: 'a', list: [2] });
-    expect(share('text')).toBe('text');
-    expect(share(undefined)).toBeUndefined();
+    expect([share('text'), share<string | undefined>(undefined)]).toEqual(['text', undefined]);
   });
 
   it('forgets rather than grows', () => {
@@ -18,5 +17,8 @@ describe('share', () => {
     share(['c']);
     expect(share(['a'])).toEqual(first);
     expect(share(['a'])).not.toBe(first);
+    const last = share(['a']);
+    share.forget();
+    expect(share(['a'])).not.toBe(last);
   });
 });

@@ -55,7 +55,13 @@ export const createIntern = (limit = 50_000): Intern & { readonly forget: () => 
   });
 };
 
-export const projectBinding = (kind: BindingKind, raw: RoleBinding, intern: Intern): Kept<Binding> => {
+/** @param share is for those who keep many: several bindings of one identity have the same subjects. */
+export const projectBinding = (
+  kind: BindingKind,
+  raw: RoleBinding,
+  intern: Intern,
+  share: <T>(value: T) => T = (value) => value,
+): Kept<Binding> => {
   const { namespace, name, uid, resourceVersion } = raw.metadata;
   const all = raw.subjects ?? [];
   const manager = managerOf(raw.metadata);
@@ -67,7 +73,7 @@ export const projectBinding = (kind: BindingKind, raw: RoleBinding, intern: Inte
     resourceVersion,
     roleKind: raw.roleRef.kind === 'ClusterRole' ? 'ClusterRole' : 'Role',
     roleName: intern(raw.roleRef.name),
-    subjects: placeSubjects(all, namespace, intern),
+    subjects: share(placeSubjects(all, namespace, intern)),
     subjectCount: all.length,
     manager: manager && intern(manager),
   };

@@ -153,7 +153,7 @@ export const projectTokenSecret = ({ metadata }: KubeObject, intern: Intern = it
 };
 
 /** How an index finds the Secrets of a ServiceAccount. */
-export const secretKey = (account: AccountName): string => `${account.namespace}/${account.name}`;
+export const secretKey = ({ namespace, name }: AccountName): string => [namespace, name].join('/');
 
 const sweep = async (client: KubeClient, tokenSecrets: boolean, signal: AbortSignal): Promise<Sweep> => {
   const intern = createIntern();

@@ -43,7 +43,8 @@ export const groupsOfUser = (user: string): readonly string[] => {
 /** What a subject stands for, as one string to look bindings up by. */
 export type SubjectKey = `user ${string}` | `group ${string}`;
 
-export const userKey = (user: string): SubjectKey => `user ${user}`;
+/** Joined, since V8 keeps a string that was concatenated as the whole and its parts, and there is a key for each identity. */
+export const userKey = (user: string): SubjectKey => ['user', user].join(' ') as SubjectKey;
 
 /** The groups that every ServiceAccount of the namespace is in, but for those that everybody is in. */
 export const accountGroupKeys = (namespace: string): readonly SubjectKey[] => [

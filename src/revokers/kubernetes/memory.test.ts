@@ -106,8 +106,8 @@ describe('a big cluster', () => {
     const sweep = await createClusterReader({ client, clock, tokenSecrets: true }).sweep(stop.signal);
     const swept = mebibytes() - before;
     console.info(`watched: ${watched.toFixed(1)} MiB; with a sweep in hand: ${swept.toFixed(1)} MiB`);
-    expect(watched).toBeLessThan(50);
-    expect(swept).toBeLessThan(90);
+    expect(watched).toBeLessThan(30);
+    expect(swept).toBeLessThan(60);
 
     const key = userKey('system:serviceaccount:team-7:builder-7');
     expect(watches.cached.view.bindingsOf(key).map(({ name }) => name)).toEqual(['builder-7-edit']);

@@ -11,6 +11,7 @@ import type { Change, Stored } from '../../kube/store.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
+import { createShare, type Share } from '../../runtime/share.ts';
 import {
   type Binding,
   type BindingKind,
@@ -53,12 +54,15 @@ export const createWatches = (given: WatchOptions): Watches => {
     for (const identity of identities) for (const listener of listeners) listener(identity);
   };
   const intern = createIntern();
+  const share = createShare(10_000);
   const metrics: ReflectorMetrics = {
     onConnected: (state) => given.metrics?.onConnected(state),
     onList: (listing) => {
       given.metrics?.onList(listing);
       // Nearly all that repeats is in the first lists.
-      if (reflectors.every((reflector) => reflector.synced())) intern.forget();
+      if (!reflectors.every((reflector) => reflector.synced())) return;
+      intern.forget();
+      share.forget();
     },
   };
   const options = { ...given, metrics };
@@ -71,7 +75,7 @@ export const createWatches = (given: WatchOptions): Watches => {
       tell(changedAccounts(change));
     },
   });
-  const shared = { intern, tell, onDeleted };
+  const shared = { intern, share, tell, onDeleted };
   const inNamespaces = reflectBindings(options, 'RoleBinding', shared);
   const inCluster = reflectBindings(options, 'ClusterRoleBinding', shared);
   const tokenSecrets = options.tokenSecrets ? reflectSecrets(options, shared) : undefined;
@@ -139,6 +143,7 @@ const reflect = <Raw extends KubeObject, T extends Stored>(
 
 interface Shared {
   readonly intern: Intern;
+  readonly share: Share;
   readonly tell: (identities: readonly ChangedIdentity[]) => void;
   readonly onDeleted: (uid: string) => void;
 }
@@ -146,12 +151,12 @@ interface Shared {
 const reflectBindings = (
   options: WatchOptions,
   kind: BindingKind,
-  { intern, tell, onDeleted }: Shared,
+  { intern, share, tell, onDeleted }: Shared,
 ): Reflector<Kept<Binding>> =>
   reflect<RoleBinding, Kept<Binding>>(options, resourceOf(kind), {
-    project: (raw) => projectBinding(kind, raw, intern),
+    project: (raw) => projectBinding(kind, raw, intern, share),
     onDeleted,
-    index: { name: bySubject, valuesOf: keysOf },
+    index: { name: bySubject, valuesOf: (binding) => keysOf(binding).map(intern) },
     onChange: ({ type, object, previous }) => {
       tell(identitiesOf(changedKeys(previous, type === 'set' ? object : undefined, object)));
     },
