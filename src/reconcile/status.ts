@@ -17,7 +17,7 @@ export const writeStatus = async <S extends object, T extends WithStatus<S>>(
   status: S,
   signal: AbortSignal,
 ): Promise<T> => {
-  if (isDeepStrictEqual(withoutUndefined(object.status), withoutUndefined(status))) return object;
+  if (isDeepStrictEqual(object.status, asStored(status))) return object;
   const { name, namespace, resourceVersion } = object.metadata;
   return client.patch<T>(
     resource,
@@ -35,5 +35,4 @@ export const writeStatus = async <S extends object, T extends WithStatus<S>>(
 };
 
 /** As it would be stored: fields that are undefined are not there. */
-const withoutUndefined = (value: unknown): unknown =>
-  value === undefined ? undefined : (JSON.parse(JSON.stringify(value)) as unknown);
+const asStored = (value: object): unknown => JSON.parse(JSON.stringify(value)) as unknown;
