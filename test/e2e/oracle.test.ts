@@ -87,7 +87,7 @@ describe('calm', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const process = { running: () => true } as OperatorProcess['process'];
-    return { operator: { url, process, log: () => log, stop: () => Promise.resolve('') }, close: () => server.close() };
+    return { operator: { startedAt: 0, url, process, log: () => log, stop: () => Promise.resolve('') }, close: () => server.close() };
   };
 
   it('is not what spins, and says how fast', async () => {

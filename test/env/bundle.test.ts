@@ -3,7 +3,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundle } from '../../build/bundle.ts';
+import { bundle, settings } from '../../build/bundle.ts';
 import { help } from '../../src/config.ts';
 
 const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
@@ -40,5 +40,15 @@ describe('the bundle, alone in a folder', () => {
 
   it('says what is missing when there is no cluster to talk to', () => {
     expect(run()).toEqual({ code: 1, out: '', err: 'offboard: found no cluster to talk to: set --kubeconfig or KUBECONFIG, or run in a pod with a ServiceAccount\n' });
+  });
+});
+
+describe('the image', () => {
+  it('starts it with the settings that the tests and the bench start it with', () => {
+    const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
+    const entrypoint = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(dockerfile)?.[1] ?? '[]') as unknown;
+    expect(entrypoint).toEqual(['node', ...settings.flags, '/offboard.mjs']);
+    const variables = [...dockerfile.matchAll(/^ENV (\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
+    expect(variables).toEqual(expect.arrayContaining(Object.entries(settings.env)));
   });
 });

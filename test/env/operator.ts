@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bundle } from '../../build/bundle.ts';
+import { bundle, settings } from '../../build/bundle.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { installOperatorAccount } from './operator-account.ts';
 import type { Rights } from './operator-account.ts';
@@ -12,6 +12,8 @@ import { waitFor } from './wait-for.ts';
 
 export interface OperatorProcess {
   readonly process: ServerProcess;
+  /** When the process was started, by `performance.now()`. */
+  readonly startedAt: number;
   /** Of /healthz, /readyz and /metrics. */
   readonly url: string;
   readonly log: () => string;
@@ -26,6 +28,8 @@ export interface OperatorOptions {
   readonly rights?: Rights;
   readonly args?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** Milliseconds in which it must be ready; 30 s unless told. */
+  readonly patience?: number;
 }
 
 let entry: Promise<string> | undefined;
@@ -39,8 +43,10 @@ export const startOperator = async (cluster: ControlPlane, options: OperatorOpti
   const folder = mkdtempSync(join(tmpdir(), 'offboard-operator-'));
   const logFile = join(folder, 'operator.log');
   const watchdog = startWatchdog(folder);
-  const args = [await entry, '--port=0', `--kubeconfig=${kubeconfig}`, ...flags];
-  const child = await startProcess('operator', process.execPath, args, { logFile, watchdog, env: { ...process.env, ...options.env } });
+  const args = [...settings.flags, await entry, '--port=0', `--kubeconfig=${kubeconfig}`, ...flags];
+  const env = { ...process.env, ...settings.env, ...options.env };
+  const startedAt = performance.now();
+  const child = await startProcess('operator', process.execPath, args, { logFile, watchdog, env });
   const log = (): string => readFileSync(logFile, 'utf8');
   const ended = new AbortController();
   void child.exited.then((how) => {
@@ -52,9 +58,10 @@ export const startOperator = async (cluster: ControlPlane, options: OperatorOpti
       what: 'the operator to serve',
       signal: ended.signal,
     });
-    await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { timeout: 30_000, what: 'the operator to be ready' });
+    await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { timeout: options.patience ?? 30_000, what: 'the operator to be ready' });
     return {
       process: child,
+      startedAt,
       url,
       log,
       stop: async (signal = 'SIGTERM') => {
