@@ -45,8 +45,8 @@ integration: ## The tests against a real API server
 e2e: ## The tests of the operator as its own process
 	@$(node) node test/env/tools.ts >/dev/null && npx vitest run --project e2e
 
-bench: ## Measure a thousand offboardings on a real API server (N=1000)
-	@$(node) node test/env/tools.ts >/dev/null && N=$(or $(N),1000) PROFILE=$(PROFILE) node test/bench/bench.ts
+bench: ## Measure a thousand offboardings, and ten thousand identities at rest (N=1000 IDLE=10000; 0 leaves one out)
+	@$(node) node test/env/tools.ts >/dev/null && N=$(N) IDLE=$(IDLE) PROFILE=$(PROFILE) node test/bench/bench.ts
 
 clean: ## Remove what was built in this checkout (the cache folder stays)
 	rm -rf node_modules coverage dist

@@ -1,7 +1,8 @@
 /**
  * `make bench`: N waiting Offboardings (1000 unless told) on a real control plane, drained by the operator as a process of
- * its own, beside a plain loop that only deletes. Writes its figures as JSON to the path given, `coverage/bench.json`
- * unless told, and a table to standard output. `PROFILE=1` adds which functions the operator's time went to.
+ * its own, beside a plain loop that only deletes; then the operator at rest among IDLE identities (10000 unless told). 0 leaves
+ * a half out. Writes its figures as JSON to the path given, `coverage/bench.json` unless told, and tables to standard output.
+ * `PROFILE=1` adds which functions the operator's time went to.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,6 +19,7 @@ import type { Api } from './api.ts';
 import { countRequests, endOf } from './audit.ts';
 import { follow } from './follow.ts';
 import type { Followed } from './follow.ts';
+import { measureIdle, renderIdle } from './idle.ts';
 import type { PlainFigures } from './plain.ts';
 import { createIdentities, createNamespaces, createOffboardings, identities, partCount, remains } from './population.ts';
 import type { Identity } from './population.ts';
@@ -156,33 +158,48 @@ const measureOperator = async (cluster: ControlPlane, api: Api, count: number, p
   }
 };
 
-const measure = async (count: number, profileFolder: string | undefined): Promise<Report> => {
-  const machine = { processors: cpus().length, model: cpus()[0]?.model.trim() ?? '', node: process.version, loadAtStart: loadavg()[0] ?? 0 };
+/** A control plane of its own for each half, so that nothing of the other is in its figures. */
+const onCluster = async <T>(measure: (cluster: ControlPlane, api: Api) => Promise<T>): Promise<T> => {
   // A log that is rotated would lose what it is counted by.
   const cluster = await startControlPlane({ audit: true, apiServerArgs: ['--audit-log-maxsize=8192'] });
   const api = connect({ kubeconfig: cluster.kubeconfig, userAgent: 'bench/1', connections: 32 });
   try {
     await installOffboard(cluster);
-    await createNamespaces(api);
-    const plain = await measurePlain(cluster, api, count);
-    const operator = await measureOperator(cluster, api, count, profileFolder);
-    return { offboardings: count, machine, operator, plain };
+    return await measure(cluster, api);
   } finally {
     await api.close();
     await cluster.stop();
   }
 };
 
-const count = Number(process.env['N'] ?? 1000);
-if (!Number.isInteger(count) || count < 2) throw new Error(`N is how many to offboard, a whole number of at least 2, not "${process.env['N'] ?? ''}"`);
+const measureDrain = (machine: Report['machine'], count: number, profileFolder: string | undefined): Promise<Report> =>
+  onCluster(async (cluster, api) => {
+    await createNamespaces(api);
+    const plain = await measurePlain(cluster, api, count);
+    const operator = await measureOperator(cluster, api, count, profileFolder);
+    return { offboardings: count, machine, operator, plain };
+  });
+
+const numberOf = (name: 'N' | 'IDLE', fallback: number, what: string): number => {
+  const text = process.env[name] ?? '';
+  const number = text === '' ? fallback : Number(text);
+  if (!Number.isInteger(number) || number < 0 || number === 1) throw new Error(`${name} is ${what}: 0, or a whole number of at least 2, not "${text}"`);
+  return number;
+};
+
+const count = numberOf('N', 1000, 'how many to offboard');
+const idleCount = numberOf('IDLE', 10_000, 'how many identities are at rest');
+const machine = { processors: cpus().length, model: cpus()[0]?.model.trim() ?? '', node: process.version, loadAtStart: loadavg()[0] ?? 0 };
 const path = process.argv[2] ?? 'coverage/bench.json';
-const profileFolder = process.env['PROFILE'] === '1' ? mkdtempSync(join(tmpdir(), 'offboard-profile-')) : undefined;
+const profileFolder = process.env['PROFILE'] === '1' && count > 0 ? mkdtempSync(join(tmpdir(), 'offboard-profile-')) : undefined;
 try {
-  const report = await measure(count, profileFolder);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
-  console.log(`\n${render(report)}`);
+  const report = count === 0 ? undefined : await measureDrain(machine, count, profileFolder);
+  if (report !== undefined) console.log(`\n${render(report)}\n`);
   if (profileFolder !== undefined) console.log(`\n${renderProfile(readProfile(profileFolder, bundlePath))}`);
+  const idle = idleCount === 0 ? undefined : await onCluster((cluster, api) => measureIdle(cluster, api, idleCount, say));
+  if (idle !== undefined) console.log(`\n${renderIdle(idle)}`);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${JSON.stringify({ machine, ...report, idle }, null, 2)}\n`);
   console.log(`\nAll figures: ${path}`);
 } finally {
   if (profileFolder !== undefined) rmSync(profileFolder, { recursive: true });

@@ -12,7 +12,7 @@ export interface Identity {
 const namespaceCount = 10;
 const creators = 32;
 const grants = '/apis/rbac.authorization.k8s.io/v1';
-const offboardings = '/apis/offboard.dev/v1alpha1';
+const offboard = '/apis/offboard.dev/v1alpha1';
 
 const namespaceAt = (index: number): string => `bench-${index % namespaceCount}`;
 
@@ -72,18 +72,45 @@ export const createIdentities = async (api: Api, all: readonly Identity[], waitF
   await waitFor(async () => (await tokenCount(api)) === all.length * 2, { what: 'the tokens of all Secrets', timeout: 300_000, interval: 500 });
 };
 
+/**
+ * The same, each with a WorkloadIdentity. The Secrets are as the controller would leave them, but for a token that is none:
+ * so it has nothing to do, and twenty thousand of them are there in a fraction of the time.
+ */
+export const createWorkloadIdentities = (api: Api, all: readonly Identity[], ca: string): Promise<void> =>
+  inParallel(all, creators, async (identity) => {
+    const { namespace, name } = identity;
+    const [account, ...parts] = partsOf(identity);
+    if (account === undefined) return;
+    const { metadata: { uid } } = JSON.parse(await create(api, account.path, account.object)) as { readonly metadata: { readonly uid: string } };
+    for (const { path, object } of parts) await create(api, path, path.endsWith('/secrets') ? filled(object, namespace, uid, ca) : object);
+    await create(api, `${offboard}/namespaces/${namespace}/workloadidentities`, {
+      apiVersion: 'offboard.dev/v1alpha1',
+      kind: 'WorkloadIdentity',
+      metadata: { name },
+      spec: { serviceAccount: { name }, owner: { name: 'build-platform', contact: 'build-platform@example.com' } },
+    });
+  });
+
+const filled = ({ metadata, ...object }: Part['object'], namespace: string, uid: string, ca: string): object => ({
+  ...object,
+  metadata: { ...metadata, annotations: { ...metadata.annotations, 'kubernetes.io/service-account.uid': uid } },
+  data: Object.fromEntries(
+    Object.entries({ namespace, token: 'not a token', 'ca.crt': ca }).map(([key, value]) => [key, Buffer.from(value).toString('base64')]),
+  ),
+});
+
 type WaitFor = (condition: () => Promise<boolean>, options: { readonly what: string; readonly timeout: number; readonly interval: number }) => Promise<unknown>;
 
 /** For those that the operator retires. */
 export const createOffboardings = (api: Api, all: readonly Identity[]): Promise<void> =>
-  inParallel(all, creators, ({ namespace, name }) =>
-    create(api, `${offboardings}/namespaces/${namespace}/offboardings`, {
+  inParallel(all, creators, async ({ namespace, name }) => {
+    await create(api, `${offboard}/namespaces/${namespace}/offboardings`, {
       apiVersion: 'offboard.dev/v1alpha1',
       kind: 'Offboarding',
       metadata: { name },
       spec: { identity: { serviceAccount: { name } }, reason: 'Retired', mode: 'Enforce' },
-    }),
-  );
+    });
+  });
 
 /** What is left of the identities, by path; empty when all is really gone. */
 export const remains = async (api: Api, all: readonly Identity[]): Promise<readonly string[]> => {
@@ -118,7 +145,8 @@ const list = async (api: Api, path: string): Promise<Listed> => {
   return JSON.parse(body) as Listed;
 };
 
-const create = async (api: Api, path: string, object: object): Promise<void> => {
+const create = async (api: Api, path: string, object: object): Promise<string> => {
   const { status, body } = await api.call('POST', path, object);
   if (status !== 201) throw new Error(`POST ${path}: ${status} ${body}`);
+  return body;
 };

@@ -8,6 +8,8 @@ export interface Usage {
   readonly cpuSeconds: number;
   /** Bytes: the highest so far on Linux, the present elsewhere. */
   readonly rss: number;
+  /** Bytes, now. */
+  readonly rssNow: number;
 }
 
 const linux = process.platform === 'linux';
@@ -20,15 +22,16 @@ const fromProc = (pid: number): Usage => {
   // The second field is the name in brackets, which may hold blanks; the third is the first after it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const ticks = Number(fields[11]) + Number(fields[12]);
-  const highest = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return { cpuSeconds: ticks / ticksPerSecond, rss: Number(highest ?? 0) * 1024 };
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const bytes = (field: RegExp): number => Number(field.exec(status)?.[1] ?? 0) * 1024;
+  return { cpuSeconds: ticks / ticksPerSecond, rss: bytes(/^VmHWM:\s+(\d+) kB$/m), rssNow: bytes(/^VmRSS:\s+(\d+) kB$/m) };
 };
 
 const fromPs = (pid: number): Usage => {
   const [time = '0', rss = '0'] = execFileSync('ps', ['-o', 'time=,rss=', '-p', String(pid)], { encoding: 'utf8' }).trim().split(/\s+/);
   const [days, clock = ''] = time.includes('-') ? time.split('-') : ['0', time];
   const seconds = clock.split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
-  return { cpuSeconds: Number(days) * 86_400 + seconds, rss: Number(rss) * 1024 };
+  return { cpuSeconds: Number(days) * 86_400 + seconds, rss: Number(rss) * 1024, rssNow: Number(rss) * 1024 };
 };
 
 /** The last part of the name of its binary. */
