@@ -12,14 +12,13 @@ WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json ./
-COPY build build
 COPY src src
 RUN npm run build
 
 FROM ${RUNTIME_IMAGE}
 # Where the images of distroless, and of Debian, have Node.
 ENV PATH=/nodejs/bin:/usr/local/bin:/usr/bin:/bin
-# These and the flag below are what build/bundle.ts says, and what the figures of `make bench` are measured with.
+# These and the flag below are what src/bundle.ts says, and what the figures of `make bench` are measured with.
 ENV MALLOC_ARENA_MAX=1
 ENV MALLOC_TRIM_THRESHOLD_=131072
 COPY --from=build /src/dist/offboard.mjs /offboard.mjs

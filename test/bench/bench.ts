@@ -9,7 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundlePath } from '../../build/bundle.ts';
+import { bundlePath } from '../../src/bundle.ts';
 import { startControlPlane, waitFor } from '../env/control-plane.ts';
 import type { ControlPlane } from '../env/control-plane.ts';
 import { startOperator } from '../env/operator.ts';

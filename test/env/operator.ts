@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bundle, settings } from '../../build/bundle.ts';
+import { bundle, settings } from '../../src/bundle.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { installOperatorAccount } from './operator-account.ts';
 import type { Rights } from './operator-account.ts';
