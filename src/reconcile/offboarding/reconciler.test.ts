@@ -47,6 +47,33 @@ describe('an Offboarding', () => {
     expect(world.revoker.calls.filter((call) => call.startsWith('revoke'))).toEqual([]);
   });
 
+  it('revokes nothing that appeared later either, when that intent could not be stored', async () => {
+    await world.look();
+    await world.look();
+    const late = aCredential({ id: 'rolebindings/ci/late', uid: 'uid-late' });
+    world.revoker.present.set(late.id, late);
+    world.cluster.failStatusWrites = retryable('Timeout', 'no answer');
+    await expect(world.look()).rejects.toThrow('no answer');
+    await expect(world.look()).rejects.toThrow('no answer');
+    expect(world.revoker.calls).not.toContain('revoke rolebindings/ci/late');
+    world.cluster.failStatusWrites = undefined;
+    expect(condition(await world.settle(), 'Ready')?.status).toBe('True');
+    expect(world.revoker.calls).toContain('revoke rolebindings/ci/late');
+  });
+
+  it('enumerates once more when it could not say that it is ready: by then there may be something new', async () => {
+    await world.look();
+    await world.look();
+    await world.clock.advance(15_000);
+    world.cluster.failStatusWrites = retryable('Timeout', 'no answer');
+    await expect(world.look()).rejects.toThrow('no answer');
+    world.cluster.failStatusWrites = undefined;
+    const before = world.revoker.calls.length;
+    await world.look();
+    expect(condition(world.status(), 'Ready')?.status).toBe('True');
+    expect(world.revoker.calls.slice(before)).toContain('inventory Fresh');
+  });
+
   it('needs few writes: the intent, the settling, the end', async () => {
     await world.settle();
     expect(world.writes()).toBe(3);

@@ -85,7 +85,7 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
   const memoryFor = (key: string, offboarding: OffboardingObject): RunMemory => {
     const { uid } = offboarding.metadata;
     last.set(key, offboarding);
-    const memory = memories.get(uid) ?? { dependencies: new Map(), looks: 0, lastReason: '', lookedAt: 0, restUntil: 0 };
+    const memory = memories.get(uid) ?? { dependencies: new Map(), unstoredIntent: false, looks: 0, lastReason: '', lookedAt: 0, restUntil: 0 };
     memories.set(uid, memory);
     return memory;
   };
@@ -194,6 +194,7 @@ const conclude = async ({ run, verdict }: Look, context: Context, signal: AbortS
   }
   const status = summarise(run, verdict, context);
   object = await writeStatus(client, offboardings, object, status, signal);
+  run.memory.unstoredIntent = false;
   keep(object);
   announce(run, verdict, status, context);
   if (!free) return object;

@@ -14,14 +14,12 @@ import { next, recordFailure, remember, stop, timestamp, withDraft } from './run
 import type { Context, Progress, TargetedRun } from './run.ts';
 
 export const revoke = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
-  const unwritten = recordIntent(run, context);
-  if (unwritten > 0 || run.draft.revokeStartedAt === undefined) {
+  // The write that should have stored an earlier intent may have failed.
+  if (recordIntent(run, context) > 0) run.memory.unstoredIntent = true;
+  if (run.memory.unstoredIntent || run.draft.revokeStartedAt === undefined) {
     const started = run.draft.revokeStartedAt ?? timestamp(context.clock);
-    return stop(
-      withDraft(run, { revokeStartedAt: started }),
-      reconciling(reasons.revoking, `about to revoke ${unwritten} credentials`),
-      0,
-    );
+    const count = toBeRevoked(run, context);
+    return stop(withDraft(run, { revokeStartedAt: started }), reconciling(reasons.revoking, `about to revoke ${count} credentials`), 0);
   }
   await Promise.all(context.revokers.map((revoker) => revokeAll(run, revoker, context, signal)));
   if (run.draft.revokedAt !== undefined || !allAccepted(run, context)) return next(run);
@@ -41,6 +39,9 @@ const recordIntent = (run: TargetedRun, { revokers, clock }: Context): number =>
   }
   return count;
 };
+
+const toBeRevoked = (run: TargetedRun, { revokers }: Context): number =>
+  revokers.flatMap((revoker) => remember(run, revoker, {}).tracked).filter((entry) => needsRevoke(entry) && entry.accepted !== true).length;
 
 const revokeAll = async (run: TargetedRun, revoker: Revoker, { clock }: Context, signal: AbortSignal): Promise<void> => {
   const memory = remember(run, revoker, {});

@@ -33,6 +33,8 @@ export interface DependencyMemory {
  */
 export interface RunMemory {
   readonly dependencies: Map<string, DependencyMemory>;
+  /** True while there is an intent to revoke in here that was not stored yet: nothing may be revoked meanwhile. */
+  unstoredIntent: boolean;
   /** Looks in a row that ended the same way: what back-off is reckoned from. */
   looks: number;
   lastReason: string;
