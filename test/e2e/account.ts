@@ -1,0 +1,25 @@
+/** The operator's own account with all rights, for tests in which its requests must be told from everybody else's. */
+import type { OffboardingObject, WorkloadIdentityObject } from '../../src/reconcile/objects.ts';
+import type { ControlPlane } from '../env/control-plane.ts';
+
+/** Its token. */
+export const createOperatorAccount = async (cluster: ControlPlane, name = 'offboard'): Promise<string> => {
+  await cluster.kubectl(['create', 'serviceaccount', name, '-n', 'offboard-system']);
+  await cluster.kubectl(['create', 'clusterrolebinding', `test-${name}`, '--clusterrole=cluster-admin', `--serviceaccount=offboard-system:${name}`]);
+  return (await cluster.kubectl(['create', 'token', name, '-n', 'offboard-system', '--duration=2h'])).trim();
+};
+
+type Kind = 'offboardings' | 'workloadidentities';
+
+/** Objects of one kind in a namespace, for a test that asks often. */
+const listOf = async <T>(kind: Kind, cluster: ControlPlane, token: string, namespace: string): Promise<readonly T[]> => {
+  const { status, body } = await cluster.request(`/apis/offboard.dev/v1alpha1/namespaces/${namespace}/${kind}`, { token });
+  if (status !== 200) throw new Error(`${kind} in ${namespace}: ${String(status)} ${body}`);
+  return (JSON.parse(body) as { readonly items: readonly T[] }).items;
+};
+
+export const offboardingsOf = (cluster: ControlPlane, token: string, namespace: string): Promise<readonly OffboardingObject[]> =>
+  listOf('offboardings', cluster, token, namespace);
+
+export const identitiesOf = (cluster: ControlPlane, token: string, namespace: string): Promise<readonly WorkloadIdentityObject[]> =>
+  listOf('workloadidentities', cluster, token, namespace);
