@@ -16,7 +16,7 @@ import {
   createWorkloadIdentityProjection, identityOf, offboardingIndexers, offboardingWaiverIndexers, projectOffboarding, projectOffboardingWaiver,
   workloadIdentityIndexers,
 } from './reconcile/indexes.ts';
-import { keyOf, splitKey } from './reconcile/objects.ts';
+import { asksOrClaimsOtherwise, asksOtherwise, keyOf, splitKey } from './reconcile/objects.ts';
 import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from './reconcile/objects.ts';
 import { createOffboardingReconciler } from './reconcile/offboarding/reconciler.ts';
 import { createOffboardingWaiverReconciler } from './reconcile/offboarding-waiver/reconciler.ts';
@@ -71,11 +71,12 @@ export const createOperator = (options: OperatorOptions): Operator => {
     resource: offboardings,
     project: projectOffboarding,
     indexers: offboardingIndexers,
-    onChange: ({ object }) => {
-      runController.enqueue(keyOf(object));
-      for (const waiver of waivers.store.byIndex('run', keyOf(object))) waiverController.enqueue(keyOf(waiver));
+    onChange: ({ object, previous }) => {
+      const key = keyOf(object);
+      if (previous === undefined || asksOrClaimsOtherwise(previous, object)) runController.enqueue(key);
+      for (const waiver of waivers.store.byIndex('run', key)) waiverController.enqueue(keyOf(waiver));
       const identity = identityOf(object);
-      if (identity !== undefined) wake('identity', identity);
+      if (identity !== undefined) wake('identity', identity, key);
     },
   });
   const identities = createReflector<WorkloadIdentityObject>({
@@ -83,8 +84,9 @@ export const createOperator = (options: OperatorOptions): Operator => {
     resource: workloadIdentities,
     project: createWorkloadIdentityProjection(),
     indexers: workloadIdentityIndexers,
-    onChange: ({ object }) => {
+    onChange: ({ object, previous }) => {
       identityController.enqueue(keyOf(object));
+      if (previous !== undefined && !asksOtherwise(previous, object) && previous.status?.serviceAccountUID === object.status?.serviceAccountUID) return;
       for (const run of runs.store.byIndex('reference', keyOf(object))) runController.enqueue(keyOf(run));
     },
   });
@@ -101,8 +103,8 @@ export const createOperator = (options: OperatorOptions): Operator => {
   });
 
   /** Whatever concerns an identity, or the user of one of its certificates, concerns all that look after it. */
-  const wake = (index: 'identity' | 'user', value: string): void => {
-    for (const run of runs.store.byIndex(index, value)) runController.enqueue(keyOf(run));
+  const wake = (index: 'identity' | 'user', value: string, except?: string): void => {
+    for (const run of runs.store.byIndex(index, value)) if (keyOf(run) !== except) runController.enqueue(keyOf(run));
     for (const identity of identities.store.byIndex(index, value)) identityController.enqueue(keyOf(identity));
   };
   kubernetes.onIdentityChange((changed) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { aCredential, aTracked } from '../../test/builders/credentials.ts';
 import type { Merge } from './tracking.ts';
-import { listed, maxListedCredentials, mergeCached, mergeFresh, resume } from './tracking.ts';
+import { listed, maxListedCredentials, mergeCached, mergeFresh, resume, withStoredIntents } from './tracking.ts';
 
 const many = (n: number, name = 'RoleBinding') =>
   Array.from({ length: n }, (_, i) =>
@@ -156,5 +156,20 @@ describe('a new process', () => {
   it('drops the count of a class that it finds whole', () => {
     const counted = { id: 'every RoleBinding', class: 'RoleBinding', state: 'Present' as const, count: 1 };
     expect(resume([counted], [aCredential()], 0).map(({ credential }) => credential.id)).toEqual(['rolebindings/ci/deploy']);
+  });
+});
+
+describe('an intent', () => {
+  const status = { id: 'rolebindings/ci/deploy', uid: 'u', class: 'RoleBinding', state: 'Present' } as const;
+  const at = (revokeRequestedAt: string) => ({ ...status, revokeRequestedAt });
+
+  it('keeps the time at which it was stored first', () => {
+    expect(withStoredIntents([at('2026-11-23T10:00:05Z')], [at('2026-11-23T10:00:00Z')])).toEqual([at('2026-11-23T10:00:00Z')]);
+  });
+
+  it('is not made up where there is none yet, and not taken from another object of the name', () => {
+    expect(withStoredIntents([status], [at('2026-11-23T10:00:00Z')])).toEqual([status]);
+    const other = { ...at('2026-11-23T10:00:05Z'), uid: 'v' };
+    expect(withStoredIntents([other], [at('2026-11-23T10:00:00Z')])).toEqual([other]);
   });
 });

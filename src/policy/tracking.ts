@@ -130,6 +130,15 @@ export const listed = (tracked: readonly Tracked[], limit = maxListedCredentials
   );
 };
 
+/** An intent is as old as it was when it was stored first, whoever has one of his own for the same credential. */
+export const withStoredIntents = (listed: readonly CredentialStatus[], stored: readonly CredentialStatus[]): readonly CredentialStatus[] => {
+  const intents = new Map(stored.map((status) => [trackedKey(status), status.revokeRequestedAt]));
+  return listed.map((status) => {
+    const first = intents.get(trackedKey(status));
+    return first === undefined || status.revokeRequestedAt === undefined || first >= status.revokeRequestedAt ? status : { ...status, revokeRequestedAt: first };
+  });
+};
+
 const asClass = (name: string, members: readonly Tracked[]): CredentialStatus => {
   const count = members.reduce((sum, entry) => sum + (entry.status.count ?? 1), 0);
   const digest = createHash('sha256')

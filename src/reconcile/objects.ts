@@ -1,4 +1,5 @@
 /** The kinds as the reconcilers read them: metadata, spec and status of the raw object. */
+import { conditionTypes } from '../api/v1alpha1/conditions.ts';
 import type {
   OffboardingSpec,
   OffboardingStatus,
@@ -23,6 +24,23 @@ export interface OffboardingWaiverObject extends KubeObject {
   readonly spec: OffboardingWaiverSpec;
   readonly status?: OffboardingWaiverStatus;
 }
+
+/** What is asked for is not what it was, or nobody holds the object any more who did: everything but its status. */
+export const asksOtherwise = ({ metadata: before }: KubeObject, { metadata: now }: KubeObject): boolean =>
+  before.uid !== now.uid ||
+  before.generation !== now.generation ||
+  before.deletionTimestamp !== now.deletionTimestamp ||
+  (before.finalizers ?? []).join() !== (now.finalizers ?? []).join();
+
+/**
+ * Or the status claims something else: that the run is confirmed, or over. All other changes of a status are our own, or
+ * those of a second operator that should not be there; to answer these at once would be a quarrel without end.
+ */
+export const asksOrClaimsOtherwise = (before: OffboardingObject, now: OffboardingObject): boolean =>
+  asksOtherwise(before, now) || claimOf(before) !== claimOf(now);
+
+const claimOf = ({ status }: OffboardingObject): string =>
+  `${status?.conditions?.find(({ type }) => type === conditionTypes.ready)?.status ?? ''} ${status?.completedAt ?? ''}`;
 
 /** The key of an object in queues and stores. */
 export const keyOf = ({ metadata }: KubeObject): string => `${metadata.namespace ?? ''}/${metadata.name}`;

@@ -74,6 +74,19 @@ describe('an Offboarding', () => {
     expect(world.revoker.calls.slice(before)).toContain('inventory Fresh');
   });
 
+  it('leaves what another process finished as it is, whatever it has seen itself', async () => {
+    await world.look();
+    await world.look();
+    const other = createWorld();
+    other.identity(anIdentity());
+    other.put(world.object());
+    const finished = await other.settle();
+    expect(finished.progress).toBe('2/2');
+    world.put(other.object());
+    await world.look();
+    expect(world.status()).toEqual(finished);
+  });
+
   it('needs few writes: the intent, the settling, the end', async () => {
     await world.settle();
     expect(world.writes()).toBe(3);

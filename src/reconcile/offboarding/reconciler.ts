@@ -94,6 +94,8 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
     const offboarding = read(key);
     leave(key, offboarding);
     if (offboarding === undefined) return { kind: 'done' };
+    // What has ended is told by its status alone: another process may have ended it, and seen more than this one.
+    if (hasEnded(offboarding.status)) forget(key);
     const waivers = inForce(offboarding, context);
     const run: Run = { offboarding, memory: memoryFor(key, offboarding), draft: draftOf(offboarding), waivers };
     const rest = run.memory.restUntil - context.clock.monotonic();

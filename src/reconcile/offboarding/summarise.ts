@@ -3,7 +3,7 @@ import type { DependencyState, DependencyStatus, OffboardingStatus } from '../..
 import { conditionsOf, factsOf } from '../../policy/conditions.ts';
 import { cancelFact, phaseOf, progressFacts, residualUntil, summaryOf } from '../../policy/summary.ts';
 import { told } from '../../policy/told.ts';
-import { listed, maxListedCredentials } from '../../policy/tracking.ts';
+import { listed, maxListedCredentials, withStoredIntents } from '../../policy/tracking.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { Revoker } from '../../revokers/revoker.ts';
 import { assessment } from './assessment.ts';
@@ -62,7 +62,9 @@ const dependencyStatus = (run: Run, revoker: Revoker, context: Context): Depende
   const waiver = state === 'Waived' ? run.waivers.get(revoker.name) : undefined;
   const { failure } = memory;
   if (failure === undefined) remember(run, revoker, { attempts: 0 });
-  const credentials = memory.inventoried ? listed(memory.tracked, maxListedCredentials) : stored?.credentials;
+  const credentials = memory.inventoried
+    ? withStoredIntents(listed(memory.tracked, maxListedCredentials), stored?.credentials ?? [])
+    : stored?.credentials;
   const findings = memory.inventoried ? memory.findings.slice(0, maxFindings) : stored?.findings;
   const since = stored?.lastError?.code === failure?.reason ? stored?.lastError?.since : undefined;
   return {
