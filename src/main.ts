@@ -7,6 +7,7 @@ import type { Config } from './config.ts';
 import { createKubeClient } from './kube/client.ts';
 import { loadKubeConfig } from './kube/config.ts';
 import { createEventRecorder } from './kube/events.ts';
+import { fenced } from './kube/fence.ts';
 import { createLeaseLock } from './kube/lease.ts';
 import { createTransport } from './kube/transport.ts';
 import { createHealthServer } from './observability/health.ts';
@@ -43,7 +44,8 @@ const run = async (config: Config): Promise<void> => {
   });
   const client = createKubeClient(transport);
   const events = createEventRecorder({ client, clock, log, reportingController: 'offboard.dev/operator', reportingInstance: instance });
-  const operator = createOperator({ config, client, events, clock, random, log, metrics });
+  const mayWrite = (): boolean => !config.leaderElection || isLeader();
+  const operator = createOperator({ config, client: fenced(client, mayWrite), events, clock, random, log, metrics });
   const server = createHealthServer({
     clock,
     address: config.bindAddress,
