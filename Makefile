@@ -1,6 +1,6 @@
 # Every target first makes sure of Node 24 and the npm packages. `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools cluster run dev lint generate build unit integration e2e bench clean
+.PHONY: help demo test tools cluster run dev lint generate build unit integration e2e bench soak clean
 SHELL := /bin/bash
 
 # The folder of Node 24, first on PATH for what follows.
@@ -47,6 +47,9 @@ e2e: ## The tests of the operator as its own process
 
 bench: ## Measure a thousand offboardings, and ten thousand identities at rest (N=1000 IDLE=10000; 0 leaves one out)
 	@$(node) node test/env/tools.ts >/dev/null && N=$(N) IDLE=$(IDLE) PROFILE=$(PROFILE) node test/bench/bench.ts
+
+soak: ## Churn and faults on a real API server for 20 minutes; fails when something is not flat (MINUTES=20)
+	@$(node) node test/env/tools.ts >/dev/null && MINUTES=$(or $(MINUTES),20) PRELOAD='$(PRELOAD)' node test/soak/soak.ts
 
 clean: ## Remove what was built in this checkout (the cache folder stays)
 	rm -rf node_modules coverage dist

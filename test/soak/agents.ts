@@ -1,0 +1,69 @@
+/** Identities of the soak: real tokens and grants, made by plain calls that live through an API server that is restarted. */
+import type { Answer, Api } from '../bench/api.ts';
+import type { Guarded, Oracle } from '../e2e/oracle.ts';
+import { waitFor } from '../env/wait-for.ts';
+
+export type Insist = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: object) => Promise<Answer>;
+
+const rbac = '/apis/rbac.authorization.k8s.io/v1';
+export const offboardApi = '/apis/offboard.dev/v1alpha1';
+const outage = 60_000;
+
+/** Calls until the API server answers; what was done by a call whose answer was lost counts as done. */
+export const insistent = (api: Api): Insist => async (method, path, body) => {
+  const headers = method === 'PATCH' ? { 'content-type': 'application/merge-patch+json' } : {};
+  const answer = await waitFor(
+    async () => {
+      const got = await api.call(method, path, body, headers);
+      return got.status === 429 || got.status >= 500 ? undefined : got;
+    },
+    { timeout: outage, interval: 100, what: `an answer to ${method} ${path}` },
+  );
+  const done = answer.status < 300 || (method === 'POST' && answer.status === 409) || (method === 'DELETE' && answer.status === 404);
+  if (!done && method !== 'GET') throw new Error(`${method} ${path}: ${answer.status} ${answer.body}`);
+  return answer;
+};
+
+export const createNamespace = (insist: Insist, name: string): Promise<Answer> => insist('POST', '/api/v1/namespaces', { metadata: { name } });
+
+export const bindingOf = (name: string, namespace: string, account = name): object => ({
+  metadata: { name },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
+  subjects: [{ kind: 'ServiceAccount', name: account, namespace }],
+});
+
+/** A ServiceAccount with a token that was asked for and one in a Secret, bound in two namespaces and in all. */
+export const createAgent = async (insist: Insist, asUser: Oracle['asUser'], namespace: string, elsewhere: string, name: string): Promise<Guarded> => {
+  const home = `/api/v1/namespaces/${namespace}`;
+  await insist('POST', `${home}/serviceaccounts`, { metadata: { name } });
+  const secret = { type: 'kubernetes.io/service-account-token', metadata: { name: `${name}-token`, annotations: { 'kubernetes.io/service-account.name': name } } };
+  await insist('POST', `${home}/secrets`, secret);
+  await insist('POST', `${rbac}/namespaces/${namespace}/rolebindings`, bindingOf(name, namespace));
+  await insist('POST', `${rbac}/namespaces/${elsewhere}/rolebindings`, bindingOf(name, namespace));
+  await insist('POST', `${rbac}/clusterrolebindings`, bindingOf(name, namespace));
+  const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } };
+  const requested = await insist('POST', `${home}/serviceaccounts/${name}/token`, request);
+  const account = await insist('GET', `${home}/serviceaccounts/${name}`);
+  const legacy = await waitFor(
+    async () => {
+      const { body } = await insist('GET', `${home}/secrets/${name}-token`);
+      return (JSON.parse(body) as { readonly data?: { readonly token?: string } }).data?.token;
+    },
+    { timeout: outage, what: `the token of ${name}` },
+  );
+  const user = `system:serviceaccount:${namespace}:${name}`;
+  return {
+    namespace,
+    name,
+    uid: (JSON.parse(account.body) as { readonly metadata: { readonly uid: string } }).metadata.uid,
+    tokens: {
+      requested: (JSON.parse(requested.body) as { readonly status: { readonly token: string } }).status.token,
+      legacy: Buffer.from(legacy, 'base64').toString('utf8'),
+    },
+    paths: [
+      asUser('RoleBinding', user, `${home}/configmaps`),
+      asUser('RoleBinding elsewhere', user, `/api/v1/namespaces/${elsewhere}/configmaps`),
+      asUser('ClusterRoleBinding', user, '/api/v1/namespaces/default/configmaps'),
+    ],
+  };
+};
