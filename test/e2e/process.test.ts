@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createBuildAgent } from '../env/build-agent.ts';
 import { waitFor } from '../env/control-plane.ts';
 import { startOperator } from '../env/operator.ts';
-import { expectRefused, offboardingOf, startStage } from './stage.ts';
+import { offboardingOf, startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
 let stage: Stage;
@@ -17,15 +17,6 @@ afterAll(async () => {
 });
 
 describe('the operator process', () => {
-  it('that is killed while it settles begins the settle time anew and ends true', async () => {
-    const agent = await createBuildAgent(stage.cluster, 'killed');
-    await stage.apply(offboardingOf(agent));
-    await stage.reason('killed', 'retire', 'Settling');
-    await stage.restartOperator('SIGKILL');
-    await stage.reason('killed', 'retire', 'ConfirmedWithUnprovable');
-    await expectRefused(agent);
-  });
-
   it('finishes on SIGTERM within ten seconds, with nothing to complain about, and frees its lease', async () => {
     const started = performance.now();
     expect(await stage.operator().stop('SIGTERM')).toBe('exit code 0');
@@ -52,16 +43,6 @@ describe('the operator process', () => {
       await second.stop();
     }
     await stage.restartOperator('SIGKILL');
-  });
-
-  it('lives through the API server being killed and restarted half-way, and ends true', async () => {
-    const agent = await createBuildAgent(stage.cluster, 'outage');
-    await stage.apply(offboardingOf(agent));
-    await stage.reason('outage', 'retire', 'Settling');
-    await stage.cluster.killApiServer('SIGKILL');
-    await stage.cluster.restartApiServer();
-    await stage.reason('outage', 'retire', 'ConfirmedWithUnprovable');
-    await expectRefused(agent);
   });
 
   it('is not ready on a cluster with older CRDs, says which is missing, and is once it is there', async () => {
