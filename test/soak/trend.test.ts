@@ -19,7 +19,7 @@ const samples = (grow: (passed: number, index: number) => Partial<Sample>, secon
     cpuSeconds: index,
     requests: index,
     reconciles: index,
-    watchLists: index,
+    watchLists: 6 * Math.floor(index / 57),
     ...grow(index / (seconds / 3), index),
   }));
 
@@ -36,8 +36,9 @@ describe('a trend', () => {
     ['sockets', (passed: number) => ({ sockets: 20 + Math.floor(8 * passed) })],
     ['file descriptors', (passed: number) => ({ fileDescriptors: 40 + Math.floor(8 * passed) })],
     ['queue depth', (passed: number) => ({ queueDepth: Math.floor(10 * passed) })],
+    ['lists for watches', (passed: number) => ({ watchLists: 200 * passed ** 2 })],
     ['event-loop lag', (passed: number) => ({ eventLoopLagSeconds: 0.1 * passed })],
-  ])('is not flat where the floor of %s rises', (label, grow) => {
+  ])('is not flat where %s rises', (label, grow) => {
     expect(notFlat(samples(grow))).toEqual([label]);
   });
 

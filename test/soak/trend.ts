@@ -5,7 +5,8 @@
  *
  * - what is used (memory, descriptors, sockets, depth) by its low water, the tenth percentile, since a leak raises the
  *   floor, while garbage that waits to be collected or a burst of work only raises what is above it;
- * - the lag of the event loop by its median, since a lag that has come to stay is what would be wrong with it.
+ * - the lag of the event loop by its median, since a lag that has come to stay is what would be wrong with it;
+ * - lists for the watches by how many there were: each kill of the API server may cost one for each watch, and no more.
  *
  * The figure may rise by a fixed allowance: what the floor was seen to move by in a build that leaks nothing.
  */
@@ -17,8 +18,8 @@ interface Rule {
   readonly unit: string;
   /** One unit in terms of the figure. */
   readonly scale: number;
-  /** Percentile by which a third is judged. */
-  readonly by: number;
+  /** Percentile by which a third is judged; of a counter, how much it has grown in it. */
+  readonly by: number | 'growth';
   /** How much it may rise from the first third to the last, in units. */
   readonly allowance: number;
 }
@@ -31,6 +32,7 @@ const rules: readonly Rule[] = [
   { figure: 'fileDescriptors', label: 'file descriptors', unit: '', scale: 1, by: 0.1, allowance: 3 },
   { figure: 'sockets', label: 'sockets', unit: '', scale: 1, by: 0.1, allowance: 3 },
   { figure: 'queueDepth', label: 'queue depth', unit: '', scale: 1, by: 0.1, allowance: 1 },
+  { figure: 'watchLists', label: 'lists for watches', unit: '', scale: 1, by: 'growth', allowance: 14 },
   { figure: 'eventLoopLagSeconds', label: 'event-loop lag', unit: 'ms', scale: 0.001, by: 0.5, allowance: 20 },
 ];
 
@@ -59,8 +61,8 @@ export const trendsOf = (samples: readonly Sample[]): readonly Trend[] => {
   if (third < fewest) throw new Error(`${String(kept.length)} samples after the warm-up are too few to tell a trend from: run for longer`);
   return rules.map(({ figure, label, unit, scale, by, allowance }) => {
     const values = kept.map((sample) => sample[figure] / scale);
-    const first = percentile(values.slice(0, third), by);
-    const last = percentile(values.slice(-third), by);
+    const first = judge(values.slice(0, third), by);
+    const last = judge(values.slice(-third), by);
     return {
       label, unit, first, last, allowance,
       slopePerHour: 3600 * slope(kept.map(({ at }) => at), values),
@@ -70,6 +72,9 @@ export const trendsOf = (samples: readonly Sample[]): readonly Trend[] => {
     };
   });
 };
+
+const judge = (values: readonly number[], by: Rule['by']): number =>
+  by === 'growth' ? (values.at(-1) ?? Number.NaN) - (values[0] ?? Number.NaN) : percentile(values, by);
 
 const percentile = (values: readonly number[], share: number): number =>
   values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * share)] ?? Number.NaN;
