@@ -40,7 +40,7 @@ export interface ChangesOptions {
   readonly strike: (change: Change, moment: Moment) => boolean | Promise<boolean>;
 }
 
-const isChange = ({ method, path }: Exchange): boolean =>
+export const isChange = ({ method, path }: Exchange): boolean =>
   method !== 'GET' && !path.includes('/leases') && !/^\/apis\/(authorization|authentication)\.k8s\.io\//.test(path);
 
 /** Objects of an identity are in its namespace, in one beside it that is named after it, or are named after it themselves. */
