@@ -8,7 +8,7 @@
 import type { ControlPlane } from '../env/control-plane.ts';
 import { startProxy } from '../env/proxy.ts';
 import type { Exchange, Proxy } from '../env/proxy.ts';
-import { offboardingsOf } from './account.ts';
+import { offboardingsOf } from './objects.ts';
 
 /** When a fault strikes, seen from the change that it strikes at. */
 export type Moment = 'before it arrives' | 'after it was answered';

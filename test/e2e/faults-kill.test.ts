@@ -7,8 +7,9 @@ import { startControlPlane, waitFor } from '../env/control-plane.ts';
 import type { ControlPlane } from '../env/control-plane.ts';
 import { startOperator } from '../env/operator.ts';
 import type { OperatorProcess } from '../env/operator.ts';
+import { installOperatorAccount } from '../env/operator-account.ts';
 import { installOffboard } from '../integration/install.ts';
-import { createOperatorAccount, identitiesOf, offboardingsOf } from './account.ts';
+import { identitiesOf, offboardingsOf } from './objects.ts';
 import { followChanges } from './changes.ts';
 import type { Change, Changes, Moment } from './changes.ts';
 import { startOracle } from './oracle.ts';
@@ -25,7 +26,7 @@ let oracle: Oracle;
 beforeAll(async () => {
   cluster = await startControlPlane();
   await installOffboard(cluster);
-  token = await createOperatorAccount(cluster);
+  token = await installOperatorAccount(cluster, { tokenSecrets: { enabled: true }, sharedBindings: { clusterRoles: ['view'] } });
   oracle = await startOracle(cluster);
 });
 afterAll(async () => {

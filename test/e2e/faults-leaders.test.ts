@@ -6,10 +6,11 @@ import { startControlPlane, waitFor } from '../env/control-plane.ts';
 import type { ControlPlane } from '../env/control-plane.ts';
 import { startOperator } from '../env/operator.ts';
 import type { OperatorProcess } from '../env/operator.ts';
+import { installOperatorAccount } from '../env/operator-account.ts';
 import { startProxy } from '../env/proxy.ts';
 import type { Exchange } from '../env/proxy.ts';
 import { installOffboard } from '../integration/install.ts';
-import { createOperatorAccount, offboardingsOf } from './account.ts';
+import { offboardingsOf } from './objects.ts';
 import { isChange } from './changes.ts';
 import { startOracle } from './oracle.ts';
 import type { Oracle } from './oracle.ts';
@@ -24,7 +25,7 @@ let oracle: Oracle;
 beforeAll(async () => {
   cluster = await startControlPlane();
   await installOffboard(cluster);
-  token = await createOperatorAccount(cluster);
+  token = await installOperatorAccount(cluster, { tokenSecrets: { enabled: true }, sharedBindings: { clusterRoles: ['view'] } });
   oracle = await startOracle(cluster);
 });
 afterAll(async () => {

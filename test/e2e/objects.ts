@@ -1,13 +1,6 @@
-/** The operator's own account with all rights, for tests in which its requests must be told from everybody else's. */
+/** Objects of ours, asked for as the operator would. */
 import type { OffboardingObject, WorkloadIdentityObject } from '../../src/reconcile/objects.ts';
 import type { ControlPlane } from '../env/control-plane.ts';
-
-/** Its token. */
-export const createOperatorAccount = async (cluster: ControlPlane, name = 'offboard'): Promise<string> => {
-  await cluster.kubectl(['create', 'serviceaccount', name, '-n', 'offboard-system']);
-  await cluster.kubectl(['create', 'clusterrolebinding', `test-${name}`, '--clusterrole=cluster-admin', `--serviceaccount=offboard-system:${name}`]);
-  return (await cluster.kubectl(['create', 'token', name, '-n', 'offboard-system', '--duration=2h'])).trim();
-};
 
 type Kind = 'offboardings' | 'workloadidentities';
 
