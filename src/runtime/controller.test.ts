@@ -128,8 +128,8 @@ describe('a controller', () => {
   });
 
   it.each([
-    ['what only a person can mend after four minutes', needsPerson('PermissionMissing', 'no'), 240_000],
-    ['an invalid spec after four minutes', invalid('InvalidSpec', 'no'), 240_000],
+    ['what nobody could be told that only a person can mend with back-off', needsPerson('PermissionMissing', 'no'), 225],
+    ['what was refused as invalid with back-off', invalid('InvalidSpec', 'no'), 225],
     ['what must wait at its time', new OutcomeError('Waiting', 'Later', 'no', { until: new Date('2026-11-23T10:00:40Z') }), 40_000],
     ['what waits for a time that has passed with back-off', new OutcomeError('Waiting', 'Later', 'no', { until: new Date(0) }), 225],
     ['what waits for no known time with back-off', new OutcomeError('Waiting', 'Later', 'no'), 225],
@@ -145,18 +145,18 @@ describe('a controller', () => {
     await running;
   });
 
-  it('spreads what waits for a person, so that not all come back at once', async () => {
+  it('spreads what has failed for long, so that not all come back at once', async () => {
     const waits: number[] = [];
     for (const chance of [0, 0.999]) {
       const { controller, run, stop, clock, times } = start(() => Promise.reject(needsPerson('X', 'no')), { random: () => chance });
       const running = run();
       controller.enqueue('a');
-      await clock.advanceUntil(() => times.length === 2);
-      waits.push(Math.round((times[1] ?? 0) / 1000));
+      await clock.advanceUntil(() => times.length === 12);
+      waits.push(Math.round(((times[11] ?? 0) - (times[10] ?? 0)) / 1000));
       stop.abort();
       await running;
     }
-    expect(waits).toEqual([216, 264]);
+    expect(waits).toEqual([120, 96]);
   });
 
   it('lives on whatever a reconcile throws', async () => {

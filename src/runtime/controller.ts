@@ -10,7 +10,6 @@ import type { Logger } from './logger.ts';
 import { OutcomeError } from './outcome.ts';
 import { createQueue } from './queue.ts';
 import type { QueueMetrics } from './queue.ts';
-import { jitter } from './random.ts';
 import type { Random } from './random.ts';
 
 /** `again`: look at the key again after this many milliseconds, sooner when something changes. */
@@ -48,8 +47,6 @@ export interface Controller {
 
 const defaultTimeout = 300_000;
 const defaultGrace = 7_000;
-/** Nothing but a person or another spec helps; the reconcile has told them, so this is only a safety net. */
-const personPause = 240_000;
 
 export const createController = (options: ControllerOptions): Controller => {
   const { clock, random, onReconcile } = options;
@@ -66,14 +63,14 @@ export const createController = (options: ControllerOptions): Controller => {
     return result.kind === 'again' ? 'requeue_after' : 'success';
   };
 
-  /** When a key comes back depends on who can help. Many that failed for one reason must not come back as one. */
+  /**
+   * A reconcile that throws could not tell anybody what it needs, not even where only a person can help. An API server that
+   * has just started refuses for some seconds what it will allow, so the first tries come soon whatever the error says.
+   */
   const retry = (key: string, error: unknown): void => {
     const { kind, until, retryAfter } = error instanceof OutcomeError ? error : unexpected;
     const wait = until === undefined ? 0 : until.getTime() - clock.now().getTime();
-    if (kind === 'NeedsPerson' || kind === 'Invalid') {
-      queue.forget(key);
-      queue.addAfter(key, jitter(random, personPause, 0.1));
-    } else if (kind === 'Waiting' && wait > 0) {
+    if (kind === 'Waiting' && wait > 0) {
       queue.forget(key);
       queue.addAfter(key, wait);
     } else {
