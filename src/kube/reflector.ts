@@ -88,13 +88,10 @@ export const createReflector = <T extends Stored>(options: ReflectorOptions<T>):
   const onConnected = (connected: boolean): void => options.metrics?.onConnected({ resource: options.resource.plural, connected });
   const contact = createContact({ log, random: options.random, onConnected });
   const progress = createProgress();
-  const waiters = new Set<() => void>();
   let lastListAt: Date | undefined;
 
   const onListed = (at: Date): void => {
     lastListAt = at;
-    for (const resolve of waiters) resolve();
-    waiters.clear();
   };
 
   return {
@@ -102,28 +99,9 @@ export const createReflector = <T extends Stored>(options: ReflectorOptions<T>):
     store: cache.store,
     upsert: cache.upsert,
     catchUp: createCatchUp({ ...options, progress, apply: cache.apply }),
-    synced: () => lastListAt !== undefined,
-    waitForSync: (signal) =>
-      new Promise((resolve, reject) => {
-        if (lastListAt !== undefined) {
-          resolve();
-          return;
-        }
-        const onAbort = (): void => {
-          waiters.delete(done);
-          reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
-        };
-        const done = (): void => {
-          signal.removeEventListener('abort', onAbort);
-          resolve();
-        };
-        if (signal.aborted) {
-          onAbort();
-          return;
-        }
-        waiters.add(done);
-        signal.addEventListener('abort', onAbort, { once: true });
-      }),
+    synced: () => progress.reached() !== undefined,
+    // Nothing is told before the first list.
+    waitForSync: (signal) => progress.waitFor('0', signal),
     health: () => ({ connected: contact.connected, consecutiveFailures: contact.failures, lastListAt, lastError: contact.lastError }),
     run: (signal) => reflect({ ...options, log, cache, contact, progress, onListed }, signal),
   };
