@@ -139,7 +139,20 @@ it.concurrent('a WorkloadIdentity without a run is retired from outside before i
 
 afterAll(async () => {
   // Nothing is left half-done, wherever it went on from, and the operator rests.
-  const { items } = JSON.parse(await stage.cluster.kubectl(['get', 'offboardings', '-A', '-o', 'json'])) as { readonly items: readonly OffboardingObject[] };
-  expect(items.map(({ status }) => readyOf(status)?.status).filter((status) => status !== 'True')).toEqual([]);
+  const open = async (): Promise<readonly string[]> => {
+    const { items } = JSON.parse(await stage.cluster.kubectl(['get', 'offboardings', '-A', '-o', 'json'])) as { readonly items: readonly OffboardingObject[] };
+    return items.flatMap(({ metadata, status }) => {
+      const ready = readyOf(status);
+      return ready?.status === 'True' ? [] : [`${metadata.namespace ?? ''}/${metadata.name} for ${status?.identity ?? '?'}: ${ready?.reason ?? '?'} ${ready?.message ?? ''}`];
+    });
+  };
+  await waitFor(
+    async () => {
+      const left = await open();
+      if (left.length > 0) throw new Error(left.join('; '));
+      return true;
+    },
+    { timeout: 30_000, interval: 500, what: 'the end of every run' },
+  );
   await oracle.calm(stage.operator());
 });
