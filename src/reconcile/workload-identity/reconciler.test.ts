@@ -22,6 +22,8 @@ let waivers: OffboardingWaiverObject[];
 let events: RecordedEvent[];
 let accountUid: string | undefined;
 let terminating: boolean;
+/** The API server knows of it no more, whatever the watch still shows. */
+let gone: boolean;
 let revoker: ReturnType<typeof createFakeRevoker>;
 let clock: ReturnType<typeof createFakeClock>;
 
@@ -29,6 +31,11 @@ const status = (): WorkloadIdentityStatus => identity.status ?? {};
 const condition = (type: string) => status().conditions?.find((each) => each.type === type);
 
 const client: Partial<KubeClient> = {
+  get: async <T extends KubeObject>(...[{ plural }, { name }]: Parameters<KubeClient['get']>) => {
+    await Promise.resolve();
+    if (gone) throw errorFromStatus({ kind: 'Status', code: 404, reason: 'NotFound', message: 'not found', details: { name, kind: plural, group: 'offboard.dev' } }, 404);
+    return identity as unknown as T;
+  },
   create: async <T extends KubeObject>(...[, namespace, body]: Parameters<KubeClient['create']>) => {
     await Promise.resolve();
     if (terminating && namespace === 'ci') {
@@ -99,6 +106,7 @@ beforeEach(() => {
   runs = [];
   accountUid = 'uid-of-account';
   terminating = false;
+  gone = false;
 });
 
 describe('a WorkloadIdentity that lives', () => {
@@ -192,6 +200,12 @@ describe('a WorkloadIdentity that is deleted', () => {
     await look();
     expect(created.map(({ metadata }) => metadata)).toMatchObject([{ namespace: 'ci', name: `agent-${identity.metadata.uid}` }]);
     expect(identity.metadata.finalizers).toEqual([workloadIdentityFinalizer]);
+  });
+
+  it('asks for nothing when it was let go already and only the watch still shows it', async () => {
+    gone = true;
+    await look();
+    expect(created).toEqual([]);
   });
 
   it('with a long name full of dots is retired under a name that the API server takes', async () => {

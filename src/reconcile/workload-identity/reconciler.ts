@@ -9,7 +9,7 @@ import { workloadIdentityFinalizer } from '../../api/v1alpha1/index.ts';
 import type { Target, WorkloadIdentityStatus } from '../../api/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { EventRecorder } from '../../kube/events.ts';
-import { toOutcome } from '../../kube/errors.ts';
+import { isNotFound, toOutcome } from '../../kube/errors.ts';
 import { addFinalizer, removeFinalizer } from '../../kube/finalizers.ts';
 import { workloadIdentities } from '../../kube/resources.ts';
 import { conditionsOf, factsOf } from '../../policy/conditions.ts';
@@ -118,11 +118,27 @@ const deleted = async (
       keep(await writeStatus(client, workloadIdentities, identity, statusOf(identity, end.run, {}, context), signal));
       return { kind: 'done' };
     case 'Create': {
+      if (!(await isStillHeld(identity, context, signal))) return { kind: 'done' };
       const created = await createOffboarding(client, identity, 'Retired', context.operatorNamespace, signal);
       if (created !== undefined) announceEnd(identity, created, 'deleted', context);
       // The watch will show it; until then, or when an ended run of that name is in the way, look again.
       return { kind: 'again', after: created === undefined ? 30_000 : 1_000 };
     }
+  }
+};
+
+/**
+ * The watch may show an identity a little longer than it is there. One that was let go needs no other run: that would find no
+ * identity any more, and wait for a person for ever.
+ */
+const isStillHeld = async ({ metadata }: WorkloadIdentityObject, { client }: WorkloadIdentityContext, signal: AbortSignal): Promise<boolean> => {
+  const { name, namespace = '', uid } = metadata;
+  try {
+    const now = await client.get(workloadIdentities, { namespace, name }, { signal, metadataOnly: true });
+    return now.metadata.uid === uid && now.metadata.finalizers?.includes(workloadIdentityFinalizer) === true;
+  } catch (error) {
+    if (isNotFound(error, workloadIdentities, name)) return false;
+    throw error;
   }
 };
 
