@@ -275,6 +275,8 @@ describe('before anything is touched', () => {
     world.revoker.toldGone = () => ({ state: 'Absent', method: 'told' });
     await world.settle('retire', 12);
     expect(condition(world.status(), 'Ready')?.status).toBe('False');
+    const states = world.status().dependencies?.[0]?.credentials?.map(({ state }) => state);
+    expect(states, 'and is not told the same again').toEqual(states?.map(() => 'Present'));
   });
 
   it('a Plan calls nothing that writes and says so', async () => {

@@ -60,8 +60,8 @@ const observeSome = async (
     revoker.concurrency,
     async (entry) => {
       const askedAt = clock.monotonic();
-      // The first absence may be one that we were told; the one that confirms it is asked for.
-      const told = entry.absentSince === undefined ? revoker.toldGone?.(entry.credential) : undefined;
+      // The first absence may be one that we were told, where nothing was asked yet; the one that confirms it is asked for.
+      const told = entry.absentSince === undefined && entry.status.method === undefined ? revoker.toldGone?.(entry.credential) : undefined;
       const observation = told ?? (await revoker.observe(entry.credential, run.draft.target, signal));
       const after = observed(entry, stamp(observation, askedAt, clock), revoker.settleTime);
       seen.set(trackedKey(entry.credential), after);

@@ -9,6 +9,7 @@ import type { ClusterReader, Read } from './client.ts';
 import { userKeysOf } from './credentials.ts';
 import { describeFailure } from './errors.ts';
 import type { CachedCluster } from './inventory.ts';
+import { userKey } from './identity.ts';
 import { type Locator, locate } from './ids.ts';
 import { printable, someOf } from './text.ts';
 
@@ -18,9 +19,23 @@ export interface Observers {
   readonly clock: Clock;
 }
 
-/** Objects alone: that a binding names somebody else by now, or that no access is left, is not told by an end. */
-export const toldGone = (cached: Pick<CachedCluster, 'sawDeleted'>, { uid, class: kind }: Credential): Observation | undefined =>
-  uid !== undefined && cached.sawDeleted(uid) ? { state: 'Absent', method: `watch/${watchedAs[kind] ?? 'objects'}` } : undefined;
+/**
+ * An object has ended when its deletion was told. Access has, as far as watches can tell, when the last binding that gave it
+ * is gone: what else may give some is asked for by the look that confirms it. That a binding names somebody else by now is
+ * not told by an end.
+ */
+export const toldGone = (
+  cached: Pick<CachedCluster, 'sawDeleted' | 'unsynced' | 'view'>,
+  credential: Credential,
+): Observation | undefined => {
+  const { uid, class: kind, grants = [] } = credential;
+  const located = locate(credential);
+  if (located?.class === 'Access') {
+    const told = grants.length > 0 && cached.unsynced().length === 0 && cached.view.bindingsOf(userKey(located.user)).length === 0;
+    return told ? { state: 'Absent', method: 'watch/bindings' } : undefined;
+  }
+  return uid !== undefined && cached.sawDeleted(uid) ? { state: 'Absent', method: `watch/${watchedAs[kind] ?? 'objects'}` } : undefined;
+};
 
 const watchedAs: Readonly<Record<string, string>> = {
   ServiceAccount: 'serviceaccounts',

@@ -484,8 +484,17 @@ describe('what the watches told by themselves', () => {
     expect(toldGone?.(account)).toEqual({ state: 'Absent', method: 'watch/serviceaccounts' });
     expect(toldGone?.({ ...account, id: 'tokens of serviceaccounts/ci/bot', class: 'BoundTokens', end: { by: 'Others' } })?.state).toBe('Absent');
     expect(toldGone?.({ ...account, uid: 'u-2' })).toBeUndefined();
-    const access: Credential = { id: 'access review of x', class: 'Access', end: { by: 'Others' }, seen: false };
-    expect(toldGone?.(access)).toBeUndefined();
+  });
+
+  it('is the end of access once no binding gives it any more, where one did', async () => {
+    const { kube, target, revoker, find } = setUp();
+    const access = await find('access review of alice');
+    expect(access.grants).toEqual(['ClusterRole/view in all namespaces']);
+    expect(revoker.toldGone?.(access), 'it is still given').toBeUndefined();
+    kube.drop(clusterRoleBindings, { name: 'everywhere' });
+    expect(revoker.toldGone?.(access)).toEqual({ state: 'Absent', method: 'watch/bindings' });
+    expect(revoker.toldGone?.({ ...access, grants: [] }), 'nothing ever gave it').toBeUndefined();
+    expect((await revoker.observe(access, target, never)).method, 'what confirms it is asked').toBe('create/subjectaccessreviews');
   });
 });
 
