@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-/** Real servers share two cores with the tests: integration files run one after another, unit files side by side. */
-const serial = { pool: 'forks', fileParallelism: false, testTimeout: 120_000, hookTimeout: 120_000 } as const;
+/** Real servers share two cores with the tests. Those of the operator mostly wait, so two files of them run side by side. */
+const onServers = { pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000 } as const;
 
 export default defineConfig({
   test: {
@@ -9,8 +9,8 @@ export default defineConfig({
     coverage: { provider: 'v8', include: ['src/**/*.ts'], exclude: ['src/**/*.test.ts', 'src/api/**'], reporter: ['text-summary'] },
     projects: [
       { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'test/fakes/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/soak/**/*.test.ts'] } },
-      { extends: true, test: { name: 'integration', include: ['test/env/**/*.test.ts', 'test/integration/**/*.test.ts'], ...serial } },
-      { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...serial } },
+      { extends: true, test: { name: 'integration', include: ['test/env/**/*.test.ts', 'test/integration/**/*.test.ts'], ...onServers, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+      { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...onServers, maxWorkers: 2, sequence: { groupOrder: 2 } } },
     ],
   },
 });
