@@ -151,13 +151,15 @@ describe('the watches', () => {
     const { credentials } = await kubernetes.revoker.inventory(target, 'Cached', never);
     const told = (): readonly string[] => credentials.flatMap((one) => kubernetes.revoker.toldGone?.(one)?.method ?? []).sort();
     expect(told()).toEqual([]);
+    const untilTold = async (expected: readonly string[], what: string): Promise<void> => {
+      await waitFor(() => told().join() === expected.join(), { what: `${what}; told is ${told().join()}` });
+    };
     await admin.remove(bindingPath(namespace, 'own'));
-    await waitFor(() => told().length === 1, { what: 'news of the binding' });
-    expect(told()).toEqual(['watch/rolebindings']);
+    await untilTold(['watch/bindings', 'watch/rolebindings'], 'news of the binding, and that none is left');
     await bind(admin, namespace, 'own', 'read-configmaps', [accountSubject(namespace)]);
+    await untilTold(['watch/rolebindings'], 'news of access that is given anew, by another binding of the same name');
     await admin.remove(accountPath(namespace, 'bot'));
     await createAccount(admin, namespace);
-    await waitFor(() => told().length === 3, { what: 'news of the account' });
-    expect(told(), 'what has the same name again is another one').toEqual(['watch/rolebindings', 'watch/serviceaccounts', 'watch/serviceaccounts']);
+    await untilTold(['watch/rolebindings', 'watch/serviceaccounts', 'watch/serviceaccounts'], 'news of the account, whose name another one has by now');
   });
 });
