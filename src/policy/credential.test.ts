@@ -74,6 +74,7 @@ describe('a credential', () => {
     const gone = observed(held, at(100), settle);
     expect(gone.blockedBy).toBeUndefined();
     expect(gone.status.message).toBeUndefined();
+    expect(observed(held, at(100, 'Unknown'), settle).blockedBy, 'or could not be told').toBeUndefined();
   });
 
   it.each([

@@ -72,11 +72,14 @@ export const observed = (tracked: Tracked, sighting: Sighting, settleTime: numbe
       return observedAbsent(tracked, sighting, settleTime);
     case 'Present':
       return observedPresent(tracked, sighting);
-    case 'Unknown':
+    case 'Unknown': {
+      // What held it may be gone by now: nobody is sent after a finalizer that could not be seen.
+      const { blockedBy: _, ...rest } = tracked;
       return {
-        ...tracked,
+        ...rest,
         status: withMessage({ ...tracked.status, state: 'Unknown', method: sighting.method }, sighting.message),
       };
+    }
   }
 };
 
