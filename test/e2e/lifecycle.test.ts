@@ -44,8 +44,9 @@ describe('a WorkloadIdentity', () => {
     const agent = await createBuildAgent(stage.cluster, 'swept');
     await stage.apply(identityOf(agent));
     await inventoried('swept', agent.name);
+    // In this order: the operator is quick enough to end the account before a sweep that begins with the identity gets there.
     await stage.cluster.kubectl([
-      'delete', `wid/${agent.name}`, `serviceaccount/${agent.name}`, `rolebinding/${agent.name}-edit`, '-n', 'swept', '--timeout=60s',
+      'delete', `serviceaccount/${agent.name}`, `rolebinding/${agent.name}-edit`, `wid/${agent.name}`, '-n', 'swept', '--timeout=60s',
     ]);
     await expectRefused(agent);
     const list = JSON.parse(await stage.cluster.kubectl(['get', 'offboardings', '-n', 'swept', '-o', 'json'])) as {
