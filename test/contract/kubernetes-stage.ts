@@ -111,7 +111,7 @@ export const cachedOf = (kube: FakeKube, tokenSecrets: boolean): CachedCluster =
     catchUp: () => Promise.reject(new Error('nothing is watched')),
     binding: ({ kind, ...key }) => {
       const raw = kube.find(kind === 'RoleBinding' ? roleBindings : clusterRoleBindings, key);
-      return raw && { binding: projectBinding(kind, raw as RoleBinding, intern), resourceVersion: raw.metadata.resourceVersion };
+      return raw && projectBinding(kind, raw as RoleBinding, intern);
     },
     account: (name) => {
       const found = kube.find(serviceAccounts, name);

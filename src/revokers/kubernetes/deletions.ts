@@ -5,7 +5,7 @@ export interface Deletions {
   readonly has: (uid: string) => boolean;
 }
 
-/** Remembers the last `limit` or more, and at most twice as many: 40 MB would be four hundred thousand. */
+/** Remembers the last `limit` or more, and at most twice as many. */
 export const createDeletions = (limit = 10_000): Deletions => {
   let recent = new Set<string>();
   let older = new Set<string>();

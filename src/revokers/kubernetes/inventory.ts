@@ -3,7 +3,7 @@ import type { Target } from '../../api/v1alpha1/index.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
 import { retryable } from '../../runtime/outcome.ts';
 import type { Freshness, Inventory } from '../revoker.ts';
-import type { Binding, BindingKind } from './bindings.ts';
+import type { Binding, BindingKind, Kept } from './bindings.ts';
 import { type ClusterReader, type ClusterView, presentOrThrow, projectAccount } from './client.ts';
 import { type Account, type OwnBinding, toInventory, userKeysOf } from './credentials.ts';
 import { accountGroupKeys, type AccountName, type SubjectKey } from './identity.ts';
@@ -20,7 +20,7 @@ export interface CachedCluster {
     readonly kind: BindingKind;
     readonly namespace?: string;
     readonly name: string;
-  }) => { readonly binding: Binding; readonly resourceVersion: string } | undefined;
+  }) => Kept<Binding> | undefined;
   /** The API server told that this very object was deleted. */
   readonly sawDeleted: (uid: string) => boolean;
   readonly view: ClusterView;

@@ -182,7 +182,7 @@ const removeAsWatched = async (
   signal: AbortSignal,
 ): Promise<boolean> => {
   const known = cached.binding(key);
-  if (known?.binding.uid !== uid || !isSole(known.binding, users)) return false;
+  if (known?.uid !== uid || !isSole(known, users)) return false;
   const { kind, ...address } = key;
   const { resourceVersion } = known;
   try {

@@ -90,10 +90,7 @@ export const createWatches = (given: WatchOptions): Watches => {
       unsynced: () =>
         reflectors.filter((reflector) => !reflector.synced()).map(({ resource }) => qualifiedName(resource)),
       account: ({ namespace, name }) => accounts.store.get(namespace, name),
-      binding: ({ kind, namespace, name }) => {
-        const kept = (kind === 'RoleBinding' ? inNamespaces : inCluster).store.get(namespace, name);
-        return kept && { binding: kept, resourceVersion: kept.resourceVersion };
-      },
+      binding: ({ kind, namespace, name }) => (kind === 'RoleBinding' ? inNamespaces : inCluster).store.get(namespace, name),
       sawDeleted: deletions.has,
       size: () => viewed.reduce((sum, { store }) => sum + store.size, 0),
       catchUp: async (signal) => {
