@@ -6,6 +6,7 @@ import { apiVersionOf, subjectAccessReviews } from '../../kube/resources.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { retryable } from '../../runtime/outcome.ts';
+import { createTimedMemory } from '../../runtime/timed-memory.ts';
 import type { Observation } from '../revoker.ts';
 import { type ClusterReader, presentOrThrow } from './client.ts';
 import { describeFailure } from './errors.ts';
@@ -66,14 +67,13 @@ type RulesOf = (grant: Grant, signal: AbortSignal) => Promise<readonly PolicyRul
 
 /** A thousand runs lose the same few roles. */
 const createRoleMemory = ({ clock, reader }: Options): RulesOf => {
-  const known = new Map<string, { readonly rules: readonly PolicyRule[]; readonly until: number }>();
+  const known = createTimedMemory<readonly PolicyRule[]>(clock, maxRoles);
   return async (grant, signal) => {
     const key = grant.roleKind === 'Role' ? grantText(grant) : grant.roleName;
     const remembered = known.get(key);
-    if (remembered !== undefined && remembered.until > clock.monotonic()) return remembered.rules;
+    if (remembered !== undefined) return remembered;
     const rules = presentOrThrow(await reader.role(grant, signal))?.rules ?? [];
-    if (known.size >= maxRoles) known.clear();
-    known.set(key, { rules, until: clock.monotonic() + trustRole });
+    known.set(key, rules, clock.monotonic() + trustRole);
     return rules;
   };
 };

@@ -21,6 +21,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { createKeyedCoalescer } from '../../runtime/coalesce.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
 import { retryable } from '../../runtime/outcome.ts';
+import { createTimedMemory } from '../../runtime/timed-memory.ts';
 import type { Credential, MissingPermission } from '../revoker.ts';
 import { locate, parseGrant } from './ids.ts';
 import { workloadResources } from './workloads.ts';
@@ -55,19 +56,15 @@ export const createPermissions = ({
   readonly client: KubeClient;
   readonly clock: Clock;
 }): Permissions => {
-  const known = new Map<string, { readonly allowed: boolean; readonly until: number }>();
+  const known = createTimedMemory<boolean>(clock, maxRemembered);
   const asked = createKeyedCoalescer(async (key, signal) => {
     const answer = await ask(client, JSON.parse(key) as ResourceAttributes, signal);
-    if (known.size >= maxRemembered) known.clear();
-    known.set(key, { allowed: answer, until: clock.monotonic() + (answer ? trustAllowed : trustDenied) });
+    known.set(key, answer, clock.monotonic() + (answer ? trustAllowed : trustDenied));
     return answer;
   });
   const review = async (attributes: ResourceAttributes, signal: AbortSignal): Promise<boolean> => {
     const key = JSON.stringify(attributes);
-    const remembered = known.get(key);
-    return remembered !== undefined && remembered.until > clock.monotonic()
-      ? remembered.allowed
-      : asked.read(key, signal);
+    return known.get(key) ?? asked.read(key, signal);
   };
   const allowed: Permissions['allowed'] = async (permission, signal) => {
     for (const attributes of widestFirst(permission)) if (await review(attributes, signal)) return true;

@@ -15,6 +15,7 @@ import {
 } from '../../kube/resources.ts';
 import { createKeyedCoalescer } from '../../runtime/coalesce.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { createTimedMemory } from '../../runtime/timed-memory.ts';
 import { collect } from './client.ts';
 import { withDeadline } from './deadline.ts';
 import type { AccountName } from './identity.ts';
@@ -69,20 +70,19 @@ export const createWorkloadReader = ({
   readonly client: KubeClient;
   readonly clock: Clock;
 }): WorkloadReader => {
-  const known = new Map<string, { readonly templates: Templates; readonly until: number }>();
+  const known = createTimedMemory<Templates>(clock, maxNamespaces);
   const byNamespace = createKeyedCoalescer(async (namespace, signal) => {
     const until = clock.monotonic() + trustUnused;
     const templates = await withDeadline(clock, listDeadline, `listing workloads in ${namespace}`, signal, (bounded) =>
       listTemplates(client, namespace, bounded),
     );
-    if (known.size >= maxNamespaces) known.clear();
-    known.set(namespace, { templates, until });
+    known.set(namespace, templates, until);
     return templates;
   });
   /** That nothing names an account may be a moment old; that something does holds a run up, and is asked anew. */
   const templatesOf = async ({ namespace, name }: AccountName, signal: AbortSignal): Promise<readonly Workload[]> => {
     const remembered = known.get(namespace);
-    if (remembered !== undefined && remembered.until > clock.monotonic() && !remembered.templates.has(name)) return [];
+    if (remembered !== undefined && !remembered.has(name)) return [];
     return (await byNamespace.read(namespace, signal)).get(name) ?? [];
   };
   return {
