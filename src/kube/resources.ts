@@ -44,6 +44,7 @@ export const leases = define('coordination.k8s.io', 'v1', 'leases', 'Lease', tru
 const offboard = 'offboard.dev';
 export const workloadIdentities = define(offboard, 'v1alpha1', 'workloadidentities', 'WorkloadIdentity', true);
 export const offboardings = define(offboard, 'v1alpha1', 'offboardings', 'Offboarding', true);
+export const connectors = define(offboard, 'v1alpha1', 'connectors', 'Connector', false);
 export const offboardingWaivers = define(offboard, 'v1alpha1', 'offboardingwaivers', 'OffboardingWaiver', true);
 
 /** `group/version`, or `v1` for the core group: the `apiVersion` field of an object. */

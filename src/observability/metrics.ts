@@ -46,7 +46,7 @@ const fast = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
 const mostNames = 32;
 const operations = oneOf('inventory', 'preflight', 'lock', 'unlock', 'observeLock', 'revoke', 'observe', 'probe');
 const outcomes = oneOf(
-  'Success', 'Accepted', 'NothingThere', 'Present', 'Absent', 'Unknown', 'Invalid', 'NeedsPerson', 'Waiting', 'Retryable',
+  'Success', 'Accepted', 'NothingThere', 'Refused', 'Present', 'Absent', 'Unknown', 'Invalid', 'NeedsPerson', 'Waiting', 'Retryable',
 );
 const listReasons = oneOf('start', 'expired', 'period');
 const slow = [1, 5, 10, 15, 20, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600];

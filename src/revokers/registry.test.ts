@@ -4,6 +4,7 @@ import { createRegistry } from './registry.ts';
 import type { Revoker } from './revoker.ts';
 
 const named = (name: string): Revoker => ({
+  kind: name,
   name,
   settleTime: 0,
   concurrency: 1,

@@ -11,7 +11,7 @@
  * Every call is idempotent, takes a signal, and has a deadline of its own that is shorter than the reconcile's. Failures
  * are {@link OutcomeError}s whose messages carry no secret.
  */
-import type { Finding, Target } from '../api/v1alpha1/index.ts';
+import type { Dependency, Finding, Target } from '../api/v1alpha1/index.ts';
 
 /** How a credential ends. */
 export type CredentialEnd =
@@ -56,8 +56,19 @@ export interface MissingPermission {
   readonly message: string;
 }
 
-/** `NothingThere`: it was gone before we asked. Neither answer is believed to be the end; both are shown as they are. */
-export type RevokeAnswer = 'Accepted' | 'NothingThere';
+/**
+ * It was taken, and cannot be carried out for now: the system behind the dependency refuses, as a database that does not drop
+ * a user. Shown on the credential, asked for again after a pause, and over when that is accepted.
+ */
+export interface Refusal {
+  /** A condition's reason, such as `RevocationStuck`. */
+  readonly refused: string;
+  /** The words of whoever refuses, redacted. */
+  readonly message: string;
+}
+
+/** `NothingThere`: it was gone before we asked. No answer is believed to be the end; each is shown as it is. */
+export type RevokeAnswer = 'Accepted' | 'NothingThere' | Refusal;
 
 /** What a dependency answered about one credential. */
 export interface Observation {
@@ -89,9 +100,27 @@ export type LockCapability =
       readonly observeLock: (target: Target, signal: AbortSignal) => Promise<Observation>;
     };
 
+/** One kind of dependency that identities declare, of which one identity may have several. */
+export interface DependencyKind {
+  readonly kind: string;
+  /** The revoker of one dependency; undefined for a dependency of another kind. */
+  readonly bind: (dependency: Dependency) => Revoker | undefined;
+}
+
 export interface Revoker {
-  /** The dependency's name in status and metrics: a closed set. */
+  /** What kind of dependency this is, such as `vault`: a closed set, fit for a metric's label. */
+  readonly kind: string;
+  /** The dependency's name in the status: `kubernetes`, or as the identity declares it. */
   readonly name: string;
+  /** Names of the dependencies that must be confirmed before anything is revoked here. */
+  readonly after?: readonly string[];
+  /** The classes of its credentials with which the identity logs in to other dependencies. */
+  readonly issues?: readonly string[];
+  /**
+   * Names of the dependencies with whose credentials the identity logs in here. The last enumeration counts only if it began
+   * after all of those are confirmed: until then a login may succeed.
+   */
+  readonly issuers?: readonly string[];
   /** Milliseconds for which `Absent` must hold before it is believed (caches, propagation). */
   readonly settleTime: number;
   /** How many calls of one run this dependency takes at the same time. */

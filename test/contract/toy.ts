@@ -173,6 +173,7 @@ export const createToyRevoker = (dependency: Dependency, clock: FakeClock, lies:
   };
 
   return {
+    kind: 'toy',
     name: 'toy',
     settleTime: 1_000,
     concurrency: 1,

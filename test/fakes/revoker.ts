@@ -30,6 +30,7 @@ export const createFakeRevoker = (options: { readonly name?: string; readonly se
     if (failure !== undefined) throw failure;
   };
   const revoker: FakeRevoker = {
+    kind: options.name ?? 'fake',
     name: options.name ?? 'fake',
     settleTime: options.settleTime ?? 15_000,
     concurrency: 4,

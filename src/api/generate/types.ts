@@ -5,7 +5,7 @@ import type { Crd } from './crd.ts';
 
 /** CRD schemas describe lists and objects closed; JSON Schema leaves them open. Bounds would turn lists into tuples. */
 const close = (schema: JSONSchema): JSONSchema => {
-  const { maxItems: _, minItems: __, items, properties, ...rest } = schema;
+  const { maxItems: _, minItems: __, items, properties, additionalProperties, ...rest } = schema;
   const open = 'x-kubernetes-preserve-unknown-fields' in schema;
   return {
     ...rest,
@@ -13,7 +13,8 @@ const close = (schema: JSONSchema): JSONSchema => {
       ? {}
       : { properties: Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, close(value)])) }),
     ...(items === undefined || Array.isArray(items) ? {} : { items: close(items) }),
-    ...(schema.type === 'object' ? { additionalProperties: open } : {}),
+    // A map, such as labels, says what its values are.
+    ...(schema.type === 'object' ? { additionalProperties: typeof additionalProperties === 'object' ? additionalProperties : open } : {}),
   };
 };
 

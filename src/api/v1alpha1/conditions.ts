@@ -85,6 +85,16 @@ export const reasons = {
   permissionMissing: 'PermissionMissing',
   /** Workloads still run as, or name, the identity, and the run is Routine. */
   inUse: 'InUse',
+  /** The connector grants this namespace nothing of the kind, or there is none of that name. */
+  notGranted: 'NotGranted',
+  /** The connector exists and cannot be used as it is; its own status says why. */
+  connectorNotReady: 'ConnectorNotReady',
+  /** Nobody said that a lease prefix is this identity's alone, and there are leases in it. */
+  sharedLeasePath: 'SharedLeasePath',
+  /** A role lets others in as well, or nobody said that it does not. */
+  sharedRole: 'SharedRole',
+  /** A dependency accepted the revoke and cannot carry it out; the message holds its words. Retried, and clears itself. */
+  revocationStuck: 'RevocationStuck',
   /** Something keeps putting a revoked credential back; the message names its manager. */
   managedElsewhere: 'ManagedElsewhere',
   /** After the end, the identity or a grant to it came back. Nothing is revoked by itself; a new Offboarding acts. */

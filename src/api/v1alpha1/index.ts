@@ -1,4 +1,5 @@
 /** The API types as the code uses them: deeply readonly, with names for the parts that the generated files nest. */
+import type { Connector as GeneratedConnector } from './connector.ts';
 import type { Offboarding as GeneratedOffboarding } from './offboarding.ts';
 import type { OffboardingWaiver as GeneratedOffboardingWaiver } from './offboarding-waiver.ts';
 import type { WorkloadIdentity as GeneratedWorkloadIdentity } from './workload-identity.ts';
@@ -28,6 +29,9 @@ export type OffboardingStatus = DeepReadonly<NonNullable<GeneratedOffboarding['s
 export type Phase = NonNullable<OffboardingStatus['phase']>;
 export type Target = NonNullable<OffboardingStatus['target']>;
 export type Certificate = NonNullable<Target['certificates']>[number];
+/** One dependency other than the cluster, as the run goes by it. */
+export type Dependency = NonNullable<Target['dependencies']>[number];
+export type VaultDependency = NonNullable<Dependency['vault']>;
 export type Summary = NonNullable<OffboardingStatus['summary']>;
 export type DependencyStatus = NonNullable<OffboardingStatus['dependencies']>[number];
 export type DependencyState = DependencyStatus['state'];
@@ -40,3 +44,8 @@ export type Condition = NonNullable<OffboardingStatus['conditions']>[number];
 
 export type OffboardingWaiverSpec = DeepReadonly<GeneratedOffboardingWaiver['spec']>;
 export type OffboardingWaiverStatus = DeepReadonly<NonNullable<GeneratedOffboardingWaiver['status']>>;
+
+export type ConnectorSpec = DeepReadonly<GeneratedConnector['spec']>;
+export type ConnectorStatus = DeepReadonly<NonNullable<GeneratedConnector['status']>>;
+export type VaultConnectorSpec = NonNullable<ConnectorSpec['vault']>;
+export type Grant = NonNullable<ConnectorSpec['grants']>[number];

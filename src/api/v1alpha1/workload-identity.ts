@@ -70,10 +70,78 @@ export interface WorkloadIdentity {
       }[];
     };
     /**
-     * Systems other than the cluster that hold credentials of the identity. This version supports none, and refuses the field rather than ignore it.
+     * Systems other than the cluster that hold credentials of the identity. Each needs the requester's permission to use the connector that it names.
      */
     dependencies?: {
-      [k: string]: unknown;
+      /**
+       * What the dependency is called in the status, in waivers and in after.
+       */
+      name: string;
+      /**
+       * Names of dependencies that must be proven gone before anything is revoked here. None means side by side.
+       */
+      after?: string[];
+      /**
+       * HashiCorp Vault or OpenBao. The identity's own logins and tokens are found by its ServiceAccount; what cannot be found by that is named here.
+       */
+      vault?: {
+        /**
+         * The Connector to the server. It must grant to this namespace all that is named here.
+         */
+        connectorRef: {
+          /**
+           * The Connector's name.
+           */
+          name: string;
+        };
+        /**
+         * Roles of the connector's Kubernetes auth mounts that let this identity in. One that lets nobody else in is deleted; one that is shared waits for a person.
+         */
+        roles?: string[];
+        /**
+         * Where the leases of the identity are. Vault cannot tell whose a lease is, so this must be said.
+         */
+        leases?: {
+          /**
+           * The path that the leases were read from, such as database/creds/ci-build-agent-7.
+           */
+          prefix: string;
+          /**
+           * True says that nobody else gets leases beneath this path, so that all of them are ended. Without it they are left alone, and wait for a person.
+           */
+          exclusive?: boolean;
+        }[];
+        /**
+         * Roles of AppRole mounts by which the identity also logs in.
+         */
+        appRoles?: {
+          /**
+           * The AppRole mount.
+           */
+          mount?: string;
+          /**
+           * The role. Vault writes it in lower case.
+           */
+          name: string;
+          /**
+           * True says that nobody else logs in by this role, so that all its secret ids and tokens are ended. Without it they are left alone, and wait for a person.
+           */
+          exclusive?: boolean;
+        }[];
+        /**
+         * Certificates that PKI mounts issued to the identity.
+         */
+        certificates?: {
+          /**
+           * The PKI mount.
+           */
+          mount?: string;
+          /**
+           * The serial number as Vault writes it, such as 39:dd:2e.
+           */
+          serialNumber: string;
+        }[];
+      };
     }[];
   };
   /**
@@ -108,6 +176,75 @@ export interface WorkloadIdentity {
        * Whether the end of every one of them can be observed.
        */
       provable: boolean;
+      /**
+       * False when it was taken out of the spec while it still holds credentials; they are retired too.
+       */
+      declared?: boolean;
+      /**
+       * What must be proven gone before.
+       */
+      after?: string[];
+      /**
+       * The dependency as it was declared.
+       */
+      vault?: {
+        /**
+         * The Connector.
+         */
+        connectorRef: {
+          /**
+           * Its name.
+           */
+          name: string;
+        };
+        /**
+         * Roles of Kubernetes auth mounts.
+         */
+        roles?: string[];
+        /**
+         * Where the leases are.
+         */
+        leases?: {
+          /**
+           * The path.
+           */
+          prefix: string;
+          /**
+           * Whether nobody else has leases there.
+           */
+          exclusive?: boolean;
+        }[];
+        /**
+         * Roles of AppRole mounts.
+         */
+        appRoles?: {
+          /**
+           * The mount.
+           */
+          mount?: string;
+          /**
+           * The role.
+           */
+          name: string;
+          /**
+           * Whether nobody else logs in by it.
+           */
+          exclusive?: boolean;
+        }[];
+        /**
+         * Certificates of PKI mounts.
+         */
+        certificates?: {
+          /**
+           * The mount.
+           */
+          mount?: string;
+          /**
+           * The serial number.
+           */
+          serialNumber: string;
+        }[];
+      };
       /**
        * What the operator may not do there, each with the exact permission.
        */

@@ -8,7 +8,7 @@ import type { Reflector } from '../../kube/reflector.ts';
 import { redactText } from '../../runtime/redact.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { OutcomeError, type OutcomeKind } from '../../runtime/outcome.ts';
-import type { Observation, RevokeAnswer, Revoker } from '../revoker.ts';
+import type { Observation, Revoker } from '../revoker.ts';
 import { createAccessReview } from './access-review.ts';
 import { createClusterReader } from './client.ts';
 import type { Account } from './credentials.ts';
@@ -26,7 +26,7 @@ import { createWorkloadReader } from './workloads.ts';
 export type Operation = 'inventory' | 'usage' | 'preflight' | 'revoke' | 'observe';
 
 /** How a call ended: what it answered, or the kind of its failure. A closed set, fit for a metric's label. */
-export type OperationOutcome = 'Success' | RevokeAnswer | Observation['state'] | OutcomeKind;
+export type OperationOutcome = 'Success' | 'Accepted' | 'NothingThere' | 'Refused' | Observation['state'] | OutcomeKind;
 
 export interface ReportedOperation {
   readonly operation: Operation;
@@ -91,7 +91,9 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
   const actors = { client, reader, cached, ownAccount };
   const run = createRunner(options);
   return {
+    kind: 'kubernetes',
     name: 'kubernetes',
+    issues: ['ServiceAccount', 'BoundTokens', 'TokenSecret'],
     settleTime: options.settleTime,
     concurrency: 8,
     lock: {
@@ -109,7 +111,7 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
         'revoke',
         signal,
         (bounded) => revoke(actors, credential, target, bounded),
-        (answer) => answer,
+        (answer) => (typeof answer === 'string' ? answer : 'Refused'),
       ),
     toldGone: (credential) => toldGone(cached, credential),
     observe: async (credential, target, signal) => {
