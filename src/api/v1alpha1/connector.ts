@@ -128,19 +128,19 @@ export interface Connector {
        */
       vault?: {
         /**
-         * Roles of the Kubernetes auth mounts.
+         * Roles of the Kubernetes auth mounts, by patterns such as ci-*, in which * stands for anything.
          */
         authRoles?: string[];
         /**
-         * Paths of leases.
+         * Paths of leases, by patterns such as database/creds/ci-*, in which * stands for anything but a slash.
          */
         leasePrefixes?: string[];
         /**
-         * AppRoles, as MOUNT/NAME.
+         * AppRoles, by patterns such as approle/ci-* of MOUNT/NAME.
          */
         appRoles?: string[];
         /**
-         * Certificates, as MOUNT/COMMON NAME.
+         * Certificates, by patterns such as pki/ci-*.example.com of MOUNT/COMMON NAME.
          */
         certificates?: string[];
       };
