@@ -2,12 +2,16 @@
 import { installHelm, locateHelm } from './tools/helm.ts';
 import { install } from './tools/install.ts';
 import { locateTools } from './tools/locate.ts';
+import { installOpenbao, locateOpenbao } from './tools/openbao.ts';
+import { installPostgres, locatePostgres } from './tools/postgres.ts';
 
 // An interrupted installation still runs its exit handlers, which clean up.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 try {
   if ((await locateHelm()) === undefined) await installHelm();
+  if ((await locateOpenbao()) === undefined) await installOpenbao();
+  if ((await locatePostgres()) === undefined) await installPostgres();
   console.log((await locateTools()) ?? (await install()));
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

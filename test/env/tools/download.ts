@@ -87,7 +87,31 @@ export const downloadHelm = async (
   await rm(archive);
 };
 
-const verified = (body: Buffer, expected: string, url: string, algorithm: 'sha256' | 'sha512' = 'sha512'): Buffer => {
+/** Where OpenBao publishes its releases. */
+export const officialOpenbao = (env: NodeJS.ProcessEnv = process.env): string =>
+  env['OFFBOARD_OPENBAO_RELEASES'] ?? 'https://github.com/openbao/openbao/releases/download';
+
+/** Puts bao into `folder`. */
+export const downloadOpenbao = async (
+  version: string,
+  { os, arch }: Platform,
+  folder: string,
+  site: string,
+  say: (line: string) => void,
+): Promise<void> => {
+  const name = `openbao_${version}_${os}_${arch}.tar.gz`;
+  const url = `${site}/v${version}/${name}`;
+  const sums = (await get(`${site}/v${version}/checksums.txt`, indexTimeout)).toString('utf8');
+  const hash = sums.split('\n').map((line) => line.trim().split(/\s+\*?/)).find(([, file]) => file === name)?.[0];
+  if (hash === undefined) throw new Error(`${site}/v${version}/checksums.txt lists no ${name}`);
+  say(`Downloading ${url}`);
+  const archive = join(folder, name);
+  await writeFile(archive, verified(await get(url, archiveTimeout), hash, url, 'sha256'));
+  await run('tar', ['-xzf', archive, '-C', folder, 'bao']);
+  await rm(archive);
+};
+
+export const verified = (body: Buffer, expected: string, url: string, algorithm: 'sha256' | 'sha512' = 'sha512'): Buffer => {
   const actual = createHash(algorithm).update(body).digest('hex');
   if (actual !== expected) throw new Error(`${url}: ${algorithm.replace('sha', 'SHA-')} is ${actual}, published is ${expected}`);
   return body;

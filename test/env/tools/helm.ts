@@ -1,12 +1,12 @@
 /** Helm, which renders the chart: found on the machine, downloaded with its published checksum, or built. */
 import { execFile } from 'node:child_process';
-import { constants, rmSync } from 'node:fs';
-import { access, mkdir, mkdtemp, rename } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { hasGo } from './build.ts';
 import { downloadHelm, officialHelm } from './download.ts';
+import { isExecutable } from './locate.ts';
 import { cacheRoot, currentPlatform, HELM_VERSION } from './versions.ts';
+import { wholeFolder } from './whole-folder.ts';
 
 const run = promisify(execFile);
 
@@ -15,19 +15,13 @@ const [major] = HELM_VERSION.split('.');
 /** The path of the binary, or `undefined`. */
 export const locateHelm = async (env: NodeJS.ProcessEnv = process.env): Promise<string | undefined> => {
   const cached = cachedHelm(cacheRoot(env));
-  if (await isThere(cached)) return cached;
+  if (await isExecutable(cached)) return cached;
   for (const folder of new Set((env['PATH'] ?? '').split(delimiter).filter((entry) => entry !== ''))) {
     const version = await run(join(folder, 'helm'), ['version', '--template', '{{.Version}}'], { timeout: 10_000 }).then(({ stdout }) => stdout, () => '');
     if (version.startsWith(`v${major ?? ''}.`)) return join(folder, 'helm');
   }
   return undefined;
 };
-
-const isThere = (path: string): Promise<boolean> =>
-  access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 
 const cachedHelm = (root: string): string => {
   const { os, arch } = currentPlatform();
@@ -51,34 +45,20 @@ export interface HelmOptions {
   readonly build?: (folder: string) => Promise<void>;
 }
 
-/** Returns its path. As the control plane's binaries: filled beside, then renamed, so that it is whole or not there. */
+/** Returns its path. */
 export const installHelm = async (options: HelmOptions = {}): Promise<string> => {
   const say = options.say ?? ((line: string) => process.stderr.write(`${line}\n`));
   const path = cachedHelm(options.root ?? cacheRoot());
-  const target = dirname(path);
-  await mkdir(dirname(target), { recursive: true });
-  const fresh = await mkdtemp(`${target}.new-`);
-  const discard = (): void => {
-    rmSync(fresh, { recursive: true, force: true });
-  };
-  process.once('exit', discard);
-  try {
-    await downloadHelm(HELM_VERSION, currentPlatform(), fresh, options.site ?? officialHelm(), say).catch(async (error: unknown) => {
+  await wholeFolder(dirname(path), (folder) => isExecutable(join(folder, 'helm')), (fresh) =>
+    downloadHelm(HELM_VERSION, currentPlatform(), fresh, options.site ?? officialHelm(), say).catch(async (error: unknown) => {
       const why = error instanceof Error ? error.message : String(error);
       if (options.build === undefined && !(await hasGo())) throw new Error(`helm can neither be downloaded (${why}) nor built: Go is not installed (https://go.dev/dl)`);
       say(`No official release: ${why}`);
       say(`Compiling helm ${HELM_VERSION} instead; this takes some minutes, once`);
       await (options.build ?? buildHelm)(fresh);
-    });
-    await rename(fresh, target).catch(async (error: unknown) => {
-      // Somebody else was first.
-      if (!(await isThere(path))) throw error;
-    });
-    return path;
-  } finally {
-    process.off('exit', discard);
-    discard();
-  }
+    }),
+  );
+  return path;
 };
 
 const buildHelm = async (folder: string): Promise<void> => {

