@@ -68,11 +68,24 @@ export function startWatchdog(folder: string): Watchdog {
   };
 }
 
+export interface ProcessOptions {
+  readonly logFile: string;
+  readonly watchdog: Watchdog;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Whom it runs as, where that is not who we are; in the root folder then, as it may not enter ours. */
+  readonly account?: Account | undefined;
+}
+
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 export function startProcess(
   name: string,
   binary: string,
   args: readonly string[],
-  options: { readonly logFile: string; readonly watchdog: Watchdog; readonly env?: NodeJS.ProcessEnv },
+  options: ProcessOptions,
 ): Promise<ServerProcess> {
   const log = openSync(options.logFile, 'a', 0o600);
   // Detached: a Ctrl-C on the terminal is for our parent, which stops its servers in order.
@@ -80,6 +93,7 @@ export function startProcess(
     detached: true,
     stdio: ['ignore', log, log],
     ...(options.env ? { env: options.env } : {}),
+    ...(options.account ? { ...options.account, cwd: '/' } : {}),
   });
   closeSync(log);
   const { promise: exited, resolve } = Promise.withResolvers<string>();

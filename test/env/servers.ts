@@ -168,7 +168,7 @@ function auditArgs(site: Site, options: ApiServerOptions): readonly string[] {
 }
 
 /** Waits until a server is ready; one that ends before that is an error which shows the end of its log. */
-async function ready(server: ServerProcess, signal: AbortSignal, check: () => Promise<boolean>): Promise<void> {
+export async function ready(server: ServerProcess, signal: AbortSignal, check: () => Promise<boolean>): Promise<void> {
   const ended = new AbortController();
   void server.exited.then((how) => {
     ended.abort(new Error(`${server.name} ended: ${how}`));
@@ -191,12 +191,12 @@ async function ready(server: ServerProcess, signal: AbortSignal, check: () => Pr
 }
 
 /** A port that was free can be taken by the time it is used: then everything is tried again on others. */
-async function onFreePorts<T>(count: number, start: (ports: readonly number[]) => Promise<T>): Promise<T> {
+export async function onFreePorts<T>(count: number, start: (ports: readonly number[]) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await start(await freePorts(count));
     } catch (error) {
-      const taken = error instanceof Error && error.message.includes('address already in use');
+      const taken = error instanceof Error && /address already in use/i.test(error.message);
       if (!taken || attempt >= PORT_ATTEMPTS) throw error;
     }
   }
