@@ -32,8 +32,8 @@ path "identity/lookup/entity"     { capabilities = ["update"] }
 # operator could disable any, or give it policies. It writes `disabled` and its own mark in `metadata`, and nothing else.
 # `delete` is only for the disabled entity that it makes where an identity never logged in, when a run is cancelled.
 path "identity/entity/id/*"       { capabilities = ["read", "update", "delete"] }
-path "identity/entity"            { capabilities = ["create", "update"] }
-path "identity/entity-alias"      { capabilities = ["create", "update"] }
+path "identity/entity"            { capabilities = ["update"] }
+path "identity/entity-alias"      { capabilities = ["update"] }
 
 # --- Tokens ------------------------------------------------------------------------------------------------------
 
