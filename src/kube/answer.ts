@@ -1,36 +1,16 @@
-import { StringDecoder } from 'node:string_decoder';
-
-import type { Dispatcher } from 'undici';
-
+import { type HttpHead, failureOf } from '../runtime/http-pool.ts';
 import { ApiError, errorFromStatus } from './errors.ts';
 import { type ApiRequest, nameOf } from './request.ts';
 
-/**
- * The whole body, as long as it is not larger than `limit` bytes. Decoded as it comes: a page of a list is half a megabyte, and
- * blocks of that size, taken and freed again and again, made the C library keep 15 MB for good.
- */
-export const readBody = async (
-  answer: Dispatcher.ResponseData, limit: number, request: ApiRequest,
-): Promise<string> => {
-  const decoder = new StringDecoder('utf8');
-  let text = '';
-  let size = 0;
-  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > limit) {
-      throw new ApiError(
-        answer.statusCode, 'TooLarge',
-        `the answer to ${nameOf(request)} is larger than ${Math.round(limit / 2 ** 20)} MiB`, { verb: request.verb },
-      );
-    }
-    text += decoder.write(chunk);
-  }
-  return text + decoder.end();
-};
+export const tooLarge = (request: ApiRequest, answer: HttpHead, limit: number): ApiError =>
+  new ApiError(
+    answer.status, 'TooLarge',
+    `the answer to ${nameOf(request)} is larger than ${Math.round(limit / 2 ** 20)} MiB`, { verb: request.verb },
+  );
 
 /** What a whole answer says: the parsed body of a 2xx, else an {@link ApiError} is thrown. */
-export const interpret = (request: ApiRequest, answer: Dispatcher.ResponseData, body: string): unknown => {
-  const { statusCode: code } = answer;
+export const interpret = (request: ApiRequest, answer: HttpHead, body: string): unknown => {
+  const { status: code } = answer;
   const parsed = isJson(answer) ? parse(body) : undefined;
   if (code >= 200 && code < 300) {
     if (parsed === undefined) throw garbage(request, code);
@@ -40,8 +20,8 @@ export const interpret = (request: ApiRequest, answer: Dispatcher.ResponseData, 
   throw errorOf(request, answer, parsed);
 };
 
-const errorOf = (request: ApiRequest, answer: Dispatcher.ResponseData, parsed: unknown): ApiError => {
-  const { statusCode: code } = answer;
+const errorOf = (request: ApiRequest, answer: HttpHead, parsed: unknown): ApiError => {
+  const { status: code } = answer;
   const retryAfter = retryAfterOf(answer);
   const options = { verb: request.verb, ...(retryAfter !== undefined && { retryAfter }) };
   if (code >= 300 && code < 400) {
@@ -70,7 +50,7 @@ const garbage = (request: ApiRequest, code: number, options: { readonly retryAft
     { ...options, verb: request.verb },
   );
 
-const isJson = (answer: Dispatcher.ResponseData): boolean => {
+const isJson = (answer: HttpHead): boolean => {
   const type = answer.headers['content-type'];
   return typeof type === 'string' && /^application\/json\b/i.test(type);
 };
@@ -88,7 +68,7 @@ const isFailure = (value: object): boolean =>
   'kind' in value && value.kind === 'Status' && 'status' in value && value.status === 'Failure';
 
 /** In milliseconds. The API server sends seconds, never a date. */
-const retryAfterOf = (answer: Dispatcher.ResponseData): number | undefined => {
+const retryAfterOf = (answer: HttpHead): number | undefined => {
   const value = answer.headers['retry-after'];
   if (typeof value !== 'string' || !/^\d{1,6}$/.test(value)) return undefined;
   return Number(value) * 1000;
@@ -100,18 +80,7 @@ export const timedOut = (request: ApiRequest, limit: number): ApiError =>
 /** What broke on the way, as an {@link ApiError}. The caller's own abort stays what it is. */
 export const toApiError = (error: unknown, request: ApiRequest, server: string): Error => {
   if (error instanceof ApiError || (request.signal?.aborted && error === request.signal.reason)) return error as Error;
-  const code = codeOf(error);
-  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
-    return new ApiError(0, 'Timeout', `no answer to ${nameOf(request)} in time`, { verb: request.verb });
-  }
-  const text = error instanceof Error ? error.message : String(error);
-  return new ApiError(
-    0, 'Transport',
-    `${nameOf(request)} did not get through to ${server}: ${text}${text.includes(code) ? '' : ` (${code})`}`,
-    { verb: request.verb },
-  );
+  const { timedOut: late, text } = failureOf(error);
+  if (late) return new ApiError(0, 'Timeout', `no answer to ${nameOf(request)} in time`, { verb: request.verb });
+  return new ApiError(0, 'Transport', `${nameOf(request)} did not get through to ${server}: ${text}`, { verb: request.verb });
 };
-
-/** Connection errors hide in an AggregateError when a name has several addresses, with an empty message of its own. */
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';

@@ -10,16 +10,8 @@ import {
 import { load } from 'js-yaml';
 
 import type { Clock } from '../runtime/clock.ts';
+import type { TlsOptions } from '../runtime/http-pool.ts';
 import { type ExecPlugin, type TokenSource, staticToken, tokenFromFile, tokenFromPlugin } from './credentials.ts';
-
-/** How to verify the server and, with a client certificate, how to be known to it. As `tls.connect` takes it. */
-export interface TlsOptions {
-  readonly ca?: Buffer;
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
-  readonly servername?: string;
-  readonly rejectUnauthorized?: false;
-}
 
 /** A list is one header sent several times. */
 export type AuthHeaders = Readonly<Record<string, string | string[]>>;

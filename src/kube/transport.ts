@@ -2,12 +2,11 @@
  * The choke point: every request to the API server passes here, and nothing else in the program opens a connection to
  * it. Whatever it rejects with is an `ApiError`, or the reason of the caller's own signal.
  */
-import { Agent, type Dispatcher } from 'undici';
-
 import type { Clock } from '../runtime/clock.ts';
-import { interpret, readBody, timedOut, toApiError } from './answer.ts';
+import { type Deadline, startDeadline } from '../runtime/deadline.ts';
+import { type HttpHead, type HttpPool, createHttpPool, readBody } from '../runtime/http-pool.ts';
+import { interpret, timedOut, toApiError, tooLarge } from './answer.ts';
 import type { KubeConfig } from './config.ts';
-import { type Deadline, startDeadline } from './deadline.ts';
 import { ApiError } from './errors.ts';
 import type { ApiRequest, Verb } from './request.ts';
 
@@ -49,33 +48,26 @@ export interface Transport {
 
 const defaultTimeout = 10_000;
 const defaultMaxBody = 16 * 2 ** 20;
-const connectTimeout = 5_000;
-/** Below the 60 s after which common load balancers forget an idle connection, and the server's own 90 s. */
-const idleTimeout = 45_000;
-/** After so much silence the kernel probes whether the peer is still there; ten unanswered probes end a connection. */
-const keepAliveInitialDelay = 15_000;
 
 /** The parts that the steps of one request share. */
 interface Channel extends TransportOptions {
-  readonly calls: Agent;
-  readonly watches: Agent;
+  readonly calls: HttpPool;
+  readonly watches: HttpPool;
 }
 
 export const createTransport = (options: TransportOptions): Transport => {
-  // Over HTTP/2 a connection that dies silently is never noticed; over HTTP/1.1 it takes one request with it.
-  const connect = { ...options.config.tls, allowH2: false, timeout: connectTimeout, keepAlive: true, keepAliveInitialDelay };
-  const shared = { connect, allowH2: false, pipelining: 1, keepAliveTimeout: idleTimeout, keepAliveMaxTimeout: idleTimeout };
+  const { server: base, tls } = options.config;
   const channel: Channel = {
     ...options,
-    calls: new Agent({ ...shared, connections: options.maxConnections ?? 8 }),
+    calls: createHttpPool({ base, tls, connections: options.maxConnections ?? 8 }),
     // A watch holds its connection, so it must never wait for one, nor make a call wait.
-    watches: new Agent(shared),
+    watches: createHttpPool({ base, tls }),
   };
   return {
     request: (request) => requestWhole(channel, request),
     stream: (request, lifetime, onOpen) => requestStream(channel, request, lifetime, onOpen),
     close: async () => {
-      await Promise.all([channel.calls.destroy(), channel.watches.destroy()]);
+      await Promise.all([channel.calls.close(), channel.watches.close()]);
     },
   };
 };
@@ -103,12 +95,12 @@ async function* requestStream(
   try {
     const answer = await exchange(channel, channel.watches, request, deadline, async (head) => {
       // Not a watch but the reason why there is none.
-      if (head.statusCode !== 200) await read(channel, request, head, deadline);
+      if (head.status !== 200) await read(channel, request, head, deadline);
       return head;
     });
     deadline.restart(lifetime, () => timedOut(request, lifetime));
     onOpen?.();
-    yield* answer.body as AsyncIterable<Buffer>;
+    yield* answer.body;
   } catch (error) {
     throw toApiError(error, request, channel.config.server);
   } finally {
@@ -118,17 +110,17 @@ async function* requestStream(
 
 /** Sends, tells the metrics what became of it, and makes every failure an {@link ApiError}. */
 const exchange = async <T>(
-  channel: Channel, agent: Agent, request: ApiRequest, deadline: Deadline,
-  use: (answer: Dispatcher.ResponseData) => Promise<T>,
+  channel: Channel, pool: HttpPool, request: ApiRequest, deadline: Deadline,
+  use: (answer: HttpHead) => Promise<T>,
 ): Promise<T> => {
   const { clock, config, onRequest } = channel;
   const start = clock.monotonic();
   let code = '<error>';
   try {
-    const answer = await send(channel, agent, request, deadline);
-    if (answer.statusCode === 401) config.forgetCredentials();
+    const answer = await send(channel, pool, request, deadline);
+    if (answer.status === 401) config.forgetCredentials();
     const result = await use(answer);
-    code = String(answer.statusCode);
+    code = String(answer.status);
     return result;
   } catch (error) {
     const failure = toApiError(error, request, config.server);
@@ -141,37 +133,29 @@ const exchange = async <T>(
   }
 };
 
-const send = async (
-  channel: Channel, agent: Agent, request: ApiRequest, deadline: Deadline,
-): Promise<Dispatcher.ResponseData> => {
-  const { config } = channel;
-  const headers = await deadline.race(config.authHeaders());
-  const { origin, pathname } = new URL(config.server);
-  const limit = limitOf(channel, request);
-  const response = agent.request({
-    origin,
-    path: pathname.replace(/\/$/, '') + request.path,
-    method: request.method,
-    headers: {
-      ...headers,
-      accept: request.accept ?? 'application/json',
-      'user-agent': `offboard/${channel.version}`,
-      ...(request.body !== undefined && { 'content-type': request.contentType ?? 'application/json' }),
+const send = async (channel: Channel, pool: HttpPool, request: ApiRequest, deadline: Deadline): Promise<HttpHead> => {
+  const headers = await deadline.race(channel.config.authHeaders());
+  return pool.send(
+    {
+      method: request.method,
+      path: request.path,
+      headers: {
+        ...headers,
+        accept: request.accept ?? 'application/json',
+        'user-agent': `offboard/${channel.version}`,
+        ...(request.body !== undefined && { 'content-type': request.contentType ?? 'application/json' }),
+      },
+      body: request.body === undefined ? undefined : JSON.stringify(request.body),
+      limit: limitOf(channel, request),
+      stream: pool === channel.watches,
     },
-    body: request.body === undefined ? null : JSON.stringify(request.body),
-    // The library closes the connection after a DELETE that has a body, as ours have with their preconditions.
-    reset: false,
-    signal: deadline.signal,
-    // A second line: should the deadline's abort not reach the socket, the library's own timer does.
-    headersTimeout: Math.ceil(limit * 0.9),
-    bodyTimeout: agent === channel.calls ? limit : 0,
-  });
-  // The library does not settle an aborted request that still waits for a connection, so it may be left behind.
-  response.catch(() => undefined);
-  return deadline.race(response);
+    deadline,
+  );
 };
 
-const read = async (
-  channel: Channel, request: ApiRequest, answer: Dispatcher.ResponseData, deadline: Deadline,
-): Promise<unknown> =>
-  interpret(request, answer, await deadline.race(readBody(answer, channel.maxBody ?? defaultMaxBody, request)));
+const read = async (channel: Channel, request: ApiRequest, answer: HttpHead, deadline: Deadline): Promise<unknown> => {
+  const { maxBody = defaultMaxBody } = channel;
+  const body = await deadline.race(readBody(answer.body, maxBody));
+  if (body === undefined) throw tooLarge(request, answer, maxBody);
+  return interpret(request, answer, body);
+};

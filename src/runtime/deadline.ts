@@ -1,4 +1,4 @@
-import type { Clock } from '../runtime/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** One AbortSignal out of a caller's signal and a time limit, that holds on to neither once it is stopped. */
 export interface Deadline {
