@@ -48,16 +48,19 @@ export const startDeadline = (
     restart,
     stop,
     abort,
-    race: (promise) =>
-      new Promise((resolve, reject) => {
-        const onAbort = (): void => {
-          reject(signal.reason as Error);
-        };
-        if (signal.aborted) onAbort();
-        else signal.addEventListener('abort', onAbort, { once: true });
-        promise.then(resolve, reject).finally(() => {
-          signal.removeEventListener('abort', onAbort);
-        });
-      }),
+    race: (promise) => abortable(promise, signal),
   };
 };
+
+/** Settles as `promise` does, or rejects with the signal's reason when that is first. */
+export const abortable = <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', onAbort);
+    });
+  });

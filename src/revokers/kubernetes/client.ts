@@ -13,9 +13,9 @@ import {
 } from '../../kube/resources.ts';
 import { createCoalescer } from '../../runtime/coalesce.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { withDeadline } from '../../runtime/with-deadline.ts';
 import { type Binding, createIntern, type Intern, type Kept, keysOf, projectBinding, resourceOf } from './bindings.ts';
 import type { Account, TokenSecret } from './credentials.ts';
-import { withDeadline } from './deadline.ts';
 import { type Asked, classifyError, classifyObject } from './errors.ts';
 import type { AccountName, SubjectKey } from './identity.ts';
 import type { Grant } from './ids.ts';

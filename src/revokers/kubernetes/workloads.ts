@@ -16,8 +16,8 @@ import {
 import { createKeyedCoalescer } from '../../runtime/coalesce.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { createTimedMemory } from '../../runtime/timed-memory.ts';
+import { withDeadline } from '../../runtime/with-deadline.ts';
 import { collect } from './client.ts';
-import { withDeadline } from './deadline.ts';
 import type { AccountName } from './identity.ts';
 import { printable } from './text.ts';
 

@@ -37,9 +37,16 @@ export interface VaultAnswer {
 }
 
 export interface VaultClient {
-  /** Any whole answer. Rejects with a Retryable `OutcomeError` when there is none: no connection, too late, cut off, not JSON, a redirect. */
+  /**
+   * Any whole answer but 429 and 412: to those the client waits as the server asks, and asks again. Rejects with a Retryable
+   * `OutcomeError` when there is none: no connection, too late, cut off, not JSON, a redirect, or the server is left alone because
+   * it did not answer just now; and with `ConnectorNotReady` while nobody can log in.
+   */
   readonly request: (request: VaultRequest, signal: AbortSignal) => Promise<VaultAnswer>;
-  /** A moment that is not before the call, by a write that only the active node does. */
+  /**
+   * A moment that is not before the call, by a write that only the active node does. What is bound to it is refused, Retryable,
+   * once another token is used than the one that it was taken with: a token is lost with the storage that it is in.
+   */
   readonly watermark: (signal: AbortSignal) => Promise<Watermark>;
   /** Our own token, which is never revoked. */
   readonly self: (signal: AbortSignal) => Promise<{ readonly accessor: string; readonly entityId: string }>;

@@ -1,6 +1,6 @@
-import type { Clock } from '../../runtime/clock.ts';
-import { linkSignals } from '../../runtime/linked-signal.ts';
-import { retryable } from '../../runtime/outcome.ts';
+import type { Clock } from './clock.ts';
+import { linkSignals } from './linked-signal.ts';
+import { retryable } from './outcome.ts';
 
 /**
  * Runs `work` with a signal that is aborted with the caller's, or after `limit` milliseconds. `what` is for the error.
