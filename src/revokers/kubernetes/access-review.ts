@@ -12,7 +12,7 @@ import { type ClusterReader, presentOrThrow } from './client.ts';
 import { describeFailure } from './errors.ts';
 import { groupsOfUser } from './identity.ts';
 import { type Grant, grantText, parseGrant } from './ids.ts';
-import { printable } from './text.ts';
+import { printable } from '../text.ts';
 
 /** One thing to try. */
 export type Question = Pick<SubjectAccessReview['spec'], 'resourceAttributes' | 'nonResourceAttributes'>;

@@ -1,7 +1,7 @@
 /** What a person can run where the operator may not. Names are hostile: each is one quoted word, and never a flag. */
 import { type Binding, type PlacedSubject, storedSubject } from './bindings.ts';
 import type { AccountName } from './identity.ts';
-import { shellQuote } from './text.ts';
+import { shellQuote } from '../text.ts';
 
 /** A message that is cut must never end in half a command. */
 const longest = 600;

@@ -6,7 +6,7 @@ import { type Binding, ownSubjects } from './bindings.ts';
 import { deleteAccountCommand } from './commands.ts';
 import { type AccountName, accountUser, type SubjectKey, userKey, usersOf } from './identity.ts';
 import { accessId, accountId, bindingId, certificateId, grantText, secretId, tokensId } from './ids.ts';
-import { printable } from './text.ts';
+import { printable } from '../text.ts';
 
 /** A ServiceAccount as it is now. */
 export interface Account extends AccountName {

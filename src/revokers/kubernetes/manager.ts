@@ -1,6 +1,6 @@
 /** Who keeps an object as it is, as far as the object tells: the one to talk to when it keeps coming back. */
 import type { ObjectMeta } from '../../kube/objects.ts';
-import { printable } from './text.ts';
+import { printable } from '../text.ts';
 
 type Marks = Readonly<Record<string, string>>;
 

@@ -11,7 +11,7 @@ import { describeFailure } from './errors.ts';
 import type { CachedCluster } from './inventory.ts';
 import { userKey } from './identity.ts';
 import { type Locator, locate } from './ids.ts';
-import { printable, someOf } from './text.ts';
+import { printable, someOf } from '../text.ts';
 
 export interface Observers {
   readonly reader: ClusterReader;

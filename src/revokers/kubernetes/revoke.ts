@@ -15,7 +15,7 @@ import type { AccountName, SubjectKey } from './identity.ts';
 import type { CachedCluster } from './inventory.ts';
 import { type Locator, locate } from './ids.ts';
 import { refusalOf } from './shared-bindings.ts';
-import { printable } from './text.ts';
+import { printable } from '../text.ts';
 
 export interface Actors {
   readonly client: KubeClient;

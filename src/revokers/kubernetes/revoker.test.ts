@@ -14,7 +14,8 @@ import {
 import { createFakeClock } from '../../../test/fakes/clock.ts';
 import { createFakeKube } from '../../../test/fakes/kube.ts';
 import type { Credential } from '../revoker.ts';
-import { assembleRevoker, type ReportedOperation } from './revoker.ts';
+import type { ReportedOperation } from '../runner.ts';
+import { assembleRevoker } from './revoker.ts';
 
 const never = new AbortController().signal;
 

@@ -3,13 +3,10 @@
  * that name it or the users of its certificates, and the access that is left.
  */
 import type { KubeClient } from '../../kube/client.ts';
-import { ApiError, toOutcome } from '../../kube/errors.ts';
 import type { Reflector } from '../../kube/reflector.ts';
-import { redactText } from '../../runtime/redact.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { OutcomeError, type OutcomeKind } from '../../runtime/outcome.ts';
-import { withDeadline } from '../../runtime/with-deadline.ts';
-import type { Observation, Revoker } from '../revoker.ts';
+import type { Revoker } from '../revoker.ts';
+import { createRunner, type Operation, outcomeOfRevoke, type ReportedOperation } from '../runner.ts';
 import { createAccessReview } from './access-review.ts';
 import { createClusterReader } from './client.ts';
 import type { Account } from './credentials.ts';
@@ -21,17 +18,6 @@ import { createPermissions, neededFor } from './permissions.ts';
 import { revoke } from './revoke.ts';
 import { createWatches, type WatchOptions } from './watches.ts';
 import { createWorkloadReader } from './workloads.ts';
-
-/** The calls of the contract. */
-export type Operation = 'inventory' | 'usage' | 'preflight' | 'revoke' | 'observe';
-
-/** How a call ended: what it answered, or the kind of its failure. A closed set, fit for a metric's label. */
-export type OperationOutcome = 'Success' | 'Accepted' | 'NothingThere' | 'Refused' | Observation['state'] | OutcomeKind;
-
-export interface ReportedOperation {
-  readonly operation: Operation;
-  readonly outcome: OperationOutcome;
-}
 
 export interface RevokerOptions {
   readonly client: KubeClient;
@@ -73,7 +59,7 @@ export const createKubernetesRevoker = (options: KubernetesRevokerOptions): Kube
 };
 
 /** Milliseconds in which each call ends, one way or another. An inventory may wait for one sweep that others began. */
-const deadlines: Readonly<Record<Operation, number>> = {
+const deadlines: Readonly<Record<Exclude<Operation, 'lock' | 'unlock' | 'observeLock'>, number>> = {
   inventory: 90_000,
   usage: 30_000,
   preflight: 30_000,
@@ -89,7 +75,7 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
   const sources = { reader, permissions, cached };
   const observers = { reader, clock, accessReview: createAccessReview({ client, clock, reader }) };
   const actors = { client, reader, cached, ownAccount };
-  const run = createRunner(options);
+  const run = createRunner({ ...options, deadlines });
   return {
     kind: 'kubernetes',
     name: 'kubernetes',
@@ -111,7 +97,7 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
         'revoke',
         signal,
         (bounded) => revoke(actors, credential, target, bounded),
-        (answer) => (typeof answer === 'string' ? answer : 'Refused'),
+        outcomeOfRevoke,
       ),
     toldGone: (credential) => toldGone(cached, credential),
     observe: async (credential, target, signal) => {
@@ -127,40 +113,4 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
       }
     },
   };
-};
-
-type Runner = <T>(
-  operation: Operation,
-  signal: AbortSignal,
-  work: (signal: AbortSignal) => Promise<T>,
-  outcomeOf?: (result: T) => OperationOutcome,
-) => Promise<T>;
-
-/** A deadline, one kind of error, and one report, for every call of the contract. */
-const createRunner =
-  ({ clock, onOperation = () => undefined }: RevokerOptions): Runner =>
-  async (operation, signal, work, outcomeOf = () => 'Success') => {
-    try {
-      const result = await withDeadline(clock, deadlines[operation], operation, signal, work);
-      onOperation({ operation, outcome: outcomeOf(result) });
-      return result;
-    } catch (error) {
-      const outcome = tellable(error);
-      onOperation({ operation, outcome: operation === 'observe' ? 'Unknown' : outcome.kind });
-      throw outcome;
-    }
-  };
-
-/** What was thrown and nobody expected may hold anything in its text, and causes are logged, too. */
-const tellable = (error: unknown): OutcomeError => {
-  const outcome = toOutcome(error);
-  const { kind, reason, message, cause, until, retryAfter } = outcome;
-  if (!(cause instanceof Error) || cause instanceof ApiError || cause instanceof OutcomeError) return outcome;
-  const clean = new Error(redactText(cause.message));
-  clean.stack = redactText(cause.stack ?? '', 4_000);
-  return new OutcomeError(kind, reason, message, {
-    cause: clean,
-    ...(until !== undefined && { until }),
-    ...(retryAfter !== undefined && { retryAfter }),
-  });
 };

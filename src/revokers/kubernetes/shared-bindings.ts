@@ -12,7 +12,7 @@ import { isSole } from './credentials.ts';
 import type { SubjectKey } from './identity.ts';
 import { bindingId } from './ids.ts';
 import { describePermission, type Permission, type Permissions } from './permissions.ts';
-import { printable, someOf } from './text.ts';
+import { printable, someOf } from '../text.ts';
 
 type PersonEnd = Extract<CredentialEnd, { readonly by: 'Person' }>;
 

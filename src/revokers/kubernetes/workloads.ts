@@ -19,7 +19,7 @@ import { createTimedMemory } from '../../runtime/timed-memory.ts';
 import { withDeadline } from '../../runtime/with-deadline.ts';
 import { collect } from './client.ts';
 import type { AccountName } from './identity.ts';
-import { printable } from './text.ts';
+import { printable } from '../text.ts';
 
 /** A template that names a ServiceAccount. */
 export interface Workload {
