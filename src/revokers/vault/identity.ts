@@ -1,0 +1,113 @@
+/**
+ * The identity as a Vault knows it: an alias on each auth mount, made from the ServiceAccount at its first login, and the
+ * entity that the alias belongs to.
+ */
+import { reasons } from '../../api/v1alpha1/conditions.ts';
+import type { Target } from '../../api/v1alpha1/index.ts';
+import { mapBounded } from '../../runtime/concurrency.ts';
+import { needsPerson } from '../../runtime/outcome.ts';
+import { fieldOf, textOf, dataOf } from './answers.ts';
+import type { KubernetesAuthMount, VaultClient, VaultConnection, Watermark } from './client.ts';
+import { classifyEntity, type Entity, failureOf } from './errors.ts';
+import type { AliasName } from './ids.ts';
+import { ask, authMounts, entityLookup, get } from './paths.ts';
+import type { TokenFacts } from './errors.ts';
+
+/** An alias by which the identity logs in, or may. */
+export interface Login extends AliasName {
+  readonly mountAccessor: string;
+  /** False for the form that the mount's roles are not said to use. */
+  readonly declared: boolean;
+  /** Absent: it never logged in by this alias, or somebody deleted the entity. */
+  readonly entity?: Entity;
+}
+
+type ServiceAccount = Target['serviceAccount'];
+
+/** Every login of the identity on the connector's mounts, in both forms that an alias may have. */
+export const readLogins = async (
+  { client, settings }: VaultConnection,
+  { serviceAccount }: Target,
+  mark: Watermark,
+  signal: AbortSignal,
+): Promise<readonly Login[]> => {
+  const mounts = settings.kubernetesAuthMounts;
+  if (mounts.length === 0) return [];
+  const accessors = await mountAccessors(client, mounts, mark, signal);
+  const aliases = mounts.flatMap((mount) =>
+    aliasesOn(mount, serviceAccount).map((alias) => ({ ...alias, mountAccessor: accessors.get(mount.path) ?? '' })),
+  );
+  return mapBounded(aliases, 4, async (alias) => withEntity(alias, await lookUp(client, alias, mark, signal)), signal);
+};
+
+const withEntity = (alias: Omit<Login, 'entity'>, entity: Entity | undefined): Login => (entity === undefined ? alias : { ...alias, entity });
+
+/** One login, as it is now. */
+export const readLogin = async (client: VaultClient, login: Login, mark: Watermark, signal: AbortSignal): Promise<Login> => {
+  const { entity: _, ...alias } = login;
+  return withEntity(alias, await lookUp(client, login, mark, signal));
+};
+
+/** The form that is declared comes first. An account whose UID nobody knows has no alias by UID. */
+export const aliasesOn = (mount: KubernetesAuthMount, { namespace, name, uid }: ServiceAccount): readonly (AliasName & { readonly declared: boolean })[] => {
+  const byUid = uid === undefined ? [] : [{ mount: mount.path, alias: uid, declared: mount.aliasSource === 'serviceaccount_uid' }];
+  const byName = { mount: mount.path, alias: `${namespace}/${name}`, declared: mount.aliasSource === 'serviceaccount_name' };
+  return [...byUid, byName].sort((one, other) => Number(other.declared) - Number(one.declared));
+};
+
+/** A lookup of an alias on a mount that does not exist finds nothing, so that must be told first. */
+export const mountAccessors = async (
+  client: VaultClient,
+  mounts: readonly KubernetesAuthMount[],
+  mark: Watermark,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> => {
+  const answer = await client.request(get(authMounts, mark), signal);
+  const data = dataOf(answer.body);
+  if (answer.status !== 200 || typeof data !== 'object' || data === null) throw failureOf(answer, 'reading sys/auth');
+  return new Map(
+    mounts.map(({ path }) => {
+      const mount = fieldOf(data, `${path}/`);
+      const accessor = textOf(mount, 'accessor');
+      if (textOf(mount, 'type') !== 'kubernetes' || accessor === undefined || accessor === '')
+        throw needsPerson(reasons.connectorNotReady, `there is no Kubernetes auth mount at auth/${path}; see spec.vault.kubernetesAuthMounts of the Connector`);
+      return [path, accessor];
+    }),
+  );
+};
+
+const lookUp = async (client: VaultClient, { alias, mount, mountAccessor }: Login, mark: Watermark, signal: AbortSignal): Promise<Entity | undefined> => {
+  const answer = await client.request(ask(entityLookup, { alias_name: alias, alias_mount_accessor: mountAccessor }, mark), signal);
+  const verdict = classifyEntity(answer);
+  if (verdict.state === 'Unknown') throw failureOf(answer, `looking up an alias on auth/${mount}`);
+  if (verdict.state === 'None') return undefined;
+  const { entity } = verdict;
+  const isIts = entity.aliases.some((one) => one.name === alias && one.mountAccessor === mountAccessor);
+  if (!isIts) throw failureOf(answer, `looking up an alias on auth/${mount}: the entity in the answer does not have it`);
+  return entity;
+};
+
+/** The aliases of an entity that are not this identity's: with one of those, it is also somebody else. */
+export const foreignAliases = (entity: Entity, logins: readonly Login[]): Entity['aliases'] =>
+  entity.aliases.filter(({ name, mountAccessor }) => !logins.some((login) => login.alias === name && login.mountAccessor === mountAccessor));
+
+/** The entities that are nobody else's, with all that was merged into them: whatever token has one of these is the identity's. */
+export const ownEntityIds = (logins: readonly Login[]): ReadonlySet<string> =>
+  new Set(
+    logins.flatMap(({ entity }) => (entity === undefined || foreignAliases(entity, logins).length > 0 ? [] : [entity.id, ...entity.mergedIds])),
+  );
+
+/** Refuses to go on against the operator itself, whoever asks for it. */
+export const refuseOwn = (logins: readonly Login[], self: { readonly entityId: string }): void => {
+  const own = logins.find(({ entity }) => entity !== undefined && self.entityId !== '' && [entity.id, ...entity.mergedIds].includes(self.entityId));
+  if (own !== undefined)
+    throw needsPerson('ProtectedIdentity', `the entity of auth/${own.mount} alias ${own.alias} is the one that Offboard itself uses there, and is never ended`);
+};
+
+/** A token that this ServiceAccount logged in for: by UID where both know it, else by name. */
+export const isLoginOf = ({ path, meta }: TokenFacts, mounts: readonly KubernetesAuthMount[], { namespace, name, uid }: ServiceAccount): boolean => {
+  if (!mounts.some((mount) => path === `auth/${mount.path}/login`)) return false;
+  if (meta['service_account_namespace'] !== namespace || meta['service_account_name'] !== name) return false;
+  const seenUid = meta['service_account_uid'];
+  return uid === undefined || seenUid === undefined || seenUid === '' || seenUid === uid;
+};

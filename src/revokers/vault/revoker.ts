@@ -1,0 +1,119 @@
+/**
+ * A HashiCorp Vault or an OpenBao as a dependency: the identity's logins, its tokens, and what it names there (leases, auth
+ * roles, AppRoles, certificates).
+ */
+import type { Dependency, Target, VaultDependency } from '../../api/v1alpha1/index.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { DependencyKind, LockCapability, Revoker } from '../revoker.ts';
+import { createRunner, type Operation, outcomeOfRevoke, type ReportedOperation, type Runner } from '../runner.ts';
+import type { VaultConnection } from './client.ts';
+import type { VaultConnectors } from './connectors.ts';
+import { describeFailure } from './errors.ts';
+import { type Look, takeInventory } from './inventory.ts';
+import { lock, observeLock, unlock } from './lock.ts';
+import { observe } from './observe.ts';
+import { missingPermissions, neededFor } from './permissions.ts';
+import { revoke } from './revoke.ts';
+import { createServerMemories, type ServerMemory } from './server-memory.ts';
+
+export interface VaultKindOptions {
+  readonly connectors: VaultConnectors;
+  readonly clock: Clock;
+  /** Told after each call of the contract. */
+  readonly onOperation?: (operation: ReportedOperation) => void;
+}
+
+type VaultOperation = Exclude<Operation, 'usage'>;
+
+/**
+ * Milliseconds in which each call ends, one way or another; each request has a shorter one of its own. An inventory may wait
+ * for a sweep that others began, and then for its own.
+ */
+const deadlines: Readonly<Record<VaultOperation, number>> = {
+  inventory: 100_000,
+  preflight: 30_000,
+  lock: 60_000,
+  unlock: 60_000,
+  observeLock: 30_000,
+  revoke: 45_000,
+  observe: 45_000,
+};
+
+interface Bound {
+  readonly run: Runner<VaultOperation>;
+  readonly connect: (target: Target, signal: AbortSignal) => Promise<VaultConnection>;
+  readonly look: (target: Target, signal: AbortSignal) => Promise<Look>;
+}
+
+export const createVaultKind = ({ connectors, clock, onOperation }: VaultKindOptions): DependencyKind => {
+  const memoryOf = createServerMemories(clock);
+  const run = createRunner({ clock, deadlines, ...(onOperation && { onOperation }) });
+  return {
+    kind: 'vault',
+    bind: (dependency) => {
+      const { vault } = dependency;
+      if (vault === undefined) return undefined;
+      const connect: Bound['connect'] = (target, signal) => connectors.connect(vault, target, signal);
+      const look: Bound['look'] = async (target, signal) => lookInto(await connect(target, signal), vault, target, memoryOf, signal);
+      return bindRevoker({ run, connect, look }, dependency, vault, connectors);
+    },
+  };
+};
+
+/** Everything that is read for one question is no older than its beginning. */
+const lookInto = async (
+  connection: VaultConnection,
+  dependency: VaultDependency,
+  target: Target,
+  memoryOf: (client: VaultConnection['client'], concurrency: number) => ServerMemory,
+  signal: AbortSignal,
+): Promise<Look> => ({
+  connection,
+  dependency,
+  target,
+  signal,
+  memory: memoryOf(connection.client, connection.settings.maxConcurrent),
+  mark: await connection.client.watermark(signal),
+});
+
+const bindRevoker = (bound: Bound, { name, after }: Dependency, vault: VaultDependency, connectors: VaultConnectors): Revoker => {
+  const { run, connect, look } = bound;
+  const { settleTime, maxConcurrent, kubernetesAuthMounts } = connectors.settings(vault.connectorRef.name);
+  return {
+    kind: 'vault',
+    name,
+    ...(after && { after }),
+    issuers: ['kubernetes'],
+    settleTime,
+    concurrency: maxConcurrent,
+    lock: lockOf(bound, kubernetesAuthMounts.length > 0),
+    inventory: (target, freshness, signal) => run('inventory', signal, async (bounded) => takeInventory(await look(target, bounded), freshness)),
+    usage: () => Promise.resolve([]),
+    preflight: (target, credentials, signal) =>
+      run('preflight', signal, async (bounded) => {
+        const { client, settings } = await connect(target, bounded);
+        return missingPermissions(client, neededFor(vault, settings.kubernetesAuthMounts, credentials), bounded);
+      }),
+    revoke: (credential, target, signal) => run('revoke', signal, async (bounded) => revoke(await look(target, bounded), credential), outcomeOfRevoke),
+    observe: (credential, target, signal) =>
+      run('observe', signal, async (bounded) => observe(await look(target, bounded), credential), ({ state }) => state).catch((error: unknown) => ({
+        state: 'Unknown',
+        method: 'none',
+        message: describeFailure(error),
+      })),
+  };
+};
+
+const lockOf = ({ run, connect }: Bound, hasMounts: boolean): LockCapability =>
+  hasMounts
+    ? {
+        kind: 'Lockable',
+        lock: (target, signal) => run('lock', signal, async (bounded) => lock(await connect(target, bounded), target, bounded)),
+        unlock: (target, signal) => run('unlock', signal, async (bounded) => unlock(await connect(target, bounded), target, bounded)),
+        observeLock: (target, signal) =>
+          run('observeLock', signal, async (bounded) => observeLock(await connect(target, bounded), target, bounded), ({ state }) => state).catch(
+            (error: unknown) => ({ state: 'Unknown', method: 'none', message: describeFailure(error) }),
+          ),
+      }
+    : { kind: 'NotLockable', explanation: 'the connector names no Kubernetes auth mount, so there is no login of the identity to refuse' };
+
