@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startControlPlane } from '../env/control-plane.ts';
 import type { ControlPlane } from '../env/control-plane.ts';
 import { installOffboard } from './install.ts';
-import { certificates } from './manifests.ts';
+import { certificates, connector, inVault } from './manifests.ts';
 
 let cluster: ControlPlane;
 
@@ -32,7 +32,7 @@ const fresh = (): string => `o${(serial += 1)}`;
 
 describe('the manifests', () => {
   it.each([
-    ['config/crd', 3, 'CustomResourceDefinition'],
+    ['config/crd', 4, 'CustomResourceDefinition'],
     ['config/policies', 30, 'AdmissionPolicy'],
   ])('of %s are complete as a kustomization', async (folder, count, kind) => {
     const built = await cluster.kubectl(['kustomize', folder]);
@@ -61,7 +61,6 @@ describe('a WorkloadIdentity is refused', () => {
     ['with a certificate that never ends', { ...identity, kubernetes: { certificates: [{ commonName: 'agent' }] } }, 'spec.kubernetes.certificates[0].notAfter: Required value'],
     ['with a certificate listed twice', { ...identity, ...certificates('agent', 'agent') }, 'spec.kubernetes.certificates[1]: Duplicate value'],
     ['with a seventeenth certificate', { ...identity, ...certificates(...Array.from({ length: 17 }, (_, index) => `agent-${String(index)}`)) }, 'must have at most 16 items'],
-    ['that names Vault', { ...identity, dependencies: [{ name: 'vault', vault: {} }] }, 'it supports no other type of dependency'],
     ['with a field that nobody knows', { ...identity, dependencys: [] }, 'unknown field "spec.dependencys"'],
     ['with a certificate of the cluster itself', { ...identity, kubernetes: { certificates: [{ commonName: 'system:admin', notAfter: '2027-01-01T00:00:00Z' }] } }, 'names that begin with "system:" belong to the cluster itself'],
     ['with another word for its deletion', { ...identity, lifecycle: { onDelete: 'Ignore' } }, 'supported values: "Offboard", "Orphan"'],
@@ -105,7 +104,6 @@ describe('an Offboarding is refused', () => {
     ['with a field that nobody knows', { ...run, sook: '1h' }, 'unknown field "spec.sook"'],
     ['with a field that nobody knows inline', { identity: { ...identity, vault: {} }, reason: 'Retired', mode: 'Plan' }, 'unknown field "spec.identity.vault"'],
     ['with a deadline of nothing', { ...run, deadline: '0s' }, 'deadline must be longer than 0s'],
-    ['that names Vault inline', { identity: { ...identity, dependencies: [{ vault: {} }] }, reason: 'Retired', mode: 'Plan' }, 'it supports no other type of dependency'],
   ])('%s', async (_, spec, message) => {
     await expect(create('Offboarding', fresh(), spec)).rejects.toThrow(message);
   });
@@ -118,6 +116,7 @@ describe('an Offboarding is refused', () => {
     ['a referred identity', inlineRun, { identity: null, workloadIdentityRef: { name: 'agent' } }, 'workloadIdentityRef is immutable'],
     ['another account', inlineRun, { identity: { serviceAccount: { name: 'other' } } }, 'identity is immutable'],
     ['an account that may be absent', inlineRun, { identity: { serviceAccount: { mayBeAbsent: true } } }, 'identity is immutable'],
+    ['one with a dependency more', inlineRun, { identity: { dependencies: [{ name: 'vault', ...inVault('vault') }] } }, 'identity is immutable'],
     ['one with a certificate more', inlineRun, { identity: certificates('agent') }, 'identity is immutable'],
     ['one of no mode', { ...run, mode: 'Enforce' }, { mode: null }, 'spec.mode: Required value'],
     ['a soak that is no duration', { ...run, soak: '1h' }, { soak: '1d' }, 'soak must be a duration'],
@@ -260,6 +259,15 @@ describe('people', () => {
     expect(await table('ofw', 'columns', '-o', 'wide')).toEqual([
       ['NAME', 'OFFBOARDING', 'DEPENDENCY', 'READY', 'STATE', 'EXPIRES', 'AGE', 'APPROVED BY', 'REASON'],
       ['columns', 'verifying', 'kubernetes', 'True', 'InForce', '2099-01-01T00:00:00Z', expect.any(String), 'admin', 'away'],
+    ]);
+  });
+
+  it('see the columns of a connector that tell them most, and more when they ask', async () => {
+    await cluster.kubectl(['create', '-f', '-'], { stdin: JSON.stringify(connector('vault')) });
+    await setStatus('ofc vault', { serverVersion: '2.7.2', conditions: [{ ...ready, reason: 'PermissionMissing', message: 'list on sys/leases' }] });
+    expect(await table('ofc', 'vault', '-o', 'wide')).toEqual([
+      ['NAME', 'ADDRESS', 'READY', 'REASON', 'VERSION', 'AGE', 'MESSAGE'],
+      ['vault', 'https://vault.example.com:8200', 'False', 'PermissionMissing', '2.7.2', expect.any(String), 'list on sys/leases'],
     ]);
   });
 

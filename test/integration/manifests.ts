@@ -7,7 +7,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace: string } & Fields;
+  readonly metadata: { readonly name: string; readonly namespace?: string } & Fields;
   readonly spec: Fields;
 }
 
@@ -47,3 +47,13 @@ export const byReference = (name: string, namespace?: string): Fields => ({
 export const certificates = (...commonNames: readonly string[]): Fields => ({
   kubernetes: { certificates: commonNames.map((commonName) => ({ commonName, notAfter: '2030-01-01T00:00:00Z' })) },
 });
+
+/** Of a server that nobody asks in these tests. It grants nothing. */
+export const connectorSpec = {
+  vault: { address: 'https://vault.example.com:8200', auth: { kubernetes: { role: 'offboard', audience: 'vault' } } },
+} as const;
+
+export const connector = (name: string, spec: Fields = connectorSpec): Manifest => ({ apiVersion, kind: 'Connector', metadata: { name }, spec });
+
+/** The part of a dependency that says what is in a Vault. */
+export const inVault = (connectorName: string, what: Fields = {}): Fields => ({ vault: { connectorRef: { name: connectorName }, ...what } });
