@@ -166,7 +166,7 @@ describe.each([
   });
 
   /** What a tenant may try in order to have one path granted and another one meant. */
-  const tricks = [
+  const tricks: readonly (readonly [string, ...string[]])[] = [
     ['a wildcard', '*', 'ci-*', 'ci-?', 'ci-[78]', '{a,b}'],
     ['a climb', '..', '.', 'ci-7/..', 'ci-7/../ci-8', './ci-8', 'ci..8', '.ci-8'],
     ['a slash too many', '/ci-8', 'ci-8/', 'ci-7//ci-8', '/', '\\ci-8'],
@@ -175,7 +175,7 @@ describe.each([
     ['what cannot be seen', 'ci-8\n', '\nci-8', 'ci-8\u0000', ' ci-8', 'ci-8 ', 'ci-8\t', 'ci-8\u200b', '\u202eci-8', 'ci-8\u00a0'],
     ['look-alikes', 'c\u0456-8', 'ci\u20108', '\uff43i-8', 'ci-\u0668', 'c\u0131-8', 'ci\uff0f8'],
     ['nothing', ''],
-  ] as const;
+  ];
   const places: readonly (readonly [string, (text: string) => Fields])[] = [
     ['a role', (text) => ({ roles: [text] })],
     ['a prefix', (text) => ({ leases: [{ prefix: `database/creds/${text}` }] })],
