@@ -16,6 +16,8 @@ export const operatorUser = `system:serviceaccount:${namespace}:offboard`;
 /** Values of the chart: the optional rights that are granted. */
 export interface Rights {
   readonly tokenSecrets?: { readonly enabled: boolean };
+  /** By name, in its own namespace. */
+  readonly connectorSecrets?: readonly string[];
   readonly sharedBindings?: {
     readonly clusterRoles?: readonly string[];
     readonly roles?: readonly { readonly namespace: string; readonly names: readonly string[] }[];
@@ -49,6 +51,8 @@ const install = async (cluster: ControlPlane, rights: Rights): Promise<string> =
   // Each role comes into force as a whole.
   await inForce('end bindings', 'delete', 'rolebindings', '-A');
   await inForce('its Lease', 'get', 'leases/offboard-leader', '-n', namespace);
+  await inForce('tokens of its own', 'create', 'serviceaccounts/offboard', '--subresource=token', '-n', namespace);
+  for (const name of rights.connectorSecrets ?? []) await inForce(`Secret ${name}`, 'get', `secrets/${name}`, '-n', namespace);
   if (rights.tokenSecrets?.enabled === true) await inForce('Secrets', 'list', 'secrets', '-A');
   if (clusterRoles.length > 0) await inForce('shared bindings', 'patch', 'rolebindings', '-A');
   return token;

@@ -106,14 +106,12 @@ describe.each(['RoleBinding', 'ClusterRoleBinding'])('a %s', (kind) => {
 });
 
 describe('new credentials', () => {
-  const refusal = 'Offboard makes and changes no ServiceAccounts, tokens or Secrets';
+  const refusal = 'Offboard makes and changes no ServiceAccounts or Secrets';
 
   it('are not made with the account of the operator', async () => {
     for (const args of [
       ['create', 'serviceaccount', 'x', '-n', 'ci'],
       ['create', 'serviceaccount', 'x', '-n', 'ci', '--dry-run=server'],
-      ['create', 'token', 'agent', '-n', 'ci'],
-      ['create', 'token', 'offboard', '-n', 'offboard-system'],
       ['create', 'secret', 'generic', 'x', '-n', 'ci'],
     ]) {
       await expect(operator.kubectl(args)).rejects.toThrow(refusal);
@@ -135,5 +133,41 @@ describe('new credentials', () => {
     await other.kubectl(['create', 'token', 'x', '-n', 'ci']);
     await other.kubectl(['create', 'secret', 'generic', 'x', '-n', 'ci']);
     await operator.kubectl(['create', 'configmap', 'x', '-n', 'ci']);
+  });
+});
+
+describe('a token', () => {
+  const own = ['create', 'token', 'offboard', '-n', 'offboard-system'];
+  const short = '--duration=10m';
+  const claims = (token: string): unknown => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
+
+  it('of its own account is made by the operator, for Vault and for ten minutes', async () => {
+    expect(claims(await operator.kubectl([...own, '--audience=vault', short]))).toMatchObject({ aud: ['vault'], sub: operator.name });
+  });
+
+  it('that the operator made for Vault is nothing to the API server', async () => {
+    const token = (await operator.kubectl([...own, '--audience=vault', short])).trim();
+    expect((await cluster.request('/api/v1/namespaces', { token })).status).toBe(401);
+  });
+
+  it.each<readonly [string, readonly string[]]>([
+    ['that names nobody, and so the API server', []],
+    ['for the API server', ['--audience=https://kubernetes.default.svc.cluster.local']],
+    ['for Vault and the API server', ['--audience=vault', '--audience=https://kubernetes.default.svc.cluster.local']],
+    ['for somebody who is not named in the policy', ['--audience=sts.amazonaws.com']],
+    ['for somebody of almost that name', ['--audience=Vault']],
+  ])('is not made by the operator %s', async (_, audiences) => {
+    await expect(operator.kubectl([...own, ...audiences, short])).rejects.toThrow('spec.audiences: Offboard makes tokens for "vault" only, not for "');
+  });
+
+  it('is not made by the operator to last, be it asked for or left to Kubernetes', async () => {
+    for (const more of [['--duration=601s'], []]) {
+      await expect(operator.kubectl([...own, '--audience=vault', ...more])).rejects.toThrow('Offboard makes tokens that last no longer than 600 s');
+    }
+  });
+
+  it.each([['agent', 'ci'], ['offboard', 'ci'], ['default', 'offboard-system']])('of account %s in %s is not made by the operator', async (name, namespace) => {
+    await root.kubectl(['create', 'serviceaccount', name, '-n', namespace]).catch(() => undefined);
+    await expect(operator.kubectl(['create', 'token', name, '-n', namespace, '--audience=vault', short])).rejects.toThrow('Offboard makes tokens of its own account only');
   });
 });

@@ -65,7 +65,11 @@ describe('the chart', () => {
 
   it.each([
     ['by default', {}, []],
-    ['with every optional right', { tokenSecrets: { enabled: true }, sharedBindings: { clusterRoles: ['view', 'edit'] } }, ['token-secrets', 'shared-bindings']],
+    [
+      'with every optional right',
+      { tokenSecrets: { enabled: true }, sharedBindings: { clusterRoles: ['view', 'edit'] }, connectorSecrets: ['vault'] },
+      ['token-secrets', 'shared-bindings', 'connector-secrets'],
+    ],
   ])('is the same as the kustomization, %s', async (_, values, components) => {
     const chart = objectsIn(await renderChart({ values }));
     const kustomization = objectsIn(await kustomize(...components));
@@ -93,6 +97,12 @@ describe('the chart', () => {
     }
   });
 
+  it('writes the audiences of tokens that are asked for into the fence', async () => {
+    const policies = await renderChart({ values: { tokenAudiences: ['bao', 'https://vault.example.com'] }, only: ['policies.yaml'] });
+    expect(policies).toContain(`expression: "['bao', 'https://vault.example.com']"`);
+    expect(policies).not.toContain("'vault'");
+  });
+
   it('says what to do where the cluster is too old to stamp who asked', async () => {
     await expect(renderChart({ args: ['--kube-version', '1.33.0'] })).rejects.toThrow('policies.mutating: MutatingAdmissionPolicy needs Kubernetes 1.36');
     const older = await renderChart({ values: { policies: { mutating: false } }, args: ['--kube-version', '1.33.0'] });
@@ -103,6 +113,11 @@ describe('the chart', () => {
   it.each<readonly [string, object]>([
     ['sharedBindings/clusterRoles/0', { sharedBindings: { clusterRoles: ['*'] } }],
     ['sharedBindings/roles/0/names', { sharedBindings: { roles: [{ namespace: 'ci', names: [] }] } }],
+    ['connectorSecrets/0', { connectorSecrets: ['*'] }],
+    ['tokenAudiences', { tokenAudiences: [] }],
+    ['tokenAudiences/0', { tokenAudiences: ['https://kubernetes.default.svc'] }],
+    ['tokenAudiences/0', { tokenAudiences: ["vault', 'api"] }],
+    ['flags', { flags: { 'allow-loopback-http': true } }],
     ['serviceAccount/name', { serviceAccount: { name: 'default' } }],
     ['image/digest', { image: { digest: 'latest' } }],
     ['tokenSecrets/enabled', { tokenSecrets: { enabled: 'yes' } }],
@@ -120,6 +135,8 @@ describe('the chart', () => {
       serviceAccount: { name: 'retirer', annotations: { 'example.com/a': 'b' } },
       tokenSecrets: { enabled: true },
       sharedBindings: { clusterRoles: ['view'], roles: [{ namespace: 'default', names: ['deployer', 'reader'] }] },
+      connectorSecrets: ['vault', 'bao'],
+      tokenAudiences: ['vault', 'bao'],
       flags: { 'log-level': 'debug', workers: 32, 'kubernetes-settle': '30s' },
       env: [{ name: 'NODE_OPTIONS', value: '--max-old-space-size=384' }],
       podAnnotations: { 'example.com/a': 'b' },
@@ -156,7 +173,7 @@ describe('a release', () => {
   it('is installed by helm, its pods are as the strictest namespace wants them, and both are made', async () => {
     for (const name of ['ci', 'offboard-system']) await cluster.kubectl(['create', 'namespace', name]);
     await cluster.kubectl(['label', 'namespace', 'offboard-system', 'pod-security.kubernetes.io/enforce=restricted']);
-    const notes = await release(...command('helm install'), '--set-json', `sharedBindings=${JSON.stringify(roles)}`);
+    const notes = await release(...command('helm install'), '--set-json', `sharedBindings=${JSON.stringify(roles)},connectorSecrets=["vault"]`);
     expect(notes).toContain('Offboard 0.1.0 runs as offboard-system/offboard.');
     await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd/offboardings.offboard.dev', 'crd/workloadidentities.offboard.dev']);
     await waitFor(async () => (await cluster.kubectl(['get', 'pods', '-n', 'offboard-system', '-o', 'name'])).trim().split('\n').length === 2, { what: 'two pods' });
@@ -170,6 +187,20 @@ describe('a release', () => {
     ['no', ['bind', 'roles/other', '-n', 'ci'], 'system:serviceaccount:offboard-system:offboard'],
     ['no', ['bind', 'clusterroles/view'], 'system:serviceaccount:offboard-system:offboard'],
     ['no', ['list', 'secrets', '-n', 'ci'], 'system:serviceaccount:offboard-system:offboard'],
+    ['yes', ['create', 'serviceaccounts/offboard', '--subresource=token', '-n', 'offboard-system'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['create', 'serviceaccounts/default', '--subresource=token', '-n', 'offboard-system'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['create', 'serviceaccounts/offboard', '--subresource=token', '-n', 'ci'], 'system:serviceaccount:offboard-system:offboard'],
+    ['yes', ['get', 'secrets/vault', '-n', 'offboard-system'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['get', 'secrets/other', '-n', 'offboard-system'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['get', 'secrets/vault', '-n', 'ci'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['patch', 'connectors.offboard.dev'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['use', 'connectors.offboard.dev'], 'system:serviceaccount:offboard-system:offboard'],
+    ['yes', ['create', 'offboardings.offboard.dev', '-A'], 'everywhere-an-admin'],
+    ['no', ['get', 'connectors.offboard.dev'], 'everywhere-an-admin'],
+    ['no', ['create', 'connectors.offboard.dev'], 'everywhere-an-admin'],
+    ['no', ['use', 'connectors.offboard.dev'], 'everywhere-an-admin'],
+    ['yes', ['create', 'connectors.offboard.dev'], 'keeper'],
+    ['no', ['use', 'connectors.offboard.dev'], 'keeper'],
     ['no', ['operate', 'offboardings'], 'system:serviceaccount:offboard-system:offboard'],
     ['yes', ['create', 'offboardings.offboard.dev', '-n', 'ci'], 'editor'],
     ['yes', ['watch', 'workloadidentities.offboard.dev', '-n', 'ci'], 'viewer'],
@@ -180,7 +211,7 @@ describe('a release', () => {
     ['yes', ['get', 'offboardingwaivers.offboard.dev', '-n', 'ci'], 'viewer'],
     ['no', ['patch', 'offboardings.offboard.dev', '--subresource=status', '-n', 'ci'], 'editor'],
   ])('says %s to %o by %s', async (answer, what, who) => {
-    await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [member('viewer', 'view'), member('editor', 'edit')] }) });
+    await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: people }) });
     const ask = (): Promise<string> => cluster.kubectl(['auth', 'can-i', ...what, `--as=${who}`]).catch((error: unknown) => (String(error).includes('exit code 1') ? 'no' : String(error)));
     // Kubernetes takes a moment to aggregate a ClusterRole.
     await waitFor(async () => (await ask()).trim() === answer, { what: `${answer} to ${what.join(' ')} by ${who}`, timeout: 20_000 });
@@ -214,10 +245,13 @@ describe('a release', () => {
   });
 });
 
-const member = (user: string, role: string): object => ({
+/** In the namespace "ci", or in the whole cluster. */
+const member = (user: string, role: string, namespace?: string): object => ({
   apiVersion: 'rbac.authorization.k8s.io/v1',
-  kind: 'RoleBinding',
-  metadata: { name: user, namespace: 'ci' },
+  kind: namespace === undefined ? 'ClusterRoleBinding' : 'RoleBinding',
+  metadata: { name: user, ...(namespace === undefined ? {} : { namespace }) },
   roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
   subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
 });
+
+const people = [member('viewer', 'view', 'ci'), member('editor', 'edit', 'ci'), member('everywhere-an-admin', 'admin'), member('keeper', 'offboard-connectors')];

@@ -55,3 +55,27 @@ metadata:
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {{ .name }}}
 subjects: {{- include "offboard.subjects" .root | nindent 0 }}
 {{- end }}
+
+{{/* A Role in the release's namespace with one verb on named things of one kind, and its binding to the operator's account. */}}
+{{- define "offboard.ownRole" -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {{ .name }}
+  namespace: {{ .root.Release.Namespace }}
+  labels: {{- include "offboard.labels" .root | nindent 4 }}
+rules:
+- apiGroups: [""]
+  resources: [{{ .resource }}]
+  resourceNames: {{ toJson .names }}
+  verbs: [{{ .verb }}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {{ .name }}
+  namespace: {{ .root.Release.Namespace }}
+  labels: {{- include "offboard.labels" .root | nindent 4 }}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: {{ .name }}}
+subjects: {{- include "offboard.subjects" .root | nindent 0 }}
+{{- end }}
