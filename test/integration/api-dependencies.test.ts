@@ -101,8 +101,9 @@ describe('a Connector', () => {
     ['that grants a certificate without its mount', toCi({ certificates: ['ci'] }), 'spec.grants[0].vault.certificates[0]: Invalid value: "ci": a pattern of certificates is MOUNT/COMMON NAME'],
     ['that grants the same pattern twice', toCi({ authRoles: ['ci-*', 'ci-*'] }), 'spec.grants[0].vault.authRoles[1]: Duplicate value'],
     ['that settles some time', { ...connectorSpec, timing: { settle: 'soon' } }, 'spec.timing.settle: Invalid value: "soon": settle must be a duration'],
-    ['that waits for nothing', { ...connectorSpec, timing: { timeout: '0s' } }, 'spec.timing.timeout: Invalid value: "0s": timeout must be longer than 0s and at most 60s'],
-    ['that waits for ever', { ...connectorSpec, timing: { timeout: '61s' } }, 'timeout must be longer than 0s and at most 60s'],
+    ['that settles for days', { ...connectorSpec, timing: { settle: '25h' } }, 'settle must be at most 24h'],
+    ['that waits for nothing', { ...connectorSpec, timing: { timeout: '0s' } }, 'spec.timing.timeout: Invalid value: "0s": timeout must be from 100ms to 60s'],
+    ['that waits for ever', { ...connectorSpec, timing: { timeout: '61s' } }, 'timeout must be from 100ms to 60s'],
     ['that asks nothing at a time', { ...connectorSpec, timing: { maxConcurrent: 0 } }, 'spec.timing.maxConcurrent: Invalid value: 0'],
   ])('is refused %s', async (_, spec, message) => {
     expect(await refusalOf(connector('vault', spec))).toContain(message);
