@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { aSighting, aTracked } from '../../test/builders/credentials.ts';
-import { isDue, needsRevoke, observed, requested, sent } from './credential.ts';
+import { isDue, needsRevoke, observed, refused, requested, sent } from './credential.ts';
 import type { Tracked } from './credential.ts';
 
 const settle = 15_000;
@@ -75,6 +75,40 @@ describe('a credential', () => {
     expect(gone.blockedBy).toBeUndefined();
     expect(gone.status.message).toBeUndefined();
     expect(observed(held, at(100, 'Unknown'), settle).blockedBy, 'or could not be told').toBeUndefined();
+  });
+
+  it('whose revoke was taken and cannot be carried out says so until one is accepted, or it is gone', () => {
+    const refusal = { refused: 'RevocationStuck', message: 'it owns objects' };
+    const stuck = refused(aTracked(), refusal, 0);
+    const words = { reason: 'RevocationStuck', message: 'it owns objects' };
+    expect(stuck).toMatchObject({ blockedBy: 'RevocationStuck', notBefore: 1_000, status: words });
+    expect(observed(stuck, { ...at(10, 'Present'), message: 'still there' }, settle)).toMatchObject({ blockedBy: 'RevocationStuck', status: words });
+    expect(observed(stuck, { ...at(10, 'Unknown'), message: 'no answer' }, settle)).toMatchObject({ blockedBy: 'RevocationStuck', status: { ...words, state: 'Unknown' } });
+    for (const over of [sent(stuck, 1_000), observed(stuck, at(1_000), settle)]) {
+      expect(over.blockedBy).toBeUndefined();
+      expect(over.refusal).toBeUndefined();
+      expect(over.status).not.toHaveProperty('reason');
+      expect(over.status).not.toHaveProperty('message');
+    }
+  });
+
+  it('that is refused again and again is asked for after pauses that grow to five minutes, and told of on powers of two', () => {
+    let tracked = aTracked();
+    const told: (string | undefined)[] = [];
+    for (let times = 1; times <= 12; times += 1) {
+      tracked = refused(tracked, { refused: 'RevocationStuck', message: `attempt ${times}` }, 0);
+      told.push(tracked.status.message);
+    }
+    expect(tracked.notBefore).toBe(300_000);
+    expect([...new Set(told)]).toEqual(['attempt 1', 'attempt 2', 'attempt 4', 'attempt 8']);
+  });
+
+  it('names the reason for a person as long as one must act', () => {
+    const shared = aTracked({ credential: { end: { by: 'Person', reason: 'SharedBinding', message: 'run: kubectl …' } } });
+    expect(shared.status.reason).toBe('SharedBinding');
+    expect(observed(shared, at(0, 'Present'), settle).status.reason).toBe('SharedBinding');
+    expect(observed(shared, at(0), settle).status).not.toHaveProperty('reason');
+    expect(observed(aTracked(), { ...at(0, 'Present'), reason: 'HeldByFinalizer' }, settle).status.reason).toBe('HeldByFinalizer');
   });
 
   it.each([

@@ -10,8 +10,8 @@
  * the last: a settle time is never taken shorter than it was.
  */
 import type { CredentialStatus } from '../api/v1alpha1/index.ts';
-import type { Credential, Observation } from '../revokers/revoker.ts';
-import { told } from './told.ts';
+import type { Credential, Observation, Refusal } from '../revokers/revoker.ts';
+import { powerOfTwo, told } from './told.ts';
 
 const longestMessage = 1_024;
 
@@ -29,6 +29,10 @@ export interface Tracked {
   readonly status: CredentialStatus;
   /** Monotonic time of the answer that first found it absent, in this process. */
   readonly absentSince?: number;
+  /** Monotonic time of the answer that confirmed it, or at which this process took it up as confirmed. */
+  readonly confirmedAt?: number;
+  /** The dependency took the last revoke and cannot carry it out. Stands until it takes one that it can, or the credential is gone. */
+  readonly refusal?: Refusal;
   /** Why it is still there, when only a person can change that: a condition's reason. */
   readonly blockedBy?: string;
   /** True when this very process wrote the intent down, so that an answer "nothing there" means it was gone before us. */
@@ -62,7 +66,7 @@ const initialStatus = (credential: Credential): CredentialStatus => ({
   state: credential.end.by === 'Expiry' ? 'Waiting' : 'Present',
   ...(credential.grants === undefined || credential.grants.length === 0 ? {} : { grants: credential.grants.slice(0, 16) }),
   ...(credential.end.by === 'Expiry' ? { expiresAt: credential.end.at.toISOString() } : {}),
-  ...(credential.end.by === 'Person' ? { message: told(credential.end.message, longestMessage) } : {}),
+  ...(credential.end.by === 'Person' ? { reason: credential.end.reason, message: told(credential.end.message, longestMessage) } : {}),
 });
 
 /** What we believe after one more observation. Never believes less than it was shown, never more. */
@@ -72,20 +76,22 @@ export const observed = (tracked: Tracked, sighting: Sighting, settleTime: numbe
       return observedAbsent(tracked, sighting, settleTime);
     case 'Present':
       return observedPresent(tracked, sighting);
-    case 'Unknown': {
-      // What held it may be gone by now: nobody is sent after a finalizer that could not be seen.
-      const { blockedBy: _, ...rest } = tracked;
-      return {
-        ...rest,
-        status: withMessage({ ...tracked.status, state: 'Unknown', method: sighting.method }, sighting.message),
-      };
-    }
+    case 'Unknown':
+      return observedUnknown(tracked, sighting);
   }
 };
 
-const observedAbsent = (tracked: Tracked, sighting: Sighting, settleTime: number): Tracked => {
+const observedUnknown = (tracked: Tracked, sighting: Sighting): Tracked => {
+  const status = { ...tracked.status, state: 'Unknown' as const, method: sighting.method };
+  if (tracked.refusal !== undefined) return { ...tracked, status };
+  // What held it may be gone by now: nobody is sent after a finalizer that could not be seen.
   const { blockedBy: _, ...rest } = tracked;
-  const status = withMessage({ ...tracked.status, method: sighting.method }, undefined);
+  return { ...rest, status: withWords(status, sighting.message) };
+};
+
+const observedAbsent = (tracked: Tracked, sighting: Sighting, settleTime: number): Tracked => {
+  const { blockedBy: _, refusal: __, ...rest } = tracked;
+  const status = withWords({ ...tracked.status, method: sighting.method }, undefined);
   if (tracked.absentSince === undefined) {
     return {
       ...rest,
@@ -94,7 +100,7 @@ const observedAbsent = (tracked: Tracked, sighting: Sighting, settleTime: number
     };
   }
   if (sighting.askedAt - tracked.absentSince < settleTime) return { ...rest, status: { ...status, state: 'Absent' } };
-  return { ...rest, status: { ...status, state: 'Confirmed', confirmedAt: sighting.at.toISOString() } };
+  return { ...rest, confirmedAt: sighting.answeredAt, status: { ...status, state: 'Confirmed', confirmedAt: sighting.at.toISOString() } };
 };
 
 const observedPresent = (before: Tracked, sighting: Sighting): Tracked => {
@@ -102,15 +108,15 @@ const observedPresent = (before: Tracked, sighting: Sighting): Tracked => {
   const { absentSince: _, blockedBy: __, ...rest } = tracked;
   const { absentSince: ___, confirmedAt: ____, ...status } = tracked.status;
   const { end } = tracked.credential;
-  return {
-    ...rest,
-    ...(sighting.reason === undefined ? {} : { blockedBy: sighting.reason }),
-    status: withMessage(
-      { ...status, state: end.by === 'Expiry' ? 'Waiting' : 'Present', method: sighting.method },
-      end.by === 'Person' ? end.message : sighting.message,
-    ),
-  };
+  const state = end.by === 'Expiry' ? ('Waiting' as const) : ('Present' as const);
+  const now = { ...status, state, method: sighting.method };
+  if (end.by === 'Person') return { ...rest, ...blocking(sighting.reason), status: withWords(now, end.message, end.reason) };
+  // What the dependency said when it could not carry a revoke out says more than that it is still there.
+  if (tracked.refusal !== undefined) return { ...rest, blockedBy: tracked.refusal.refused, status: now };
+  return { ...rest, ...blocking(sighting.reason), status: withWords(now, sighting.message, sighting.reason) };
 };
+
+const blocking = (reason: string | undefined): Pick<Tracked, 'blockedBy'> => (reason === undefined ? {} : { blockedBy: reason });
 
 /** It was revoked and seen to be gone, and is there again under the same UID: somebody put a subject back into a binding. */
 const hasReturned = ({ credential, status, absentSince }: Tracked): boolean =>
@@ -129,13 +135,41 @@ export const cameBack = (tracked: Tracked, monotonic: number, before = tracked.s
 
 /** A revoke was accepted. It is sent again only after a pause, whatever wakes the run up meanwhile. */
 export const sent = (tracked: Tracked, monotonic: number): Tracked => {
-  const times = (tracked.sent ?? 0) + 1;
-  return { ...tracked, accepted: true, sent: times, notBefore: monotonic + pauseAfter(times) };
+  const { refusal, blockedBy, ...rest } = tracked;
+  const after: Tracked = { ...rest, ...pausedAfterSending(tracked, monotonic), accepted: true };
+  if (refusal === undefined) return blockedBy === undefined ? after : { ...after, blockedBy };
+  return { ...after, status: withWords(after.status, undefined) };
 };
 
-const withMessage = (status: CredentialStatus, message: string | undefined): CredentialStatus => {
-  const { message: _, ...rest } = status;
-  return message === undefined ? rest : { ...rest, message: told(message, longestMessage) };
+/**
+ * A revoke was taken and cannot be carried out for now. It is sent again after a pause that grows. Status is quiet: the words of a
+ * refusal that goes on change with every power of two.
+ */
+export const refused = (tracked: Tracked, refusal: Refusal, monotonic: number): Tracked => {
+  const paused = pausedAfterSending(tracked, monotonic);
+  const goesOn = tracked.refusal?.refused === refusal.refused && paused.sent !== powerOfTwo(paused.sent);
+  const standing = goesOn ? (tracked.refusal ?? refusal) : refusal;
+  return {
+    ...tracked,
+    ...paused,
+    refusal: standing,
+    blockedBy: standing.refused,
+    status: withWords(tracked.status, standing.message, standing.refused),
+  };
+};
+
+const pausedAfterSending = (tracked: Tracked, monotonic: number): { readonly sent: number; readonly notBefore: number } => {
+  const times = (tracked.sent ?? 0) + 1;
+  return { sent: times, notBefore: monotonic + pauseAfter(times) };
+};
+
+const withWords = (status: CredentialStatus, message: string | undefined, reason?: string): CredentialStatus => {
+  const { message: _, reason: __, ...rest } = status;
+  return {
+    ...rest,
+    ...(reason === undefined ? {} : { reason }),
+    ...(message === undefined ? {} : { message: told(message, longestMessage) }),
+  };
 };
 
 /** Writes the intent to revoke down. Nothing irreversible is sent before this is stored. */

@@ -7,3 +7,6 @@ import { limit, redact } from '../runtime/redact.ts';
  * be the name of a binding, a user or a manager. Applying it twice changes nothing more.
  */
 export const told = (text: string, length = 2_048): string => limit(redact(text), length);
+
+/** The largest power of two that is not above `n`: status is quiet, and tells of what goes on each time that has doubled. */
+export const powerOfTwo = (n: number): number => (n < 1 ? 0 : 2 ** Math.floor(Math.log2(n)));

@@ -65,6 +65,18 @@ describe('a fresh enumeration', () => {
     expect(pausedAndReplaced.map(({ status }) => status.returned), 'its own pause was not over, so it was not asked for').toEqual([2, 3]);
   });
 
+  it.each(['Unknown', 'Present'] as const)('keeps what is %s when another of its name turns up: that one proves nothing about it', (state) => {
+    const known = [aTracked({ status: { state, revokeRequestedAt: '2026-11-23T10:00:00Z' } })];
+    expect(mergeFresh(known, [aCredential({ uid: 'uid-2' })], 0).tracked.map(({ credential, status }) => [credential.uid, status.state])).toEqual([
+      ['uid-1', state],
+      ['uid-2', 'Present'],
+    ]);
+  });
+
+  it.each(['Absent', 'Confirmed'] as const)('lets what was seen %s give way to another of its name', (state) => {
+    expect(mergeFresh([aTracked({ status: { state } })], [aCredential({ uid: 'uid-2' })], 0).tracked.map(({ credential }) => credential.uid)).toEqual(['uid-2']);
+  });
+
   it('counts no return of what nobody had asked to end', () => {
     const { tracked } = mergeFresh([aTracked()], [aCredential({ uid: 'uid-2' })], 0);
     expect(tracked.map(({ status }) => status.returned)).toEqual([undefined, undefined]);
@@ -123,6 +135,12 @@ describe('the list in the status', () => {
     expect(entries[0]?.digest).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it('counts a class for each place in which it was seen, where the UIDs tell the places', () => {
+    const there = (uid: string, n: number) => many(n, 'Lease').map((entry) => ({ ...entry, credential: { ...entry.credential, uid } }));
+    const entries = listed([...there('one', 200), ...there('two', 3)]);
+    expect(entries.map(({ uid, count }) => [uid, count])).toEqual([['one', 200], ['two', 3]]);
+  });
+
   it('shows the worst state of a class that is counted', () => {
     const tracked = many(200).map((entry, i) => ({ ...entry, status: { ...entry.status, state: i === 7 ? ('Unknown' as const) : ('Confirmed' as const) } }));
     expect(listed(tracked)[0]?.state).toBe('Unknown');
@@ -151,6 +169,12 @@ describe('a new process', () => {
     const tracked = resume([counted], found, 0);
     expect(tracked).toHaveLength(3);
     expect(tracked[0]).toMatchObject({ aggregate: true, status: { count: 8 } });
+  });
+
+  it('keeps the count of one place apart from what it finds in another', () => {
+    const counted = { id: 'every Lease', uid: 'one', class: 'Lease', state: 'Present' as const, count: 3 };
+    const found = [aCredential({ id: 'lease 1', uid: 'two', class: 'Lease' }), aCredential({ id: 'lease 2', uid: 'one', class: 'Lease' })];
+    expect(resume([counted], found, 0)[0]).toMatchObject({ aggregate: true, credential: { uid: 'one' }, status: { count: 2 } });
   });
 
   it('drops the count of a class that it finds whole', () => {

@@ -39,9 +39,10 @@ const merge = (tracked: readonly Tracked[], found: readonly Credential[], monoto
     const known = result.get(key);
     if (known === undefined) {
       const earlier = credential.seen ? (byId.get(credential.id) ?? []).filter((entry) => sameKind(entry, credential)) : [];
-      // An earlier one that was not seen to go stays: what a watch shows may be the older of the two.
-      for (const entry of earlier) if (entry.status.state !== 'Present') result.delete(trackedKey(entry.credential));
-      const previous = earlier.findLast(({ status }) => status.state !== 'Present' || status.revokeRequestedAt !== undefined || status.returned !== undefined);
+      // An earlier one that was not seen to go stays: what a watch shows may be the older of the two, and what shows another may
+      // be a dependency that has lost its storage.
+      for (const entry of earlier) if (wasSeenGone(entry)) result.delete(trackedKey(entry.credential));
+      const previous = earlier.findLast((entry) => wasSeenGone(entry) || entry.status.revokeRequestedAt !== undefined || entry.status.returned !== undefined);
       result.set(key, previous === undefined ? track(credential) : returned(credential, previous, monotonic));
       foundNew = true;
     } else if (!isOpen(known) && credential.seen && fresh) {
@@ -53,6 +54,8 @@ const merge = (tracked: readonly Tracked[], found: readonly Credential[], monoto
   }
   return { tracked: [...result.values()], foundNew };
 };
+
+const wasSeenGone = ({ status }: Tracked): boolean => status.state === 'Absent' || status.state === 'Confirmed';
 
 /**
  * What is left of access is asked by what was granted: the bindings that say so are gone by then, so what they granted is
@@ -86,13 +89,15 @@ export const resume = (
 ): readonly Tracked[] => {
   const left = statuses.flatMap((status) => {
     if (status.count === undefined) return [status];
-    const count = status.count - found.filter((credential) => credential.seen && credential.class === status.class).length;
+    const isOne = (credential: Credential): boolean =>
+      credential.seen && credential.class === status.class && (status.uid === undefined || status.uid === credential.uid);
+    const count = status.count - found.filter(isOne).length;
     return count > 0 ? [{ ...status, count }] : [];
   });
-  return mergeFresh(left.map(resumed), found, monotonic).tracked;
+  return mergeFresh(left.map((status) => resumed(status, monotonic)), found, monotonic).tracked;
 };
 
-const resumed = (status: CredentialStatus): Tracked => {
+const resumed = (status: CredentialStatus, monotonic: number): Tracked => {
   const { absentSince: _, ...rest } = status;
   const { expiresAt, grants, uid } = status;
   return {
@@ -105,6 +110,7 @@ const resumed = (status: CredentialStatus): Tracked => {
       seen: false,
     },
     status: status.state === 'Absent' ? { ...rest, state: 'Unknown' } : status,
+    ...(status.state === 'Confirmed' ? { confirmedAt: monotonic } : {}),
     ...(status.count === undefined ? {} : { aggregate: true as const }),
   };
 };
@@ -126,9 +132,20 @@ export const listed = (tracked: readonly Tracked[], limit = maxListedCredentials
     total -= members.length - 1;
   }
   return [...classes.entries()].flatMap(([name, members]) =>
-    counted.has(name) ? [asClass(name, members)] : members.map((entry) => entry.status),
+    counted.has(name) ? placesOf(members).map((there) => asClass(name, there)) : members.map((entry) => entry.status),
   );
 };
+
+/**
+ * Where a dependency has but a few UIDs for many credentials, the UID says in which place each was seen, and the count is kept
+ * for each place: what was seen in one is not proven gone by another.
+ */
+const placesOf = (members: readonly Tracked[]): readonly (readonly Tracked[])[] => {
+  const places = Map.groupBy(members, ({ credential }) => credential.uid);
+  return places.size <= mostPlaces && places.size * 2 <= members.length ? [...places.values()] : [members];
+};
+
+const mostPlaces = 8;
 
 /** An intent is as old as it was when it was stored first, whoever has one of his own for the same credential. */
 export const withStoredIntents = (listed: readonly CredentialStatus[], stored: readonly CredentialStatus[]): readonly CredentialStatus[] => {
@@ -150,9 +167,13 @@ const asClass = (name: string, members: readonly Tracked[]): CredentialStatus =>
   const state = worst(members.map((entry) => entry.status.state));
   const absent = times((status) => status.absentSince).at(-1);
   const confirmed = times((status) => status.confirmedAt).at(-1);
-  const message = members.find((entry) => entry.status.message !== undefined)?.status.message;
+  const speaker = members.find((entry) => entry.status.reason !== undefined) ?? members.find((entry) => entry.status.message !== undefined);
+  const { reason, message } = speaker?.status ?? {};
+  const uids = new Set(members.map(({ credential }) => credential.uid));
+  const [uid] = uids.size === 1 ? uids : [];
   return {
     id: `every ${name}`,
+    ...(uid === undefined ? {} : { uid }),
     class: name,
     state,
     count,
@@ -160,6 +181,7 @@ const asClass = (name: string, members: readonly Tracked[]): CredentialStatus =>
     ...(requests[0] === undefined ? {} : { revokeRequestedAt: requests[0] }),
     ...((state === 'Absent' || state === 'Confirmed') && absent !== undefined ? { absentSince: absent } : {}),
     ...(state === 'Confirmed' && confirmed !== undefined ? { confirmedAt: confirmed } : {}),
+    ...(reason === undefined ? {} : { reason }),
     ...(message === undefined ? {} : { message }),
   };
 };
