@@ -121,6 +121,11 @@ export interface Revoker {
    * after all of those are confirmed: until then a login may succeed.
    */
   readonly issuers?: readonly string[];
+  /**
+   * Milliseconds for which a credential of the classes that it issues may still let the identity in elsewhere after it is
+   * confirmed here, such as what a cache of tokens outlasts the settle time.
+   */
+  readonly tail?: number;
   /** Milliseconds for which `Absent` must hold before it is believed (caches, propagation). */
   readonly settleTime: number;
   /** How many calls of one run this dependency takes at the same time. */

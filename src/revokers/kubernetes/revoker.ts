@@ -67,6 +67,9 @@ const deadlines: Readonly<Record<Exclude<Operation, 'lock' | 'unlock' | 'observe
   observe: 30_000,
 };
 
+/** Milliseconds for which an API server accepts a token again without asking whether its account is still there. */
+const tokenCache = 10_000;
+
 export const assembleRevoker = (options: RevokerOptions): Revoker => {
   const { client, clock, tokenSecrets, cached, ownAccount } = options;
   const reader = createClusterReader({ client, clock, tokenSecrets });
@@ -80,6 +83,7 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
     kind: 'kubernetes',
     name: 'kubernetes',
     issues: ['ServiceAccount', 'BoundTokens', 'TokenSecret'],
+    tail: Math.max(0, tokenCache - options.settleTime),
     settleTime: options.settleTime,
     concurrency: 8,
     lock: {
