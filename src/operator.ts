@@ -64,7 +64,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
       metrics.onOperation({ revoker: 'kubernetes', ...operation });
     },
   });
-  const revokers = createRegistry([kubernetes.revoker]).all;
+  const registry = createRegistry([kubernetes.revoker]);
 
   const runs = createReflector<OffboardingObject>({
     ...common,
@@ -130,7 +130,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
         waiversFor,
         keep: runs.upsert,
       },
-      revokers,
+      registry,
       clock,
       events,
       log,
@@ -143,7 +143,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     client,
     clock,
     events,
-    revokers,
+    registry,
     operatorNamespace: config.namespace,
     read: read(identities.store),
     serviceAccountUid: (namespace, name) => kubernetes.serviceAccounts.get(namespace, name)?.uid,
@@ -155,7 +155,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
   const reconcileWaiver = createOffboardingWaiverReconciler({
     client,
     clock,
-    dependencies: revokers.map(({ name }) => name),
+    registry,
     read: read(waivers.store),
     run: (namespace, name) => runs.store.get(namespace, name),
     keep: waivers.upsert,
@@ -189,7 +189,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     },
     unsynced: () => reflectors.filter((reflector) => !reflector.synced()).map(whyUnsynced),
     healthy: () => watchesAreWell(reflectors, client),
-    figures: () => runFigures(runs.store.list(), identities.store.list(), new Map(revokers.map(({ name, settleTime }) => [name, settleTime])), clock.now()),
+    figures: () => runFigures(runs.store.list(), identities.store.list(), registry, clock.now()),
   };
 };
 

@@ -12,6 +12,7 @@ const someFigures: RunFigures = {
     { revoker: 'kubernetes', state: 'Confirmed', count: 15 },
   ],
   oldestUnconfirmed: [{ revoker: 'kubernetes', seconds: 12.5 }],
+  stuck: [{ revoker: 'vault', count: 2 }],
   waiting: [{ revoker: 'kubernetes', reason: 'certificate', count: 1 }],
   held: [{ reason: 'InUse', count: 3 }],
   overdue: 1,
@@ -20,7 +21,7 @@ const someFigures: RunFigures = {
   identities: [{ state: 'Active', count: 7 }],
 };
 
-const nothing: RunFigures = { revocations: [], oldestUnconfirmed: [], waiting: [], held: [], overdue: 0, waived: [], unheld: [], identities: [] };
+const nothing: RunFigures = { revocations: [], oldestUnconfirmed: [], stuck: [], waiting: [], held: [], overdue: 0, waived: [], unheld: [], identities: [] };
 
 const start = (figures: () => RunFigures | undefined = () => undefined) => {
   const metrics = createMetrics({ version: '1.2.3', figures });
@@ -63,6 +64,7 @@ describe('the metrics', () => {
       'offboard_revocation_duration_seconds histogram',
       'offboard_revocations gauge',
       'offboard_revoker_requests_total counter',
+      'offboard_stuck_revocations gauge',
       'offboard_unheld_objects gauge',
       'offboard_waiting_revocations gauge',
       'offboard_waived_dependencies gauge',
@@ -97,6 +99,7 @@ describe('the metrics', () => {
       'offboard_held_offboardings{reason="InUse"}': 3,
       offboard_overdue_offboardings: 1,
       'offboard_waived_dependencies{revoker="kubernetes"}': 2,
+      'offboard_stuck_revocations{revoker="vault"}': 2,
       'offboard_unheld_objects{kind="Offboarding"}': 1,
       'offboard_workload_identities{state="Active"}': 7,
     });

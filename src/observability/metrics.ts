@@ -11,6 +11,7 @@ import { atMost, methodOf, oneOf, statusCode } from './labels.ts';
 export interface RunFigures {
   readonly revocations: readonly { readonly revoker: string; readonly state: string; readonly count: number }[];
   readonly oldestUnconfirmed: readonly { readonly revoker: string; readonly seconds: number }[];
+  readonly stuck: readonly { readonly revoker: string; readonly count: number }[];
   readonly waiting: readonly { readonly revoker: string; readonly reason: string; readonly count: number }[];
   readonly held: readonly { readonly reason: string; readonly count: number }[];
   readonly overdue: number;
@@ -98,6 +99,9 @@ const registerFigures = (registry: Registry, current: () => RunFigures | undefin
       for (const { seconds, revoker } of oldestUnconfirmed) all.set({ revoker }, seconds);
     },
   );
+  gauge('offboard_stuck_revocations', 'Credentials whose revoke was taken and cannot be carried out.', ['revoker'], (all, { stuck }) => {
+    for (const { count, revoker } of stuck) all.set({ revoker }, count);
+  });
   gauge('offboard_waiting_revocations', 'Credentials that are not meant to be gone yet: certificate, suspended, waived.', ['revoker', 'reason'], (all, { waiting }) => {
     for (const { count, ...labels } of waiting) all.set(labels, count);
   });

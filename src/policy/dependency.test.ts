@@ -50,6 +50,20 @@ describe('a dependency', () => {
     expect(assess([confirmed], { failure: undefined, enumerated: true, settleTime }).state).toBe('Confirmed');
   });
 
+  it('that waits for others says for which, unless it is in trouble itself', () => {
+    const context = { failure: undefined, enumerated: false, settleTime, after: ['kubernetes'] };
+    expect(assess([present], context)).toMatchObject({ state: 'Pending', message: 'nothing is revoked here before kubernetes is confirmed' });
+    expect(assess([present], { ...context, locked: true }).state).toBe('Locked');
+    expect(assess([], context).state, 'and is not done when it holds nothing').toBe('Pending');
+    expect(assess([present], { ...context, failure: outage }).state).toBe('Unknown');
+    expect(assess([shared], context).state).toBe('Blocked');
+  });
+
+  it('whose last look must come after the end of another says so', () => {
+    const assessment = assess([confirmed], { failure: undefined, enumerated: false, settleTime, issuers: ['kubernetes'] });
+    expect(assessment).toMatchObject({ state: 'Settling', message: 'every known credential is gone; the last look comes once kubernetes is confirmed' });
+  });
+
   it('is never confirmed while a look fails, whatever was confirmed before', () => {
     expect(assess([confirmed], { failure: outage, enumerated: true, settleTime }).state).toBe('Unknown');
   });

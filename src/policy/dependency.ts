@@ -18,23 +18,33 @@ export interface Failure {
   readonly message: string;
 }
 
+export interface Circumstances {
+  readonly failure: Failure | undefined;
+  /** True when a last enumeration that counts found nothing new. */
+  readonly enumerated: boolean;
+  readonly settleTime: number;
+  /** The dependencies that must be proven gone before anything is revoked here, and are not. */
+  readonly after?: readonly string[];
+  /** The dependencies whose credentials still let the identity in here. */
+  readonly issuers?: readonly string[];
+  readonly locked?: boolean;
+}
+
 /**
  * The state once revoking has begun. One check a line, the worst first: a person, then what could not be asked, then
- * what is still there, then time.
+ * what waits for others, then what is still there, then time.
  */
-export const assess = (
-  tracked: readonly Tracked[],
-  context: { readonly failure: Failure | undefined; readonly enumerated: boolean; readonly settleTime: number },
-): Assessment => {
+export const assess = (tracked: readonly Tracked[], context: Circumstances): Assessment => {
   const open = tracked.filter(isOpen);
   return (
     failedForAPerson(context.failure) ??
     blocked(open) ??
     unavailable(open, context.failure) ??
+    waitingForOthers(context) ??
     present(open) ??
     settling(open, context.settleTime) ??
     expiring(open) ??
-    confirmed(context.enumerated)
+    confirmed(context)
   );
 };
 
@@ -119,7 +129,13 @@ const expiring = (open: readonly Tracked[]): Assessment | undefined => {
   };
 };
 
-const confirmed = (enumerated: boolean): Assessment =>
-  enumerated
-    ? { state: 'Confirmed', reason: reasons.confirmed, message: 'every credential is proven gone' }
-    : { state: 'Settling', reason: reasons.settling, message: 'every known credential is gone; looking for new ones' };
+const waitingForOthers = ({ after = [], locked = false }: Circumstances): Assessment | undefined =>
+  after.length === 0
+    ? undefined
+    : { state: locked ? 'Locked' : 'Pending', reason: reasons.pending, message: `nothing is revoked here before ${after.join(', ')} is confirmed` };
+
+const confirmed = ({ enumerated, issuers = [] }: Circumstances): Assessment => {
+  if (enumerated) return { state: 'Confirmed', reason: reasons.confirmed, message: 'every credential is proven gone' };
+  const last = issuers.length === 0 ? 'looking for new ones' : `the last look comes once ${issuers.join(', ')} is confirmed`;
+  return { state: 'Settling', reason: reasons.settling, message: `every known credential is gone; ${last}` };
+};

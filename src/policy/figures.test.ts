@@ -2,11 +2,15 @@ import { describe, expect, it } from 'vitest';
 
 import { anIdentity, anOffboarding } from '../../test/builders/offboarding.ts';
 import { reasons } from '../api/v1alpha1/conditions.ts';
-import type { CredentialStatus, OffboardingSpec, OffboardingStatus } from '../api/v1alpha1/index.ts';
+import type { CredentialStatus, OffboardingSpec, OffboardingStatus, Target } from '../api/v1alpha1/index.ts';
 import { runFigures } from './figures.ts';
 
 const now = new Date('2026-11-23T11:00:00Z');
-const settleTimes = new Map([['kubernetes', 15_000]]);
+const cluster = { name: 'kubernetes', kind: 'kubernetes', settleTime: 15_000 };
+const kinds = {
+  kinds: ['kubernetes'],
+  forTarget: (target: Target | undefined) => [cluster, ...(target?.dependencies ?? []).map(({ name }) => ({ name, kind: 'vault', settleTime: 60_000 }))],
+};
 
 const credential = (change: Partial<CredentialStatus> = {}): CredentialStatus => ({
   id: 'rolebindings/ci/deploy',
@@ -40,13 +44,14 @@ const waitingFor = (reason: string | undefined, spec: Partial<OffboardingSpec> =
         : { conditions: [{ type: 'Ready', status: 'False', reason, message: '', lastTransitionTime: '2026-11-23T10:00:00Z' }] },
   });
 
-const figures = (...runs: Parameters<typeof runFigures>[0]) => runFigures(runs, [], settleTimes, now);
+const figures = (...runs: Parameters<typeof runFigures>[0]) => runFigures(runs, [], kinds, now);
 
 describe('the figures of runs', () => {
   it('are all there, and zero, when there is nothing', () => {
     expect(figures()).toEqual({
       revocations: [],
       oldestUnconfirmed: [{ revoker: 'kubernetes', seconds: 0 }],
+      stuck: [{ revoker: 'kubernetes', count: 0 }],
       waiting: [],
       held: [],
       overdue: 0,
@@ -112,10 +117,28 @@ describe('the figures of runs', () => {
     expect(all.waiting).toEqual([{ revoker: 'kubernetes', reason: 'waived', count: 1 }]);
   });
 
+  it('go by the kind of a dependency, whatever it is called, and by its own settle time', () => {
+    const target = { serviceAccount: { namespace: 'ci', name: 'agent' }, dependencies: [{ name: 'our-safe' }] };
+    const dependencies = [
+      { name: 'kubernetes', state: 'Settling' as const, credentials: [credential()] },
+      { name: 'our-safe', state: 'Settling' as const, credentials: [credential()] },
+      { name: 'of another version', state: 'Blocked' as const, credentials: [credential()] },
+    ];
+    const all = figures(revoking([], {}, { target, dependencies }));
+    expect(all.revocations.map(({ revoker }) => revoker)).toEqual(['kubernetes', 'vault', 'other']);
+    expect(all.oldestUnconfirmed).toEqual([{ revoker: 'kubernetes', seconds: 585 }, { revoker: 'vault', seconds: 540 }, { revoker: 'other', seconds: 600 }]);
+  });
+
+  it('count what is stuck, but for what somebody suspended or gave up', () => {
+    const stuck = [credential({ reason: 'RevocationStuck' }), credential({ reason: 'RevocationStuck', count: 3 }), credential({ reason: 'SharedBinding' })];
+    const waived = revoking([], {}, { dependencies: [{ name: 'kubernetes', state: 'Waived', credentials: stuck }] });
+    expect(figures(revoking(stuck), revoking(stuck, { suspend: true }), waived).stuck).toEqual([{ revoker: 'kubernetes', count: 4 }]);
+  });
+
   it('count the objects that somebody let go of', () => {
     const conditions = [{ type: 'GlassBroken', status: 'True' as const, reason: 'FinalizerRemoved', message: '', lastTransitionTime: '2026-11-23T10:00:00Z' }];
     const broken = [anOffboarding({ status: { conditions } }), anOffboarding()];
-    expect(runFigures(broken, [anIdentity({ status: { conditions } })], settleTimes, now).unheld).toEqual([
+    expect(runFigures(broken, [anIdentity({ status: { conditions } })], kinds, now).unheld).toEqual([
       { kind: 'Offboarding', count: 1 },
       { kind: 'WorkloadIdentity', count: 1 },
     ]);
@@ -167,7 +190,7 @@ describe('the figures of runs', () => {
       anIdentity({ status: { lifecycleState: 'Retired' } }),
       anIdentity({ status: {} }),
     ];
-    expect(runFigures([], identities, settleTimes, now).identities).toEqual([
+    expect(runFigures([], identities, kinds, now).identities).toEqual([
       { state: 'Retired', count: 2 },
       { state: 'Active', count: 1 },
     ]);

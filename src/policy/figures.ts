@@ -1,14 +1,16 @@
 /** All runs and identities in figures: what the leader's metrics show at a scrape. */
 import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
-import type { CredentialStatus, LifecycleState, OffboardingSpec, OffboardingStatus, WorkloadIdentityStatus } from '../api/v1alpha1/index.ts';
+import type { CredentialStatus, LifecycleState, OffboardingSpec, OffboardingStatus, Target, WorkloadIdentityStatus } from '../api/v1alpha1/index.ts';
 import { hasEnded } from './waiver.ts';
 import { parseDuration } from '../runtime/duration.ts';
 
 export interface RunFigures {
-  /** Credentials of runs that have not ended, by dependency and state. */
+  /** Credentials of runs that have not ended, by kind of dependency and state. */
   readonly revocations: readonly { readonly revoker: string; readonly state: string; readonly count: number }[];
   /** Seconds since the oldest request to revoke that is not confirmed, less the settle time; what only waits does not count. */
   readonly oldestUnconfirmed: readonly { readonly revoker: string; readonly seconds: number }[];
+  /** Credentials whose revoke was taken and cannot be carried out; what is suspended or waived does not count. */
+  readonly stuck: readonly { readonly revoker: string; readonly count: number }[];
   /** Credentials that wait for something that is nobody's fault. */
   readonly waiting: readonly { readonly revoker: string; readonly reason: 'certificate' | 'suspended' | 'waived'; readonly count: number }[];
   /** Runs that are held before the first revoke, by the reason of their Ready condition. */
@@ -36,30 +38,31 @@ interface CountedIdentity {
   readonly status?: WorkloadIdentityStatus;
 }
 
-/** `settleTimes` in milliseconds, by dependency: each has a figure, also when nothing is under way. */
-export const runFigures = (
-  runs: readonly CountedRun[],
-  identities: readonly CountedIdentity[],
-  settleTimes: ReadonlyMap<string, number>,
-  now: Date,
-): RunFigures => {
+/** The dependencies of a run, and all kinds that there are. Names are the users', so that figures go by kind. */
+export interface Kinds {
+  readonly kinds: readonly string[];
+  readonly forTarget: (target: Target | undefined) => readonly { readonly name: string; readonly kind: string; readonly settleTime: number }[];
+}
+
+/** Each kind has a figure of what is unconfirmed and of what is stuck, also when nothing is under way. */
+export const runFigures = (runs: readonly CountedRun[], identities: readonly CountedIdentity[], known: Kinds, now: Date): RunFigures => {
   const open = runs.filter(({ spec, status }) => spec.mode === 'Enforce' && status?.completedAt === undefined);
   const revoking = open.filter(({ status }) => status?.revokeStartedAt !== undefined);
   const held = open.filter(({ status }) => status?.revokeStartedAt === undefined);
-  const credentials = revoking.flatMap((run) => credentialsOf(run, settleTimes));
+  const credentials = revoking.flatMap((run) => credentialsOf(run, known));
+  const kinds = [...new Set([...known.kinds, ...credentials.map(({ revoker }) => revoker)])];
+  const stuck = credentials.filter((each) => each.credential.reason === reasons.revocationStuck && !waits(each));
   return {
     revocations: tally(credentials, ({ revoker, credential }) => ({ revoker, state: credential.state })),
-    oldestUnconfirmed: [...new Set([...settleTimes.keys(), ...credentials.map(({ revoker }) => revoker)])].map((revoker) => ({
-      revoker,
-      seconds: oldest(credentials.filter((each) => each.revoker === revoker), settleTimes.get(revoker) ?? 0, now),
-    })),
+    oldestUnconfirmed: kinds.map((revoker) => ({ revoker, seconds: oldest(credentials.filter((each) => each.revoker === revoker), now) })),
+    stuck: kinds.map((revoker) => ({ revoker, count: total(stuck.filter((each) => each.revoker === revoker)) })),
     waiting: tally(
       credentials.filter(waits),
       ({ revoker, suspended, waived }) => ({ revoker, reason: suspended ? ('suspended' as const) : waived ? ('waived' as const) : ('certificate' as const) }),
     ),
     held: tally(held.map((run) => ({ run, credential: single })), ({ run }) => ({ reason: readyReason(run) })),
     overdue: open.filter((run) => isOverdue(run, now)).length,
-    waived: tally(runs.flatMap((run) => waivedOf(run, settleTimes)), ({ revoker }) => ({ revoker })),
+    waived: tally(runs.flatMap((run) => waivedOf(run, known)), ({ revoker }) => ({ revoker })),
     unheld: [
       ...tally(runs.filter(isUnheld).map(() => ({ credential: single })), () => ({ kind: 'Offboarding' as const })),
       ...tally(identities.filter(isUnheld).map(() => ({ credential: single })), () => ({ kind: 'WorkloadIdentity' as const })),
@@ -79,25 +82,40 @@ const single: Counted['credential'] = {};
 
 interface OpenCredential extends Counted {
   readonly revoker: string;
+  /** Milliseconds. */
+  readonly settleTime: number;
   readonly suspended: boolean;
   readonly waived: boolean;
   readonly credential: CredentialStatus;
 }
 
-const credentialsOf = ({ spec, status }: CountedRun, revokers: ReadonlyMap<string, unknown>): readonly OpenCredential[] =>
-  (status?.dependencies ?? []).flatMap(({ name, state, credentials = [] }) =>
+const stranger = { kind: 'other', settleTime: 0 };
+
+const kindsOf = ({ status }: CountedRun, { forTarget }: Kinds) => {
+  const all = new Map(forTarget(status?.target).map((each) => [each.name, each]));
+  return (name: string): { readonly kind: string; readonly settleTime: number } => all.get(name) ?? stranger;
+};
+
+const credentialsOf = (run: CountedRun, known: Kinds): readonly OpenCredential[] => {
+  const of = kindsOf(run, known);
+  return (run.status?.dependencies ?? []).flatMap(({ name, state, credentials = [] }) =>
     credentials.map((credential) => ({
-      revoker: revokers.has(name) ? name : 'other',
-      suspended: spec.suspend === true,
+      revoker: of(name).kind,
+      settleTime: of(name).settleTime,
+      suspended: run.spec.suspend === true,
       waived: state === 'Waived',
       credential,
     })),
   );
+};
 
-const waivedOf = ({ status }: CountedRun, revokers: ReadonlyMap<string, unknown>): readonly (Counted & { readonly revoker: string })[] =>
-  (hasEnded(status) ? [] : (status?.dependencies ?? []))
+const waivedOf = (run: CountedRun, known: Kinds): readonly (Counted & { readonly revoker: string })[] => {
+  if (hasEnded(run.status)) return [];
+  const of = kindsOf(run, known);
+  return (run.status?.dependencies ?? [])
     .filter(({ state }) => state === 'Waived')
-    .map(({ name }) => ({ revoker: revokers.has(name) ? name : 'other', credential: single }));
+    .map(({ name }) => ({ revoker: of(name).kind, credential: single }));
+};
 
 const isUnheld = ({ status }: { readonly status?: Pick<OffboardingStatus, 'conditions'> }): boolean =>
   status?.conditions?.some(({ type }) => type === conditionTypes.glassBroken) === true;
@@ -106,12 +124,15 @@ const isUnheld = ({ status }: { readonly status?: Pick<OffboardingStatus, 'condi
 const waits = ({ credential, suspended, waived }: OpenCredential): boolean =>
   credential.state !== 'Confirmed' && (suspended || waived || credential.state === 'Waiting');
 
-const oldest = (credentials: readonly OpenCredential[], settle: number, now: Date): number => {
-  const requests = credentials
+const oldest = (credentials: readonly OpenCredential[], now: Date): number =>
+  credentials
     .filter((each) => each.credential.state !== 'Confirmed' && !waits(each))
-    .flatMap(({ credential }) => (credential.revokeRequestedAt === undefined ? [] : [Date.parse(credential.revokeRequestedAt)]));
-  return requests.length === 0 ? 0 : Math.max(0, (now.getTime() - Math.min(...requests) - settle) / 1000);
-};
+    .reduce((most, { credential: { revokeRequestedAt }, settleTime }) => {
+      const since = revokeRequestedAt === undefined ? 0 : (now.getTime() - Date.parse(revokeRequestedAt) - settleTime) / 1000;
+      return Math.max(most, since);
+    }, 0);
+
+const total = (items: readonly Counted[]): number => items.reduce((sum, { credential }) => sum + (credential.count ?? 1), 0);
 
 const readyReason = ({ status }: CountedRun): string => {
   const reason = status?.conditions?.find(({ type }) => type === conditionTypes.ready)?.reason ?? reasons.starting;

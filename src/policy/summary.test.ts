@@ -56,8 +56,13 @@ describe('residual access', () => {
     ['all was seen absent', [absent], '2026-11-23T10:00:15Z'],
     ['a certificate runs', [absent, certificate], '2027-01-01T00:00:00Z'],
   ])('is told when %s', (_, tracked, expected) => {
-    expect(residualUntil(tracked, 15_000)).toBe(expected);
+    expect(residualUntil([{ tracked, settleTime: 15_000, known: true }])).toBe(expected);
   });
+});
+
+it('residual access is unknown while one dependency could not be looked at, whatever the others say', () => {
+  expect(residualUntil([{ tracked: [], settleTime: 0, known: true }])).toBeUndefined();
+  expect(residualUntil([{ tracked: [], settleTime: 0, known: true }, { tracked: [], settleTime: 0, known: false }])).toBe('unknown');
 });
 
 it('the summary counts the members of a class that is listed as one', () => {

@@ -26,19 +26,29 @@ const countsOf = (tracked: readonly Tracked[], dependencies: readonly Dependency
   notProvable: dependencies.flatMap(({ findings }) => findings ?? []).filter(({ type }) => type === 'NotProvable').length,
 });
 
+/** What is tracked of one dependency, and whether all of it could be asked. */
+export interface TrackedThere {
+  readonly tracked: readonly Tracked[];
+  readonly settleTime: number;
+  readonly known: boolean;
+}
+
 /**
  * The latest time at which something not yet confirmed could still work: `unknown` while something is there that nobody
- * gave an end, undefined when nothing is left.
+ * gave an end, or nobody could look; undefined when nothing is left.
  */
-export const residualUntil = (tracked: readonly Tracked[], settleTime: number): string | undefined => {
+export const residualUntil = (dependencies: readonly TrackedThere[]): string | undefined => {
+  if (dependencies.some(({ known }) => !known)) return 'unknown';
   const times: number[] = [];
-  for (const entry of tracked) {
-    const { state, absentSince, expiresAt } = entry.status;
-    if (state === 'Confirmed') continue;
-    if (state === 'Waiting' && expiresAt !== undefined) times.push(Date.parse(expiresAt));
-    else if (state === 'Absent' && absentSince !== undefined && believableFrom(entry, settleTime) !== undefined) {
-      times.push(Date.parse(absentSince) + settleTime);
-    } else return 'unknown';
+  for (const { settleTime, tracked } of dependencies) {
+    for (const entry of tracked) {
+      const { state, absentSince, expiresAt } = entry.status;
+      if (state === 'Confirmed') continue;
+      if (state === 'Waiting' && expiresAt !== undefined) times.push(Date.parse(expiresAt));
+      else if (state === 'Absent' && absentSince !== undefined && believableFrom(entry, settleTime) !== undefined) {
+        times.push(Date.parse(absentSince) + settleTime);
+      } else return 'unknown';
+    }
   }
   const last = Math.max(...times);
   return times.length === 0 ? undefined : new Date(last).toISOString().replace(/\.\d+Z$/, 'Z');
@@ -78,18 +88,19 @@ export const progressFacts = (
   verdict: Verdict,
   lock: { readonly lockable: boolean; readonly explanation: string },
 ): readonly Fact[] => {
+  const { dependencies = [] } = status;
+  // An Emergency starts without those that cannot be asked.
+  const inventoried = dependencies.length > 0 && dependencies.every(({ credentials }) => credentials !== undefined);
   const planned: Fact =
-    status.dependencies !== undefined && status.dependencies.every(({ lastError }) => lastError === undefined)
+    inventoried && (status.startedAt !== undefined || dependencies.every(({ lastError }) => lastError === undefined))
       ? fact(conditionTypes.planned, 'True', reasons.planComplete, 'every dependency was inventoried and checked')
-      : status.startedAt === undefined
-        ? fact(conditionTypes.planned, 'False', reasons.pending, 'the inventory is not complete')
-        : fact(conditionTypes.planned, 'True', reasons.planComplete, 'every dependency was inventoried and checked');
+      : fact(conditionTypes.planned, 'False', reasons.pending, 'the inventory is not complete');
   if (spec.mode === 'Plan') return [planned];
   const locked = !lock.lockable
     ? fact(conditionTypes.locked, 'False', reasons.notLockable, lock.explanation)
     : status.lockedAt === undefined
-      ? fact(conditionTypes.locked, 'False', reasons.pending, 'nothing is locked yet')
-      : fact(conditionTypes.locked, 'True', reasons.lockHeld, 'every dependency that can be locked is locked');
+      ? fact(conditionTypes.locked, 'False', reasons.pending, 'not every dependency that can be locked is locked yet')
+      : fact(conditionTypes.locked, 'True', reasons.lockHeld, `every dependency that can be locked is locked${lock.explanation === '' ? '' : `; ${lock.explanation}`}`);
   return [
     planned,
     locked,

@@ -2,14 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { unsupported } from './support.ts';
 
 describe('an identity', () => {
-  it('that depends on nothing but the cluster is supported', () => {
-    expect(unsupported(undefined, 'spec.dependencies')).toBeUndefined();
+  it('that depends on nothing unknown is supported', () => {
     expect(unsupported([], 'spec.dependencies')).toBeUndefined();
   });
 
   it('that depends on more is not, and the message names the field, the dependencies and the ways out', () => {
-    expect(unsupported([{ name: 'vault' }, {}], 'spec.dependencies')).toBe(
-      'spec.dependencies: this version retires access to the cluster only, and would leave what "vault", "one without a name" holds; ' +
+    expect(unsupported([{ name: 'google' }, {}], 'spec.dependencies')).toBe(
+      'spec.dependencies: this version does not know what type of system "google", "one without a name" is, and would leave what it holds; ' +
         'retire that access yourself and remove the entry, or run a version of Offboard that supports it',
     );
   });

@@ -40,8 +40,8 @@ export const verdictOfError = (error: OutcomeError): Verdict => {
   }
 };
 
-/** Which dependency speaks for the run: the one that most needs attention. */
-const attention: readonly DependencyState[] = ['Blocked', 'Unknown', 'Revoking', 'Pending', 'Locked', 'Settling', 'Waiting'];
+/** Which dependency speaks for the run: the one that most needs attention. One that is Pending or Locked by now waits for others. */
+const attention: readonly DependencyState[] = ['Blocked', 'Unknown', 'Revoking', 'Settling', 'Waiting', 'Pending', 'Locked'];
 
 /** The verdict of a run whose revokes have begun. */
 export const verdictOf = (

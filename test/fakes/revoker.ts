@@ -1,6 +1,6 @@
 /** A dependency that does what the test says: which credentials there are, and what happens to a revoke. */
 import type { Finding } from '../../src/api/v1alpha1/index.ts';
-import type { Credential, LockCapability, MissingPermission, Observation, Revoker } from '../../src/revokers/revoker.ts';
+import type { Credential, LockCapability, MissingPermission, Observation, Refusal, Revoker } from '../../src/revokers/revoker.ts';
 
 export interface FakeRevoker extends Revoker {
   /** What there is, by id. Taking one out is its absence. */
@@ -8,11 +8,16 @@ export interface FakeRevoker extends Revoker {
   findings: readonly Finding[];
   missing: readonly MissingPermission[];
   /** What the next calls of an operation fail with, until it is taken back. */
-  readonly failures: Partial<Record<'inventory' | 'usage' | 'preflight' | 'revoke' | 'observe', Error>>;
+  readonly failures: Partial<Record<'inventory' | 'usage' | 'preflight' | 'lock' | 'unlock' | 'observeLock' | 'revoke' | 'observe', Error>>;
   /** Every call, in order: `revoke rolebindings/ci/deploy`. */
   readonly calls: string[];
-  /** What a revoke does; without it the credential is gone. */
-  onRevoke: (credential: Credential) => void;
+  /** What a revoke does; without it the credential is gone. What it returns is the answer, where that is not that it was accepted. */
+  onRevoke: (credential: Credential) => Refusal | undefined;
+  /** Whether it is locked. */
+  isLocked: boolean;
+  after: readonly string[];
+  issues: readonly string[];
+  tail: number;
   /** Undefined: it tells nothing by itself. */
   toldGone?: NonNullable<Revoker['toldGone']>;
   /** What happens meanwhile, each time that a credential is observed. */
@@ -21,7 +26,17 @@ export interface FakeRevoker extends Revoker {
   readonly declared: Credential[];
 }
 
-export const createFakeRevoker = (options: { readonly name?: string; readonly settleTime?: number; readonly lock?: LockCapability } = {}): FakeRevoker => {
+interface FakeOptions {
+  readonly name?: string;
+  readonly kind?: string;
+  readonly settleTime?: number;
+  readonly lock?: LockCapability;
+  /** With a lock of its own, which `failures` may break. */
+  readonly lockable?: boolean;
+  readonly issuers?: readonly string[];
+}
+
+export const createFakeRevoker = (options: FakeOptions = {}): FakeRevoker => {
   const present = new Map<string, Credential>();
   const call = async (operation: keyof FakeRevoker['failures'], detail: string): Promise<void> => {
     revoker.calls.push(`${operation} ${detail}`.trim());
@@ -29,12 +44,32 @@ export const createFakeRevoker = (options: { readonly name?: string; readonly se
     const failure = revoker.failures[operation];
     if (failure !== undefined) throw failure;
   };
+  const ownLock: LockCapability = {
+    kind: 'Lockable',
+    lock: async () => {
+      await call('lock', '');
+      revoker.isLocked = true;
+    },
+    unlock: async () => {
+      await call('unlock', '');
+      revoker.isLocked = false;
+    },
+    observeLock: async () => {
+      await call('observeLock', '');
+      return { state: revoker.isLocked ? 'Present' : 'Absent', method: 'fake' };
+    },
+  };
   const revoker: FakeRevoker = {
-    kind: options.name ?? 'fake',
+    kind: options.kind ?? options.name ?? 'fake',
     name: options.name ?? 'fake',
     settleTime: options.settleTime ?? 15_000,
     concurrency: 4,
-    lock: options.lock ?? { kind: 'NotLockable', explanation: 'nothing to lock' },
+    lock: options.lock ?? (options.lockable === true ? ownLock : { kind: 'NotLockable', explanation: 'nothing to lock' }),
+    isLocked: false,
+    after: [],
+    issuers: options.issuers ?? [],
+    issues: ['ServiceAccount'],
+    tail: 0,
     present,
     findings: [],
     missing: [],
@@ -61,8 +96,7 @@ export const createFakeRevoker = (options: { readonly name?: string; readonly se
     revoke: async (credential) => {
       await call('revoke', credential.id);
       if (!present.has(credential.id)) return 'NothingThere';
-      revoker.onRevoke(credential);
-      return 'Accepted';
+      return revoker.onRevoke(credential) ?? 'Accepted';
     },
     observe: async (credential): Promise<Observation> => {
       try {

@@ -1,5 +1,5 @@
 /** As much of a cluster as the Offboarding reconciler meets: objects that it patches, a clock, a dependency. */
-import type { OffboardingStatus } from '../../src/api/v1alpha1/index.ts';
+import type { Dependency, OffboardingStatus } from '../../src/api/v1alpha1/index.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { RecordedEvent } from '../../src/kube/events.ts';
 import { errorFromStatus } from '../../src/kube/errors.ts';
@@ -8,6 +8,7 @@ import { keyOf } from '../../src/reconcile/objects.ts';
 import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from '../../src/reconcile/objects.ts';
 import { createOffboardingReconciler } from '../../src/reconcile/offboarding/reconciler.ts';
 import type { Context } from '../../src/reconcile/offboarding/run.ts';
+import { createRegistry } from '../../src/revokers/registry.ts';
 import type { ReconcileResult } from '../../src/runtime/controller.ts';
 import type { Logger } from '../../src/runtime/logger.ts';
 import { kstatusViolations } from '../env/kstatus.ts';
@@ -26,7 +27,10 @@ export const silentLog: Logger = {
 
 export interface World {
   readonly clock: FakeClock;
+  /** The standing one: the cluster. */
   readonly revoker: FakeRevoker;
+  /** What an identity declares under this name. Its credentials come of logins with those of the cluster. */
+  readonly vault: (name?: string) => FakeRevoker;
   readonly events: readonly RecordedEvent[];
   readonly put: (object: OffboardingObject) => void;
   /** It is gone: the watch says so. */
@@ -52,6 +56,13 @@ type JsonPatch = readonly { readonly op: string; readonly path: string; readonly
 export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>[0] = {}): World => {
   const clock = createFakeClock();
   const revoker = createFakeRevoker(revokerOptions);
+  const vaults = new Map<string, FakeRevoker>();
+  const vault = (name = 'vault'): FakeRevoker => {
+    const found = vaults.get(name) ?? createFakeRevoker({ name, kind: 'vault', settleTime: 30_000, issuers: [revoker.name], lockable: true });
+    vaults.set(name, found);
+    return found;
+  };
+  const bind = ({ name, vault: declared }: Dependency): FakeRevoker | undefined => (declared === undefined ? undefined : vault(name));
   const objects = new Map<string, OffboardingObject>();
   const events: RecordedEvent[] = [];
   const waivers: OffboardingWaiverObject[] = [];
@@ -109,7 +120,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
       waiversFor: (key) => waivers.filter(({ metadata, spec }) => key === `${metadata.namespace ?? ''}/${spec.offboardingRef.name}`),
       keep: () => undefined,
     },
-    revokers: [revoker],
+    registry: createRegistry([revoker], [{ kind: 'vault', bind: (dependency) => bind(dependency) }]),
     clock,
     events: { record: (event) => events.push(event), flush: () => Promise.resolve() },
     log: silentLog,
@@ -130,6 +141,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
   return {
     clock,
     revoker,
+    vault,
     events,
     cluster: state,
     waivers,

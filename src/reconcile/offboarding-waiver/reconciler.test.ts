@@ -2,9 +2,11 @@ import { beforeEach, expect, it } from 'vitest';
 import { aWaiver, anOffboarding } from '../../../test/builders/offboarding.ts';
 import { kstatusViolations } from '../../../test/env/kstatus.ts';
 import { createFakeClock } from '../../../test/fakes/clock.ts';
+import { createFakeRevoker } from '../../../test/fakes/revoker.ts';
 import type { OffboardingWaiverStatus } from '../../api/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { KubeObject } from '../../kube/objects.ts';
+import { createRegistry } from '../../revokers/registry.ts';
 import type { OffboardingObject, OffboardingWaiverObject } from '../objects.ts';
 import { createOffboardingWaiverReconciler } from './reconciler.ts';
 
@@ -28,7 +30,7 @@ const look = () =>
   createOffboardingWaiverReconciler({
     client: client as KubeClient,
     clock,
-    dependencies: ['fake'],
+    registry: createRegistry([createFakeRevoker()]),
     read: () => waiver,
     run: () => run,
     keep: (kept) => {

@@ -14,7 +14,10 @@ export const announce = (run: Run, verdict: Verdict, status: OffboardingStatus, 
   const { offboarding } = run;
   announceOverdue(run, context);
   // A Plan writes its own status and nothing else, and an event is a write.
-  if (offboarding.spec.mode === 'Enforce') announceConditions(run, status, context);
+  if (offboarding.spec.mode === 'Enforce') {
+    announceConditions(run, status, context);
+    announceStuck(run, verdict, status, context);
+  }
   const before = conditionOf(offboarding.status, conditionTypes.ready);
   const { reason, message } = readyOf(verdict);
   if (before?.reason === reason && (verdict.kind !== 'Stalled' || before.message === message)) return;
@@ -38,6 +41,22 @@ const announceConditions = ({ offboarding }: Run, status: OffboardingStatus, { e
   };
   tell(conditionTypes.cancelled, reasons.cannotCancel, reasons.cannotCancel);
   tell(conditionTypes.glassBroken, reasons.finalizerRemoved, conditionTypes.glassBroken);
+};
+
+/** What a dependency took and cannot carry out is told when it begins, also where something else speaks for the run. */
+const announceStuck = ({ offboarding }: Run, verdict: Verdict, status: OffboardingStatus, { events }: Context): void => {
+  const stuckIn = ({ dependencies = [] }: OffboardingStatus) =>
+    dependencies.flatMap(({ name, credentials = [] }) =>
+      credentials.filter(({ reason }) => reason === reasons.revocationStuck).map(({ id, message = '' }) => ({ name, id, message })),
+    );
+  const before = stuckIn(offboarding.status ?? {});
+  for (const name of new Set(stuckIn(status).map((each) => each.name))) {
+    if (before.some((each) => each.name === name)) continue;
+    const first = stuckIn(status).find((each) => each.name === name);
+    const note = `${name}: ${first?.id ?? ''}: ${first?.message ?? ''}`;
+    if (verdict.reason === reasons.revocationStuck && verdict.message.startsWith(`${name}: `)) continue;
+    events.record({ regarding: offboarding, type: 'Warning', reason: reasons.revocationStuck, action: 'Offboard', note });
+  }
 };
 
 /** A run that went while access may be left, as with a finalizer that was taken off: nobody else tells of it any more. */

@@ -1,10 +1,11 @@
 /** Gives a run up and takes the lock back: accepted until the first revoke, never while the identity is being deleted. */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { OffboardingSpec } from '../../api/v1alpha1/index.ts';
-import { isNotFound } from '../../kube/errors.ts';
+import { isNotFound, toOutcome } from '../../kube/errors.ts';
 import { namespaces } from '../../kube/resources.ts';
 import { revokingHasBegun } from '../../policy/summary.ts';
 import { idle } from '../../policy/verdict.ts';
+import { OutcomeError } from '../../runtime/outcome.ts';
 import { next, stop, timestamp, withDraft } from './run.ts';
 import type { Context, Progress, Run } from './run.ts';
 
@@ -15,14 +16,26 @@ export const cancel = async (run: Run, context: Context, signal: AbortSignal): P
   if (refusal !== undefined) {
     return next({ ...run, cannotCancel: refusal });
   }
-  const { target } = draft;
-  if (draft.lockedAt !== undefined && target !== undefined) {
-    for (const { lock } of context.revokers) if (lock.kind === 'Lockable') await lock.unlock(target, signal);
-  }
+  if (draft.startedAt !== undefined) await unlock(run, signal);
   return stop(
     withDraft(run, { completedAt: timestamp(context.clock) }),
     idle(reasons.cancelled, `cancelled${by(offboarding.spec.cancel)} before anything was revoked: ${offboarding.spec.cancel.reason}`),
   );
+};
+
+/** Each that may have been locked, whatever becomes of the others; the first that could not be unlocked is told. */
+const unlock = async ({ draft: { target }, revokers }: Run, signal: AbortSignal): Promise<void> => {
+  if (target === undefined) return;
+  const answers = await Promise.allSettled(
+    revokers.map(async ({ name, lock }) => {
+      if (lock.kind === 'NotLockable') return;
+      await lock.unlock(target, signal).catch((error: unknown) => {
+        const { kind, reason, message, ...rest } = toOutcome(error);
+        throw new OutcomeError(kind, reason, `${name}: cannot be unlocked: ${message}`, { cause: rest.cause });
+      });
+    }),
+  );
+  for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
 };
 
 const by = ({ requestedBy }: NonNullable<OffboardingSpec['cancel']>): string =>

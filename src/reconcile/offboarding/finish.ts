@@ -1,37 +1,53 @@
 /** After the end: the run's verdict stands, and a confirmed one goes on watching for the identity's return. */
 import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
+import type { Target } from '../../api/v1alpha1/index.ts';
 import { isOpen } from '../../policy/credential.ts';
 import { idle, stalled } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import { isLeftOver } from '../../policy/waiver.ts';
-import type { Credential } from '../../revokers/revoker.ts';
+import type { Credential, Revoker } from '../../revokers/revoker.ts';
 import { remember, storedDependency } from './run.ts';
 import type { Context, Run } from './run.ts';
 
 /** The verdict of a run that has ended. Nothing is revoked by itself any more. */
-export const finished = async (run: Run, context: Context, signal: AbortSignal): Promise<Verdict> => {
+export const finished = async (run: Run, context: Context, isFirstLook: boolean, signal: AbortSignal): Promise<Verdict> => {
   const ready = run.offboarding.status?.conditions?.find(({ type }) => type === conditionTypes.ready);
   if (ready === undefined) return idle(reasons.superseded, 'ended');
   if (ready.status === 'True') {
-    const back = await whatCameBack(run, context, signal);
+    const back = await whatCameBack(run, context, isFirstLook, signal);
     return back === undefined ? { kind: 'Confirmed', reason: ready.reason, message: ready.message } : resurrected(back);
   }
   return ready.reason === reasons.resurrected ? stalled(ready.reason, ready.message) : idle(ready.reason, ready.message);
 };
 
-/** Asked of the watches first, since nearly always nothing has; believed only after a fresh look. */
-const whatCameBack = async ({ draft }: Run, { revokers }: Context, signal: AbortSignal): Promise<Credential | undefined> => {
+/**
+ * Asked of the watches first, since nearly always nothing has; believed only after a fresh look. The cluster is asked at each look,
+ * which costs nothing. The other dependencies have no watch: they are asked when something woke the run up, and not when a process
+ * takes up all that have ever ended. One that does not answer takes back nothing that was proven.
+ */
+const whatCameBack = async ({ draft, revokers }: Run, { registry, log }: Context, isFirstLook: boolean, signal: AbortSignal): Promise<Credential | undefined> => {
   const { target } = draft;
   if (target === undefined) return undefined;
+  const standing = registry.forTarget(undefined);
   for (const revoker of revokers) {
-    for (const freshness of ['Cached', 'Fresh'] as const) {
-      const { credentials } = await revoker.inventory(target, freshness, signal);
-      const back = credentials.find(({ seen }) => seen);
-      if (back === undefined) break;
-      if (freshness === 'Fresh') return back;
+    const isStanding = standing.includes(revoker);
+    if (isFirstLook && !isStanding) continue;
+    try {
+      const back = await seenAgain(revoker, target, signal);
+      if (back !== undefined) return back;
+    } catch (error) {
+      if (isStanding || signal.aborted) throw error;
+      log.info('A dependency could not be asked whether access came back after the end', { dependency: revoker.name, error });
     }
   }
   return undefined;
+};
+
+const seenAgain = async (revoker: Revoker, target: Target, signal: AbortSignal): Promise<Credential | undefined> => {
+  const cached = await revoker.inventory(target, 'Cached', signal);
+  if (!cached.credentials.some(({ seen }) => seen)) return undefined;
+  const { credentials } = await revoker.inventory(target, 'Fresh', signal);
+  return credentials.find(({ seen }) => seen);
 };
 
 const resurrected = ({ id, grants }: Credential): Verdict =>
@@ -42,10 +58,10 @@ const resurrected = ({ id, grants }: Credential): Verdict =>
   );
 
 /** The verdict of a run that waivers have completed, when this look found something that it did not leave. It acts no more then. */
-export const cameBack = async (run: Run, { revokers }: Context, signal: AbortSignal): Promise<Verdict | undefined> => {
+export const cameBack = async (run: Run, signal: AbortSignal): Promise<Verdict | undefined> => {
   const { target } = run.draft;
   if (target === undefined) return undefined;
-  for (const revoker of revokers) {
+  for (const revoker of run.revokers) {
     const listed = storedDependency(run, revoker)?.credentials ?? [];
     const isNew = (credential: Credential): boolean => credential.seen && !isLeftOver(credential, listed);
     if (!remember(run, revoker, {}).tracked.some((entry) => isOpen(entry) && isNew(entry.credential))) continue;

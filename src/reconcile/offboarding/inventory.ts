@@ -15,13 +15,23 @@ import { next, recordFailure, remember, stop, storedDependency } from './run.ts'
 import type { Context, Progress, TargetedRun } from './run.ts';
 
 export const inventory = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
-  await Promise.all(context.revokers.map((revoker) => inventoryOne(run, revoker, context, signal)));
+  await Promise.all(run.revokers.map((revoker) => inventoryOne(run, revoker, context, signal)));
   if (run.draft.startedAt !== undefined) return next(run);
-  for (const revoker of context.revokers) {
+  const held = holding(run, (revoker) => {
     const { failure } = remember(run, revoker, {});
-    if (failure !== undefined && !run.waivers.has(revoker.name)) return stop(run, failureVerdict(revoker.name, failure));
-  }
-  return next(run);
+    return failure === undefined || run.waivers.has(revoker.name) ? undefined : failureVerdict(revoker.name, failure);
+  });
+  return held === undefined ? next(run) : stop(run, held);
+};
+
+/**
+ * What holds a run before the first revoke: an obstacle in any of its dependencies. In an Emergency a dependency holds up only
+ * itself, so that one that is down does not protect the access to all others; the run is held when none is left.
+ */
+export const holding = ({ offboarding: { spec }, revokers }: TargetedRun, obstacle: (revoker: Revoker) => Verdict | undefined): Verdict | undefined => {
+  const obstacles = revokers.map(obstacle);
+  const isEmergency = spec.urgency === 'Emergency' && spec.mode === 'Enforce';
+  return isEmergency && obstacles.includes(undefined) ? undefined : obstacles.find((each) => each !== undefined);
 };
 
 /** What a failure means while nothing was touched yet. */
@@ -38,7 +48,7 @@ const inventoryOne = async (run: TargetedRun, revoker: Revoker, context: Context
     const { credentials, findings } = await revoker.inventory(target, 'Cached', signal);
     if (startedAt !== undefined && known.inventoried) {
       const { tracked, foundNew } = mergeCached(known.tracked, credentials, monotonic);
-      remember(run, revoker, { tracked, failure: undefined, enumerated: known.enumerated && !foundNew });
+      remember(run, revoker, { tracked, failure: undefined, ...(foundNew ? { enumeratedAt: undefined } : {}) });
       return;
     }
     const stored = storedDependency(run, revoker);
@@ -49,7 +59,7 @@ const inventoryOne = async (run: TargetedRun, revoker: Revoker, context: Context
       tracked,
       findings: [...inUse, ...findings],
       failure: undefined,
-      enumerated: false,
+      enumeratedAt: undefined,
       inventoried: true,
     });
   } catch (error) {

@@ -5,17 +5,24 @@ import { obstacleOf } from '../../policy/obstacle.ts';
 import { idle, stalled } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { Revoker } from '../../revokers/revoker.ts';
-import { failureVerdict } from './inventory.ts';
+import { failureVerdict, holding } from './inventory.ts';
 import { next, recordFailure, remember, stop } from './run.ts';
 import type { Context, Progress, TargetedRun } from './run.ts';
 
-export const preflight = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
+export const preflight = async (run: TargetedRun, _: Context, signal: AbortSignal): Promise<Progress> => {
   if (run.draft.startedAt !== undefined) return next(run);
-  for (const revoker of context.revokers) {
-    const failure = await ask(run, revoker, signal);
-    if (failure !== undefined) return stop(run, failureVerdict(revoker.name, failure));
-  }
-  const obstacle = firstObstacle(run, context);
+  const failures = new Map<string, Failure | undefined>();
+  await Promise.all(
+    run.revokers.map(async (revoker) => {
+      failures.set(revoker.name, await ask(run, revoker, signal));
+    }),
+  );
+  const failed = holding(run, ({ name }) => {
+    const failure = failures.get(name);
+    return failure === undefined ? undefined : failureVerdict(name, failure);
+  });
+  if (failed !== undefined) return stop(run, failed);
+  const obstacle = holding(run, (revoker) => obstacleTo(run, revoker, failures.get(revoker.name)));
   if (run.offboarding.spec.mode === 'Enforce') return obstacle === undefined ? next(run) : stop(run, obstacle);
   const message =
     obstacle === undefined
@@ -28,7 +35,9 @@ export const preflight = async (run: TargetedRun, context: Context, signal: Abor
 const ask = async (run: TargetedRun, revoker: Revoker, signal: AbortSignal): Promise<Failure | undefined> => {
   const { target } = run.draft;
   const waived = run.waivers.has(revoker.name);
-  const { tracked, findings } = remember(run, revoker, {});
+  const { failure: before, tracked, findings } = remember(run, revoker, {});
+  // An Emergency goes on without one that could not be inventoried, and it is not asked for more.
+  if (before !== undefined && !waived) return before;
   const credentials = tracked.map(({ credential }) => credential);
   const [missing, uses] = await Promise.allSettled([revoker.preflight(target, credentials, signal), revoker.usage(target, signal)]);
   if (missing.status === 'fulfilled') remember(run, revoker, { missing: missing.value });
@@ -44,10 +53,8 @@ const ask = async (run: TargetedRun, revoker: Revoker, signal: AbortSignal): Pro
   return undefined;
 };
 
-const firstObstacle = (run: TargetedRun, { revokers }: Context): Verdict | undefined => {
-  for (const revoker of revokers) {
-    const obstacle = obstacleOf(remember(run, revoker, {}), run.offboarding.spec.urgency, run.waivers.has(revoker.name));
-    if (obstacle !== undefined) return stalled(obstacle.reason, `${revoker.name}: ${obstacle.message}`);
-  }
-  return undefined;
+const obstacleTo = (run: TargetedRun, revoker: Revoker, failure: Failure | undefined): Verdict | undefined => {
+  if (failure !== undefined) return failureVerdict(revoker.name, failure);
+  const obstacle = obstacleOf(remember(run, revoker, {}), run.offboarding.spec.urgency, run.waivers.has(revoker.name));
+  return obstacle === undefined ? undefined : stalled(obstacle.reason, `${revoker.name}: ${obstacle.message}`);
 };

@@ -24,12 +24,10 @@ import { needsRevoke } from '../../policy/credential.ts';
 import { maxReturns } from '../../policy/tracking.ts';
 import { verdictOfError } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
-import { hasEnded, isReopened, isWaived, nextEnd, waiversInForce } from '../../policy/waiver.ts';
-import type { Waivers } from '../../policy/waiver.ts';
+import { hasEnded, isReopened, isWaived, nextEnd } from '../../policy/waiver.ts';
 import { jitter } from '../../runtime/random.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { ReconcileResult } from '../../runtime/controller.ts';
-import { keyOf } from '../objects.ts';
 import type { OffboardingObject } from '../objects.ts';
 import { writeStatus } from '../status.ts';
 import { announce, announceGone, deadlineOf } from './announce.ts';
@@ -43,8 +41,8 @@ import { lock } from './lock.ts';
 import { preflight } from './preflight.ts';
 import { resolve } from './resolve.ts';
 import { revoke } from './revoke.ts';
-import { timestamp, withDraft } from './run.ts';
-import type { Context, Draft, Progress, Run, RunMemory, Step } from './run.ts';
+import { boundTo, timestamp, withDraft } from './run.ts';
+import type { Context, Draft, Progress, Run, RunMemory, Step, When } from './run.ts';
 import { soak } from './soak.ts';
 import { summarise } from './summarise.ts';
 import { verify } from './verify.ts';
@@ -66,6 +64,8 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
   const memories = new Map<string, RunMemory>();
   /** What was there at the last look, for as long as there is something to do. */
   const last = new Map<string, OffboardingObject>();
+  /** Those that this process has looked at since they ended. */
+  const ended = new Set<string>();
 
   const forget = (key: string): void => {
     const uid = last.get(key)?.metadata.uid;
@@ -93,35 +93,36 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
   const reconcile = async (key: string, signal: AbortSignal): Promise<ReconcileResult> => {
     const offboarding = read(key);
     leave(key, offboarding);
+    if (offboarding === undefined || !hasEnded(offboarding.status)) ended.delete(key);
     if (offboarding === undefined) return { kind: 'done' };
     // What has ended is told by its status alone: another process may have ended it, and seen more than this one.
     if (hasEnded(offboarding.status)) forget(key);
-    const waivers = inForce(offboarding, context);
-    const run: Run = { offboarding, memory: memoryFor(key, offboarding), draft: draftOf(offboarding), waivers };
+    const bound = boundTo(offboarding, offboarding.status?.target, context);
+    const run: Run = { offboarding, memory: memoryFor(key, offboarding), draft: draftOf(offboarding), ...bound };
     const rest = run.memory.restUntil - context.clock.monotonic();
     if (rest > 0) return { kind: 'again', after: rest };
     run.memory.lookedAt = context.clock.monotonic();
-    const look = await lookAt(run, context, signal);
+    const look = await lookAt(run, !ended.has(key), context, signal);
     last.set(key, await conclude(look, context, signal));
     if (look.run.draft.completedAt === undefined || look.verdict.kind === 'Waived') return whenAgain(look, random, context);
     forget(key);
+    ended.add(key);
     return { kind: 'done' };
   };
 
   return { reconcile };
 };
 
-/** What one look concluded. `again`, in milliseconds, where a step knows when to look again. */
-interface Look {
+/** What one look concluded, and when to look again, where a step knows. */
+interface Look extends When {
   readonly run: Run;
   readonly verdict: Verdict;
-  readonly again?: number;
 }
 
 /** A run that is complete only by waivers is walked as if it were not: it ends when all is confirmed, and reopens when they end. */
-const lookAt = async (run: Run, context: Context, signal: AbortSignal): Promise<Look> => {
+const lookAt = async (run: Run, isFirstLook: boolean, context: Context, signal: AbortSignal): Promise<Look> => {
   const { status } = run.offboarding;
-  if (hasEnded(status)) return { run, verdict: await finished(run, context, signal) };
+  if (hasEnded(status)) return { run, verdict: await finished(run, context, isFirstLook, signal) };
   const { completedAt, ...open } = run.draft;
   const walked = await walk({ ...run, draft: open }, context, signal);
   const look = isWaived(status) ? await sinceWaived(walked, context, signal) : walked;
@@ -144,14 +145,11 @@ const lookAt = async (run: Run, context: Context, signal: AbortSignal): Promise<
 /** What is put back of that which was given up is revoked, in a look of its own, and does not take the end back meanwhile. */
 const sinceWaived = async (look: Look, context: Context, signal: AbortSignal): Promise<Look> => {
   if (look.verdict.kind === 'Idle') return look;
-  const back = await cameBack(look.run, context, signal);
+  const back = await cameBack(look.run, signal);
   if (back !== undefined) return { run: look.run, verdict: back };
   const now = look.verdict.kind === 'Reconciling' ? verdictNow(look.run, context) : look.verdict;
   return now.kind === 'Waived' ? { ...look, verdict: now } : look;
 };
-
-const inForce = (offboarding: OffboardingObject, { cluster, revokers, clock }: Context): Waivers =>
-  waiversInForce(cluster.waiversFor(keyOf(offboarding)), offboarding, { dependencies: revokers.map(({ name }) => name), now: clock.now() });
 
 /** A Plan takes part in nothing but the first steps: it holds no identity and cannot be suspended or superseded. */
 const walk = async (run: Run, context: Context, signal: AbortSignal): Promise<Look> => {
@@ -209,11 +207,13 @@ const firstPause = { Stalled: 15_000, Waived: 15_000, Reconciling: 500 } as cons
 const longestPause = { Stalled: 240_000, Waived: 240_000, Reconciling: 120_000 } as const;
 
 /** A person's problem is looked at again within five minutes, our own and the provider's with back-off. */
-const whenAgain = ({ run, verdict, again }: Look, random: Random, context: Context): ReconcileResult => {
+const whenAgain = ({ run, verdict, again, pause }: Look, random: Random, context: Context): ReconcileResult => {
   const { memory } = run;
   memory.looks = memory.lastReason === verdict.reason ? memory.looks + 1 : 0;
   memory.lastReason = verdict.reason;
-  const times = [again ?? pauseAfter(verdict, memory.looks), untilDeadline(run, context), untilWaiverEnds(run, context), untilDue(run, context)];
+  // What settles is looked at when it has; what is in trouble beside it, by back-off.
+  const byBackOff = again === undefined || pause !== undefined ? pauseAfter(verdict, pause, memory.looks) : undefined;
+  const times = [again, byBackOff, untilDeadline(run, context), untilWaiverEnds(run, context), untilDue(run, context)];
   const waits = times.filter((wait) => wait !== undefined);
   if (waits.length === 0) return { kind: 'done' };
   const after = Math.min(...waits);
@@ -227,10 +227,11 @@ const shortestRest = 1_000;
 const keepsReturning = ({ dependencies }: RunMemory): boolean =>
   [...dependencies.values()].some(({ tracked }) => tracked.some(({ status }) => (status.returned ?? 0) >= maxReturns));
 
-const pauseAfter = (verdict: Verdict, looks: number): number | undefined => {
-  if (verdict.reason === reasons.invalidSpec || verdict.kind === 'Confirmed') return undefined;
-  if (verdict.kind === 'Idle') return undefined;
-  return Math.min(firstPause[verdict.kind] * 2 ** looks, longestPause[verdict.kind]);
+/** A dependency that works on by itself is not left alone for as long as one that waits for a person and speaks for the run. */
+const pauseAfter = ({ kind, reason }: Verdict, pause: When['pause'], looks: number): number | undefined => {
+  if ((reason === reasons.invalidSpec && pause === undefined) || kind === 'Confirmed' || kind === 'Idle') return undefined;
+  const by = pause ?? kind;
+  return Math.min(firstPause[by] * 2 ** looks, longestPause[by]);
 };
 
 /**

@@ -3,14 +3,16 @@
  * what is in its status.
  */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
-import type { OffboardingSpec, Target } from '../../api/v1alpha1/index.ts';
+import type { Dependency, OffboardingSpec, Target } from '../../api/v1alpha1/index.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { serviceAccounts } from '../../kube/resources.ts';
+import { allDependencies, declaredDependencies } from '../../policy/dependencies.ts';
+import { orderDefect } from '../../policy/order.ts';
 import { unsupported } from '../../policy/support.ts';
 import { verdictOfError } from '../../policy/verdict.ts';
 import { OutcomeError, invalid, needsPerson } from '../../runtime/outcome.ts';
 import type { WorkloadIdentityObject } from '../objects.ts';
-import { next, stop } from './run.ts';
+import { boundTo, next, stop } from './run.ts';
 import type { Context, Progress, Run, TargetedRun } from './run.ts';
 
 /** What an Offboarding names, before the cluster was asked about it. */
@@ -18,6 +20,7 @@ interface Named {
   readonly namespace: string;
   readonly serviceAccount: NonNullable<OffboardingSpec['identity']>['serviceAccount'];
   readonly certificates: NonNullable<Target['certificates']>;
+  readonly dependencies: readonly Dependency[];
   readonly from?: WorkloadIdentityObject;
 }
 
@@ -29,10 +32,10 @@ export const resolve = async (run: Run, context: Context, signal: AbortSignal): 
     refuse(named, context);
     const identity = `${named.namespace}/${named.serviceAccount.name}`;
     const uid = await uidOf(named, run, context, signal);
-    const resolved: TargetedRun = {
-      ...run,
-      draft: { ...run.draft, identity, target: targetOf(named, uid) },
-    };
+    const target = targetOf(named, uid);
+    const resolved: TargetedRun = { ...run, ...boundTo(run.offboarding, target, context), draft: { ...run.draft, identity, target } };
+    const defect = orderDefect(resolved.revokers);
+    if (defect !== undefined) throw invalid(reasons.invalidSpec, `dependencies: ${defect}`);
     return next(resolved);
   } catch (error) {
     if (!(error instanceof OutcomeError)) throw error;
@@ -47,15 +50,16 @@ const name = ({ offboarding: { metadata, spec } }: Run, context: Context): Named
   if (identity === undefined || ref !== undefined) {
     throw invalid(reasons.invalidSpec, 'spec: exactly one of workloadIdentityRef, identity must be set');
   }
-  refuseUnsupported(identity.dependencies, 'spec.identity.dependencies');
-  return { namespace: own, serviceAccount: identity.serviceAccount, certificates: identity.kubernetes?.certificates ?? [] };
+  const dependencies = supported(declaredDependencies(identity.dependencies), 'spec.identity.dependencies', context);
+  return { namespace: own, serviceAccount: identity.serviceAccount, certificates: identity.kubernetes?.certificates ?? [], dependencies };
 };
 
 const referredTo = (
   ref: NonNullable<OffboardingSpec['workloadIdentityRef']>,
   own: string,
-  { cluster, operator }: Context,
+  context: Context,
 ): Named => {
+  const { cluster, operator } = context;
   const namespace = ref.namespace ?? own;
   if (namespace !== own && own !== operator.namespace) {
     throw invalid(
@@ -70,18 +74,20 @@ const referredTo = (
       `spec.workloadIdentityRef: there is no WorkloadIdentity "${ref.name}" in namespace "${namespace}"; create it, or name the ServiceAccount in spec.identity`,
     );
   }
-  refuseUnsupported(from.spec.dependencies, `WorkloadIdentity "${ref.name}", spec.dependencies`);
+  const all = allDependencies(from.spec.dependencies, from.status?.dependencies);
   return {
     namespace,
     serviceAccount: from.spec.serviceAccount,
     certificates: from.spec.kubernetes?.certificates ?? [],
+    dependencies: supported(all, `WorkloadIdentity "${ref.name}", spec.dependencies`, context),
     from,
   };
 };
 
-const refuseUnsupported = (dependencies: readonly object[] | undefined, field: string): void => {
-  const why = unsupported(dependencies, field);
+const supported = (dependencies: readonly Dependency[], field: string, { registry }: Context): readonly Dependency[] => {
+  const why = unsupported(registry.unknown({ dependencies }), field);
   if (why !== undefined) throw invalid(reasons.invalidSpec, why);
+  return dependencies;
 };
 
 /** Identities that are never retired, whoever asks. */
@@ -127,7 +133,7 @@ const uidSeenByOthers = ({ namespace, serviceAccount }: Named, run: Run, { clust
     .map(({ status }) => status?.target?.serviceAccount.uid)
     .find((uid) => uid !== undefined);
 
-const targetOf = ({ namespace, serviceAccount, certificates, from }: Named, uid: string | undefined): Target => ({
+const targetOf = ({ namespace, serviceAccount, certificates, dependencies, from }: Named, uid: string | undefined): Target => ({
   ...(from === undefined
     ? {}
     : {
@@ -140,4 +146,5 @@ const targetOf = ({ namespace, serviceAccount, certificates, from }: Named, uid:
       }),
   serviceAccount: { namespace, name: serviceAccount.name, ...(uid === undefined ? {} : { uid }) },
   ...(certificates.length === 0 ? {} : { certificates }),
+  ...(dependencies.length === 0 ? {} : { dependencies }),
 });

@@ -3,13 +3,14 @@
  * stored status says `revokeRequestedAt` is ever revoked, so a process that dies forgets nothing it has begun.
  */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
-import { isDue, needsRevoke, requested, sent, trackedKey } from '../../policy/credential.ts';
+import { isDue, needsRevoke, refused, requested, sent, trackedKey } from '../../policy/credential.ts';
 import type { Tracked } from '../../policy/credential.ts';
 import { toOutcome } from '../../kube/errors.ts';
 import { reconciling } from '../../policy/verdict.ts';
 import type { Revoker } from '../../revokers/revoker.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
 import type { OutcomeError } from '../../runtime/outcome.ts';
+import { waitsFor } from './assessment.ts';
 import { next, recordFailure, remember, stop, timestamp, withDraft } from './run.ts';
 import type { Context, Progress, TargetedRun } from './run.ts';
 
@@ -18,18 +19,21 @@ export const revoke = async (run: TargetedRun, context: Context, signal: AbortSi
   if (recordIntent(run, context) > 0) run.memory.unstoredIntent = true;
   if (run.memory.unstoredIntent || run.draft.revokeStartedAt === undefined) {
     const started = run.draft.revokeStartedAt ?? timestamp(context.clock);
-    const count = toBeRevoked(run, context);
-    return stop(withDraft(run, { revokeStartedAt: started }), reconciling(reasons.revoking, `about to revoke ${count} credentials`), 0);
+    const count = toBeRevoked(run);
+    return stop(withDraft(run, { revokeStartedAt: started }), reconciling(reasons.revoking, `about to revoke ${count} credentials`), { again: 0 });
   }
-  await Promise.all(context.revokers.map((revoker) => revokeAll(run, revoker, context, signal)));
-  if (run.draft.revokedAt !== undefined || !allAccepted(run, context)) return next(run);
+  const free = run.revokers.filter((revoker) => waitsFor(run, revoker, context).length === 0);
+  await Promise.all(free.map((revoker) => revokeAll(run, revoker, context, signal)));
+  if (run.draft.revokedAt !== undefined || !allAccepted(run)) return next(run);
   return next(withDraft(run, { revokedAt: timestamp(context.clock) }));
 };
 
-/** Marks what is to be revoked and was not asked for yet. Returns how many. */
-const recordIntent = (run: TargetedRun, { revokers, clock }: Context): number => {
+/** Marks what is to be revoked and was not asked for yet, where nothing must be gone before. Returns how many. */
+const recordIntent = (run: TargetedRun, context: Context): number => {
+  const { clock } = context;
   let count = 0;
-  for (const revoker of revokers) {
+  for (const revoker of run.revokers) {
+    if (waitsFor(run, revoker, context).length > 0) continue;
     const tracked = remember(run, revoker, {}).tracked.map((entry) => {
       if (!isDue(entry, clock.monotonic()) || entry.status.revokeRequestedAt !== undefined) return entry;
       count += 1;
@@ -40,8 +44,8 @@ const recordIntent = (run: TargetedRun, { revokers, clock }: Context): number =>
   return count;
 };
 
-const toBeRevoked = (run: TargetedRun, { revokers }: Context): number =>
-  revokers.flatMap((revoker) => remember(run, revoker, {}).tracked).filter((entry) => needsRevoke(entry) && entry.accepted !== true).length;
+const toBeRevoked = (run: TargetedRun): number =>
+  run.revokers.flatMap((revoker) => remember(run, revoker, {}).tracked).filter((entry) => needsRevoke(entry) && entry.accepted !== true).length;
 
 const revokeAll = async (run: TargetedRun, revoker: Revoker, { clock }: Context, signal: AbortSignal): Promise<void> => {
   const memory = remember(run, revoker, {});
@@ -54,6 +58,10 @@ const revokeAll = async (run: TargetedRun, revoker: Revoker, { clock }: Context,
     async (entry) => {
       try {
         const answer = await revoker.revoke(entry.credential, run.draft.target, signal);
+        if (typeof answer === 'object') {
+          answered.set(trackedKey(entry.credential), refused(entry, answer, clock.monotonic()));
+          return;
+        }
         const goneBefore = answer === 'NothingThere' && entry.requestedHere === true && entry.accepted !== true;
         const status = goneBefore ? { ...entry.status, foundAbsent: true } : entry.status;
         answered.set(trackedKey(entry.credential), sent({ ...entry, status }, clock.monotonic()));
@@ -71,8 +79,8 @@ const revokeAll = async (run: TargetedRun, revoker: Revoker, { clock }: Context,
 };
 
 /** What a new process has not inventoried yet it cannot speak for. */
-const allAccepted = (run: TargetedRun, { revokers }: Context): boolean =>
-  revokers.every((revoker) => {
+const allAccepted = (run: TargetedRun): boolean =>
+  run.revokers.every((revoker) => {
     const { inventoried, tracked } = remember(run, revoker, {});
-    return inventoried && tracked.every((entry) => !needsRevoke(entry) || entry.accepted === true);
+    return inventoried && tracked.every((entry) => !needsRevoke(entry) || (entry.accepted === true && entry.refusal === undefined));
   });

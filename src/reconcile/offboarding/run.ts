@@ -7,9 +7,13 @@ import type { Failure } from '../../policy/dependency.ts';
 import type { Tracked } from '../../policy/credential.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { Waivers } from '../../policy/waiver.ts';
+import { powerOfTwo } from '../../policy/told.ts';
+import { waiversInForce } from '../../policy/waiver.ts';
+import type { Registry } from '../../revokers/registry.ts';
 import type { MissingPermission, Revoker } from '../../revokers/revoker.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import { keyOf } from '../objects.ts';
 import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from '../objects.ts';
 
 /** What this process knows of one dependency of a run. */
@@ -23,8 +27,13 @@ export interface DependencyMemory {
   readonly attempts: number;
   /** True once a fresh inventory of this process succeeded. */
   readonly inventoried: boolean;
-  /** True when the last thing that happened is a fresh enumeration, begun after all was confirmed, that found nothing new. */
-  readonly enumerated: boolean;
+  /**
+   * When the last enumeration began (monotonic), where that is the last thing that happened: it began after all was confirmed, and
+   * found nothing new.
+   */
+  readonly enumeratedAt: number | undefined;
+  /** True once this process has seen the lock to hold. */
+  readonly locked: boolean;
 }
 
 /**
@@ -54,6 +63,8 @@ export interface Run {
   readonly offboarding: OffboardingObject;
   readonly memory: RunMemory;
   readonly draft: Draft;
+  /** One for each dependency of its target, as far as that is known. */
+  readonly revokers: readonly Revoker[];
   /** What people have given up of it, as of this look. */
   readonly waivers: Waivers;
   /** Why it was not cancelled, when it was asked to. */
@@ -65,19 +76,20 @@ export interface TargetedRun extends Run {
   readonly draft: Draft & { readonly target: Target };
 }
 
-/** How one step ended: go on with the next one, or stop here for now. `again` is in milliseconds. */
+/** Milliseconds after which to look again, and by which back-off, where that is not the verdict's own. */
+export interface When {
+  readonly again?: number;
+  readonly pause?: 'Reconciling' | 'Stalled';
+}
+
+/** How one step ended: go on with the next one, or stop here for now. */
 export type Progress<R extends Run = TargetedRun> =
   | { readonly kind: 'next'; readonly run: R }
-  | { readonly kind: 'stop'; readonly run: Run; readonly verdict: Verdict; readonly again?: number };
+  | ({ readonly kind: 'stop'; readonly run: Run; readonly verdict: Verdict } & When);
 
 export const next = <R extends Run>(run: R): Progress<R> => ({ kind: 'next', run });
 
-export const stop = (run: Run, verdict: Verdict, again?: number): Progress<never> => ({
-  kind: 'stop',
-  run,
-  verdict,
-  ...(again === undefined ? {} : { again }),
-});
+export const stop = (run: Run, verdict: Verdict, when: When = {}): Progress<never> => ({ kind: 'stop', run, verdict, ...when });
 
 export const withDraft = <R extends Run>(run: R, change: Draft): R => ({ ...run, draft: { ...run.draft, ...change } });
 
@@ -95,11 +107,11 @@ export interface Cluster {
 
 export interface Context {
   readonly cluster: Cluster;
-  readonly revokers: readonly Revoker[];
+  readonly registry: Registry;
   readonly clock: Clock;
   readonly events: EventRecorder;
   readonly log: Logger;
-  /** Told of each credential that is confirmed, with the seconds since its revoke was asked for. */
+  /** Told of each credential that is confirmed: the kind of dependency, and the seconds since its revoke was asked for. */
   readonly onConfirmed: (revocation: { readonly revoker: string; readonly seconds: number }) => void;
   /** The operator's own ServiceAccount and namespace, which it never retires. */
   readonly operator: { readonly namespace: string; readonly serviceAccount: string };
@@ -116,7 +128,19 @@ const nothingKnown: DependencyMemory = {
   failure: undefined,
   attempts: 0,
   inventoried: false,
-  enumerated: false,
+  enumeratedAt: undefined,
+  locked: false,
+};
+
+/** The revokers of a target, and what people have given up of it. */
+export const boundTo = (
+  offboarding: OffboardingObject,
+  target: Target | undefined,
+  { registry, cluster, clock }: Context,
+): Pick<Run, 'revokers' | 'waivers'> => {
+  const revokers = registry.forTarget(target);
+  const dependencies = revokers.map(({ name }) => name);
+  return { revokers, waivers: waiversInForce(cluster.waiversFor(keyOf(offboarding)), offboarding, { dependencies, now: clock.now() }) };
 };
 
 /** Changes what is known of a dependency, and returns it. */
@@ -133,12 +157,9 @@ export const recordFailure = (run: Run, revoker: Revoker, error: unknown): Failu
   const stored = storedDependency(run, revoker)?.lastError;
   const goesOn = stored?.code === reason && attempts !== powerOfTwo(attempts);
   const failure: Failure = { kind, reason, message: goesOn ? stored.message : message };
-  remember(run, revoker, { failure, attempts, enumerated: false });
+  remember(run, revoker, { failure, attempts, enumeratedAt: undefined });
   return failure;
 };
-
-/** The largest power of two that is not above `n`. */
-export const powerOfTwo = (n: number): number => (n < 1 ? 0 : 2 ** Math.floor(Math.log2(n)));
 
 export const storedDependency = (run: Run, revoker: Revoker): DependencyStatus | undefined =>
   run.offboarding.status?.dependencies?.find(({ name }) => name === revoker.name);

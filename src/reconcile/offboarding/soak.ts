@@ -13,5 +13,5 @@ export const soak = (run: TargetedRun, { clock }: Context): Progress => {
   const left = until - clock.now().getTime();
   if (left <= 0) return next(run);
   const at = new Date(until).toISOString();
-  return stop(run, reconciling(reasons.soaking, `reversible until ${at}; then the first revoke is sent`), left);
+  return stop(run, reconciling(reasons.soaking, `reversible until ${at}; then the first revoke is sent`), { again: left });
 };

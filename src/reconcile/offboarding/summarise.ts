@@ -2,13 +2,13 @@
 import type { DependencyState, DependencyStatus, OffboardingStatus } from '../../api/v1alpha1/index.ts';
 import { conditionsOf, factsOf } from '../../policy/conditions.ts';
 import { cancelFact, phaseOf, progressFacts, residualUntil, summaryOf } from '../../policy/summary.ts';
-import { told } from '../../policy/told.ts';
+import { powerOfTwo, told } from '../../policy/told.ts';
 import { listed, maxListedCredentials, withStoredIntents } from '../../policy/tracking.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { Revoker } from '../../revokers/revoker.ts';
 import { assessment } from './assessment.ts';
 import { glassFact } from './glass.ts';
-import { powerOfTwo, remember, storedDependency } from './run.ts';
+import { remember, storedDependency } from './run.ts';
 import type { Context, Run } from './run.ts';
 
 const maxFindings = 64;
@@ -17,7 +17,8 @@ const reasoned: readonly DependencyState[] = ['Blocked', 'Waiting', 'Unknown', '
 
 export const summarise = (run: Run, verdict: Verdict, context: Context): OffboardingStatus => {
   const { offboarding, draft } = run;
-  const { revokers, clock } = context;
+  const { revokers } = run;
+  const { clock } = context;
   const previous = offboarding.status;
   const now = clock.now();
   const dependencies = revokers.map((revoker) => dependencyStatus(run, revoker, context)).filter((status) => status !== undefined);
@@ -30,7 +31,7 @@ export const summarise = (run: Run, verdict: Verdict, context: Context): Offboar
     verdict.kind === 'Confirmed' || draft.startedAt === undefined
       ? undefined
       : counted
-        ? residualUntil(tracked, Math.max(...revokers.map(({ settleTime }) => settleTime)))
+        ? residualUntil(revokers.map((revoker) => ({ settleTime: revoker.settleTime, tracked: remember(run, revoker, {}).tracked, known: remember(run, revoker, {}).inventoried })))
         : previous?.residualUntil;
   const generation = offboarding.metadata.generation ?? 0;
   const status: OffboardingStatus = {
@@ -88,5 +89,5 @@ const lockability = (revokers: readonly Revoker[]): { readonly lockable: boolean
   const explanations = revokers.flatMap(({ name, lock }) =>
     lock.kind === 'NotLockable' ? [`${name}: ${lock.explanation}`] : [],
   );
-  return { lockable: explanations.length === 0, explanation: explanations.join('; ') };
+  return { lockable: revokers.some(({ lock }) => lock.kind === 'Lockable'), explanation: explanations.join('; ') };
 };

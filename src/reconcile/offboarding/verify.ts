@@ -6,27 +6,37 @@ import { believableFrom, isOpen, observed, trackedKey } from '../../policy/crede
 import type { Sighting, Tracked } from '../../policy/credential.ts';
 import { mergeFresh } from '../../policy/tracking.ts';
 import { isOnItsWay } from '../../policy/waiver.ts';
-import type { Observation, Revoker } from '../../revokers/revoker.ts';
+import type { Credential, Observation, Revoker } from '../../revokers/revoker.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
-import { verdictNow } from './assessment.ts';
+import { assessment, issuersEndedAt, verdictNow, waitsFor } from './assessment.ts';
 import { usesAmong } from './inventory.ts';
 import { recordFailure, remember, stop } from './run.ts';
-import type { Context, Progress, TargetedRun } from './run.ts';
+import type { Context, Progress, TargetedRun, When } from './run.ts';
 
 export const verify = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
-  await Promise.all(context.revokers.map((revoker) => verifyOne(run, revoker, context, signal)));
-  return stop(run, verdictNow(run, context), nextLook(run, context));
+  const begun = run.revokers.filter((revoker) => waitsFor(run, revoker, context).length === 0);
+  // All are observed before the first is enumerated: the end of one may be what the last look at another waits for.
+  await Promise.all(begun.map((revoker) => observeOne(run, revoker, context, signal)));
+  await Promise.all(begun.map((revoker) => enumerateOne(run, revoker, context, signal)));
+  return stop(run, verdictNow(run, context), nextLook(run, begun, context));
 };
 
-const verifyOne = async (run: TargetedRun, revoker: Revoker, context: Context, signal: AbortSignal): Promise<void> => {
+const observeOne = async (run: TargetedRun, revoker: Revoker, context: Context, signal: AbortSignal): Promise<void> => {
   await observeDue(run, revoker, context, signal);
   // With a settle time of zero the second observation is due at once.
   if (revoker.settleTime === 0) await observeDue(run, revoker, context, signal);
-  const memory = remember(run, revoker, {});
-  const givenUp = run.waivers.has(revoker.name) && !isOnItsWay(memory.tracked, revoker.settleTime, context.clock.monotonic());
-  const waitsForEnumeration = givenUp || memory.tracked.filter(isOpen).every((entry) => entry.aggregate === true);
-  if (memory.failure === undefined && waitsForEnumeration) await enumerate(run, revoker, context, signal);
+};
+
+/** While a login may still succeed, a last look would have to be taken again. What only enumerations can confirm is asked for all the same. */
+const enumerateOne = async (run: TargetedRun, revoker: Revoker, context: Context, signal: AbortSignal): Promise<void> => {
+  const { failure, tracked } = remember(run, revoker, {});
+  const now = context.clock.monotonic();
+  const open = tracked.filter(isOpen);
+  const givenUp = run.waivers.has(revoker.name) && !isOnItsWay(tracked, revoker.settleTime, now);
+  if (failure !== undefined || (!givenUp && !open.every((entry) => entry.aggregate === true))) return;
+  const ended = issuersEndedAt(run, revoker, context);
+  if (open.length > 0 || (ended !== undefined && ended <= now)) await enumerate(run, revoker, context, signal);
 };
 
 /**
@@ -67,7 +77,7 @@ const observeSome = async (
       seen.set(trackedKey(entry.credential), after);
       const { revokeRequestedAt, confirmedAt } = after.status;
       if (revokeRequestedAt !== undefined && confirmedAt !== undefined) {
-        onConfirmed({ revoker: revoker.name, seconds: (Date.parse(confirmedAt) - Date.parse(revokeRequestedAt)) / 1000 });
+        onConfirmed({ revoker: revoker.kind, seconds: (Date.parse(confirmedAt) - Date.parse(revokeRequestedAt)) / 1000 });
       }
     },
     signal,
@@ -88,34 +98,54 @@ const enumerate = async (run: TargetedRun, revoker: Revoker, { clock }: Context,
   const askedAt = clock.monotonic();
   try {
     const { credentials, findings } = await revoker.inventory(run.draft.target, 'Fresh', signal);
-    const sighting = stamp({ state: 'Absent', method: 'enumeration' }, askedAt, clock);
     const merged = mergeFresh(tracked, credentials, clock.monotonic());
     const after = merged.tracked.map((entry) =>
-      entry.aggregate === true && isOpen(entry) ? observed(entry, sighting, revoker.settleTime) : entry,
+      entry.aggregate === true && isOpen(entry) ? observed(entry, stamp(enumerated(entry, credentials), askedAt, clock), revoker.settleTime) : entry,
     );
-    remember(run, revoker, { tracked: after, findings: [...usesAmong(before), ...findings], enumerated: !merged.foundNew && !after.some(isOpen) });
+    const isLast = !merged.foundNew && !after.some(isOpen);
+    remember(run, revoker, { tracked: after, findings: [...usesAmong(before), ...findings], enumeratedAt: isLast ? askedAt : undefined });
   } catch (error) {
     recordFailure(run, revoker, error);
   }
 };
 
+/** A count that was kept of one place, by the UID there, is not proven gone by an answer that shows nothing of that place. */
+const enumerated = ({ credential: { uid } }: Tracked, found: readonly Credential[]): Observation => {
+  const method = 'enumeration';
+  if (uid === undefined || found.some((each) => each.uid === uid)) return { state: 'Absent', method };
+  return { state: 'Unknown', method, message: `they were seen in ${uid}, and what answers now is another` };
+};
+
 /**
- * Milliseconds until looking again can change anything: the last settle time that runs out, or the next expiry. Undefined
- * when something is still there or could not be asked: then back-off says when.
+ * When looking again can change anything, over all dependencies: the last settle time of one that runs out, the next expiry, the
+ * end of what keeps the last look from being taken. Where something is still there or could not be asked, back-off says when.
  */
-const nextLook = (run: TargetedRun, { revokers, clock }: Context): number | undefined => {
+const nextLook = (run: TargetedRun, begun: readonly Revoker[], context: Context): When => {
   const waits: number[] = [];
-  for (const revoker of revokers) {
-    const { tracked, failure } = remember(run, revoker, {});
-    if (failure !== undefined) return undefined;
-    const open = tracked.filter(isOpen);
-    if (open.some(({ status }) => status.state === 'Present' || status.state === 'Unknown')) return undefined;
-    const settled = open.flatMap((entry) => believableFrom(entry, revoker.settleTime) ?? []);
-    if (settled.length > 0) waits.push(Math.max(...settled) - clock.monotonic());
-    else {
-      const expiries = open.flatMap(({ status }) => (status.expiresAt === undefined ? [] : [Date.parse(status.expiresAt)]));
-      if (expiries.length > 0) waits.push(Math.min(...expiries) - clock.now().getTime());
-    }
+  let pause: When['pause'];
+  for (const revoker of run.revokers) {
+    const isReleased = !begun.includes(revoker) && waitsFor(run, revoker, context).length === 0;
+    const wait = isReleased ? 0 : nextLookAt(run, revoker, context);
+    if (typeof wait === 'number') waits.push(wait);
+    else if (wait !== undefined && pause !== 'Reconciling') pause = wait;
   }
-  return waits.length === 0 ? undefined : Math.max(Math.min(...waits), 0);
+  return { ...(waits.length === 0 ? {} : { again: Math.max(Math.min(...waits), 0) }), ...(pause === undefined ? {} : { pause }) };
+};
+
+/** Milliseconds, or the back-off to go by; undefined when it waits for others. */
+const nextLookAt = (run: TargetedRun, revoker: Revoker, context: Context): number | When['pause'] => {
+  const { clock } = context;
+  const { tracked, failure } = remember(run, revoker, {});
+  if (failure === undefined && waitsFor(run, revoker, context).length > 0) return undefined;
+  const open = tracked.filter(isOpen);
+  if (failure !== undefined || open.some(({ status }) => status.state === 'Present' || status.state === 'Unknown')) {
+    const { state } = assessment(run, revoker, context);
+    return state === 'Blocked' || state === 'Waived' ? 'Stalled' : 'Reconciling';
+  }
+  const settled = open.flatMap((entry) => believableFrom(entry, revoker.settleTime) ?? []);
+  if (settled.length > 0) return Math.max(...settled) - clock.monotonic();
+  const expiries = open.flatMap(({ status }) => (status.expiresAt === undefined ? [] : [Date.parse(status.expiresAt)]));
+  if (expiries.length > 0) return Math.min(...expiries) - clock.now().getTime();
+  const ended = issuersEndedAt(run, revoker, context);
+  return ended !== undefined && ended > clock.monotonic() ? ended - clock.monotonic() : undefined;
 };

@@ -11,7 +11,9 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { RecordedEvent } from '../../kube/events.ts';
 import { errorFromStatus } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/objects.ts';
-import { retryable } from '../../runtime/outcome.ts';
+import { createRegistry } from '../../revokers/registry.ts';
+import type { DependencyKind } from '../../revokers/revoker.ts';
+import { needsPerson, retryable } from '../../runtime/outcome.ts';
 import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from '../objects.ts';
 import { createWorkloadIdentityReconciler } from './reconciler.ts';
 
@@ -25,6 +27,7 @@ let terminating: boolean;
 /** The API server knows of it no more, whatever the watch still shows. */
 let gone: boolean;
 let revoker: ReturnType<typeof createFakeRevoker>;
+let kinds: readonly DependencyKind[];
 let clock: ReturnType<typeof createFakeClock>;
 
 const status = (): WorkloadIdentityStatus => identity.status ?? {};
@@ -68,7 +71,7 @@ const look = () =>
     client: client as KubeClient,
     clock,
     events: { record: (event) => events.push(event), flush: () => Promise.resolve() },
-    revokers: [revoker],
+    registry: createRegistry([revoker], kinds),
     operatorNamespace: 'offboard-system',
     read: () => identity,
     serviceAccountUid: () => accountUid,
@@ -98,6 +101,7 @@ const aRun = (change: { readonly completedAt?: string; readonly ready?: 'True' |
 beforeEach(() => {
   clock = createFakeClock();
   revoker = createFakeRevoker();
+  kinds = [];
   revoker.present.set('a', aCredential());
   identity = anIdentity({ status: {} });
   created = [];
@@ -287,5 +291,140 @@ describe('a WorkloadIdentity whose finalizer somebody took off', () => {
     identity = { ...identity, metadata: { ...identity.metadata, finalizers: [workloadIdentityFinalizer] } };
     await look();
     expect(broken()).toBeUndefined();
+  });
+});
+
+describe('a WorkloadIdentity that depends on more than the cluster', () => {
+  const connected = (connector = 'prod', ...prefixes: readonly string[]) => ({
+    connectorRef: { name: connector },
+    ...(prefixes.length === 0 ? {} : { leases: prefixes.map((prefix) => ({ prefix })) }),
+  });
+  const declare = (...dependencies: NonNullable<WorkloadIdentityObject['spec']['dependencies']>): void => {
+    identity = { ...identity, metadata: { ...identity.metadata, generation: (identity.metadata.generation ?? 0) + 1 }, spec: { ...identity.spec, dependencies } };
+  };
+  const lease = (prefix: string) => aCredential({ id: `${prefix}/1`, uid: 'here', class: 'Lease' });
+  const login = aCredential({ id: 'login', uid: 'here', class: 'Login' });
+  const named = (name: string) => status().dependencies?.find((each) => each.name === name);
+  /** What the server holds, by the path that it is listed under; logins are found whatever is declared. */
+  let held: Map<string, ReturnType<typeof lease>[]>;
+  let failure: Error | undefined;
+
+  beforeEach(() => {
+    held = new Map([['a', [lease('a')]], ['b', [lease('b')]]]);
+    failure = undefined;
+    kinds = [
+      {
+        kind: 'vault',
+        bind: ({ name, vault }) => {
+          if (vault === undefined) return undefined;
+          const fake = createFakeRevoker({ name, kind: 'vault' });
+          if (failure !== undefined) fake.failures.inventory = failure;
+          const leases = (vault.leases ?? []).flatMap(({ prefix }) => held.get(prefix) ?? []);
+          for (const credential of [login, ...leases]) fake.present.set(credential.id, credential);
+          return fake;
+        },
+      },
+    ];
+  });
+
+  it('shows the figures of each, keeps a copy of what is declared, and looks again by itself', async () => {
+    declare({ name: 'vault', after: ['fake'], vault: connected('prod', 'a') });
+    expect(await look()).toEqual({ kind: 'again', after: 900_000 });
+    expect(status().dependencies).toEqual([
+      { name: 'fake', credentials: 1, provable: true },
+      { name: 'vault', credentials: 2, provable: true, declared: true, after: ['fake'], vault: connected('prod', 'a') },
+    ]);
+    expect(condition('Ready')?.status).toBe('True');
+  });
+
+  it.each([
+    ['Unknown', retryable('Unavailable', 'connection refused'), 'Reconciling'],
+    ['False', needsPerson('NotGranted', 'no connector grants this'), 'Stalled'],
+  ] as const)('is inventoried %s, by name, when one cannot be asked, and shows what the others hold', async (expected, error, kstatus) => {
+    declare({ name: 'vault', vault: connected('prod', 'a') });
+    await look();
+    failure = error;
+    revoker.present.set('b', aCredential({ id: 'b' }));
+    expect(await look()).toEqual({ kind: 'again', after: 240_000 });
+    expect(condition('Inventoried')).toMatchObject({ status: expected, message: `vault: ${error.message}` });
+    expect(condition(kstatus)?.message).toBe(`vault: ${error.message}`);
+    expect(condition('Ready')?.status).toBe('False');
+    expect([named('fake')?.credentials, named('vault')?.credentials]).toEqual([2, 2]);
+  });
+
+  it('keeps one that it could never ask in its status, so that it is not forgotten when it is taken out', async () => {
+    declare({ name: 'vault', vault: connected() });
+    failure = retryable('Unavailable', 'connection refused');
+    await look();
+    expect(named('vault')).toEqual({ name: 'vault', credentials: 0, provable: false, declared: true, vault: connected() });
+    declare();
+    await look();
+    expect(named('vault')).toMatchObject({ declared: false });
+  });
+
+  it('follows one that was taken out while it holds credentials, and lets it go when it holds none', async () => {
+    declare({ name: 'vault', vault: connected() });
+    await look();
+    declare();
+    await look();
+    expect(named('vault')).toMatchObject({ declared: false, credentials: 1, vault: connected() });
+    failure = retryable('Unavailable', 'connection refused');
+    await look();
+    expect(named('vault')).toMatchObject({ declared: false, credentials: 1 });
+    failure = undefined;
+    kinds = [{ kind: 'vault', bind: ({ name }) => createFakeRevoker({ name, kind: 'vault' }) }];
+    await look();
+    expect(named('vault')).toBeUndefined();
+  });
+
+  it('follows a part that was taken out while that holds what the rest does not', async () => {
+    declare({ name: 'vault', vault: connected('prod', 'a', 'b') });
+    await look();
+    declare({ name: 'vault', vault: connected('prod', 'a') });
+    await look();
+    const [, declared, taken] = status().dependencies ?? [];
+    expect(declared).toMatchObject({ name: 'vault', declared: true, credentials: 2, vault: connected('prod', 'a') });
+    expect(taken).toMatchObject({ declared: false, credentials: 1, vault: connected('prod', 'b') });
+    held.set('b', []);
+    await look();
+    expect(status().dependencies?.map(({ name }) => name)).toEqual(['fake', 'vault']);
+  });
+
+  it('lets a mistake go that was mended before anything was granted for it', async () => {
+    declare({ name: 'vault', vault: connected('prod', 'typo') });
+    failure = needsPerson('NotGranted', 'no connector grants this');
+    await look();
+    declare({ name: 'vault', vault: connected('prod', 'a') });
+    await look();
+    expect(status().dependencies?.map(({ name }) => name)).toEqual(['fake', 'vault']);
+  });
+
+  it('does not let go of what it held when the grant is gone', async () => {
+    declare({ name: 'vault', vault: connected() });
+    await look();
+    declare();
+    failure = needsPerson('NotGranted', 'no connector grants this');
+    await look();
+    expect(named('vault')).toMatchObject({ declared: false, credentials: 1 });
+  });
+
+  it('says when more was taken out than can be followed, and forgets none of what it follows', async () => {
+    const many = (from: number) => Array.from({ length: 16 }, (_, i) => ({ name: `v${from + i}`, vault: connected(`c${from + i}`) }));
+    declare(...many(0));
+    await look();
+    declare(...many(16));
+    await look();
+    const before = status().dependencies;
+    expect(before).toHaveLength(33);
+    declare(...many(32));
+    await look();
+    expect(condition('Stalled')).toMatchObject({ reason: 'InvalidSpec', message: expect.stringContaining('32 were taken out') as string });
+    expect(status().dependencies).toEqual(before);
+  });
+
+  it('has an order that can be kept', async () => {
+    declare({ name: 'one', after: ['two'], vault: connected() }, { name: 'two', after: ['one'], vault: connected() });
+    await look();
+    expect(condition('Stalled')).toMatchObject({ reason: 'InvalidSpec', message: expect.stringContaining('one after two after one') as string });
   });
 });

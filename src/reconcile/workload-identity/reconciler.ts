@@ -6,10 +6,10 @@
  */
 import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import { workloadIdentityFinalizer } from '../../api/v1alpha1/index.ts';
-import type { Target, WorkloadIdentityStatus } from '../../api/v1alpha1/index.ts';
+import type { Dependency, IdentityDependency, Target, WorkloadIdentityStatus } from '../../api/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { EventRecorder } from '../../kube/events.ts';
-import { isNotFound, toOutcome } from '../../kube/errors.ts';
+import { isNotFound } from '../../kube/errors.ts';
 import { addFinalizer, removeFinalizer } from '../../kube/finalizers.ts';
 import { workloadIdentities } from '../../kube/resources.ts';
 import { conditionsOf, factsOf } from '../../policy/conditions.ts';
@@ -17,10 +17,13 @@ import type { Fact } from '../../policy/conditions.ts';
 import { glassBroken, isGlassBroken } from '../../policy/glass.ts';
 import { expiringWindow, lifecycleState, onDeletion, runOf } from '../../policy/lifecycle.ts';
 import type { RunOfIdentity } from '../../policy/lifecycle.ts';
+import { allDependencies, maxUndeclared } from '../../policy/dependencies.ts';
+import { orderDefect } from '../../policy/order.ts';
 import { unsupported } from '../../policy/support.ts';
-import { reconciling, stalled, verdictOfError } from '../../policy/verdict.ts';
+import { reconciling, stalled } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import { isWaived, waiversInForce, waiversStand } from '../../policy/waiver.ts';
+import type { Registry } from '../../revokers/registry.ts';
 import type { Revoker } from '../../revokers/revoker.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { ReconcileResult } from '../../runtime/controller.ts';
@@ -36,7 +39,7 @@ export interface WorkloadIdentityContext {
   readonly clock: Clock;
   readonly events: EventRecorder;
   readonly log: Logger;
-  readonly revokers: readonly Revoker[];
+  readonly registry: Registry;
   readonly operatorNamespace: string;
   readonly read: (key: string) => WorkloadIdentityObject | undefined;
   /** The ServiceAccount's UID, from the watch; undefined when it does not exist. */
@@ -76,7 +79,7 @@ const alive = async (read: WorkloadIdentityObject, context: WorkloadIdentityCont
   const status = statusOf(identity, run, { ...seen, facts }, context);
   announceBroken(identity, status, context);
   keep(await writeStatus(context.client, workloadIdentities, identity, status, signal));
-  return nextTime(expiresAt, now);
+  return nextTime(expiresAt, now, untilAskedAgain(seen.dependencies, inventoried));
 };
 
 /** Held by the finalizer, unless its spec says that its deletion means nothing. */
@@ -173,8 +176,9 @@ const runsOf = (identity: WorkloadIdentityObject, context: WorkloadIdentityConte
     }));
 
 /** Asked of the waivers and the clock, not of the run's status: that one may not have caught up with the end of a waiver. */
-const waiversOf = (run: OffboardingObject, { waiversFor, revokers, clock }: WorkloadIdentityContext): RunOfIdentity['waivers'] => {
+const waiversOf = (run: OffboardingObject, { waiversFor, registry, clock }: WorkloadIdentityContext): RunOfIdentity['waivers'] => {
   if (!isWaived(run.status)) return 'None';
+  const revokers = registry.forTarget(run.status?.target);
   const inForce = waiversInForce(waiversFor(keyOf(run)), run, { dependencies: revokers.map(({ name }) => name), now: clock.now() });
   return waiversStand(run.status, inForce) ? 'Standing' : 'Lapsed';
 };
@@ -195,22 +199,45 @@ const inventoryStatus = async (
   const { uid: pinned, name, mayBeAbsent } = spec.serviceAccount;
   const live = context.serviceAccountUid(metadata.namespace ?? '', name);
   const uid = pinned ?? live ?? status?.serviceAccountUID;
+  const all = allDependencies(spec.dependencies, status?.dependencies);
+  const known = all.filter((each) => !context.registry.unknown({ dependencies: [each] }).includes(each));
   const target: Target = {
     serviceAccount: { namespace: metadata.namespace ?? '', name, ...(uid === undefined ? {} : { uid }) },
     ...(spec.kubernetes?.certificates === undefined ? {} : { certificates: spec.kubernetes.certificates }),
+    ...(known.length === 0 ? {} : { dependencies: known }),
   };
-  try {
-    const { dependencies, inventoried } = await takeInventory(context.revokers, target, signal);
-    const why = unsupported(spec.dependencies, 'spec.dependencies');
-    const verdict = why === undefined ? accountVerdict(pinned, live, mayBeAbsent === true, name) : stalled(reasons.invalidSpec, why);
-    const whole: Fact = why === undefined ? inventoried : { type: conditionTypes.inventoried, status: 'False', reason: reasons.notProvable, message: why };
-    return { ...(uid === undefined ? {} : { uid }), dependencies, verdict, inventoried: whole };
-  } catch (error) {
-    if (signal.aborted) throw error;
-    const verdict = verdictOfError(toOutcome(error));
-    const inventoried: Fact = { type: conditionTypes.inventoried, status: 'Unknown', reason: verdict.reason, message: verdict.message };
-    return { ...(uid === undefined ? {} : { uid }), verdict, inventoried };
-  }
+  const revokers = context.registry.forTarget(target);
+  const taken = await takeInventory(revokers, target, status?.dependencies ?? [], signal);
+  const defect = defectOf(all, taken.dependencies, revokers, context);
+  const verdict = defect ?? taken.failed ?? accountVerdict(pinned, live, mayBeAbsent === true, name);
+  const inventoried: Fact =
+    defect === undefined ? taken.inventoried : { type: conditionTypes.inventoried, status: 'False', reason: reasons.notProvable, message: defect.message };
+  // What there is no room for must not push out what is there: that is followed until there is.
+  const isTooMuch = undeclaredOf(taken.dependencies).length > maxUndeclared;
+  const dependencies = isTooMuch ? (status?.dependencies ?? []) : taken.dependencies;
+  return { ...(uid === undefined ? {} : { uid }), dependencies, verdict, inventoried };
+};
+
+const undeclaredOf = (dependencies: readonly IdentityDependency[]): readonly IdentityDependency[] =>
+  dependencies.filter(({ declared }) => declared === false);
+
+/** What is wrong with the dependencies of an identity, whatever they hold. */
+const defectOf = (
+  all: readonly Dependency[],
+  taken: readonly IdentityDependency[],
+  revokers: readonly Revoker[],
+  { registry }: WorkloadIdentityContext,
+): Verdict | undefined => {
+  const why = unsupported(registry.unknown({ dependencies: all }), 'spec.dependencies');
+  if (why !== undefined) return stalled(reasons.invalidSpec, why);
+  const order = orderDefect(revokers);
+  if (order !== undefined) return stalled(reasons.invalidSpec, `spec.dependencies: ${order}`);
+  const undeclared = undeclaredOf(taken).length;
+  if (undeclared <= maxUndeclared) return undefined;
+  return stalled(
+    reasons.invalidSpec,
+    `spec.dependencies: ${undeclared} were taken out that still hold credentials, and only ${maxUndeclared} can be followed; put some back, or end what they hold`,
+  );
 };
 
 const accountVerdict = (pinned: string | undefined, live: string | undefined, mayBeAbsent: boolean, name: string): Verdict => {
@@ -254,8 +281,17 @@ const statusOf = (
   };
 };
 
-/** When time alone changes something: the identity begins to expire, or has. */
-const nextTime = (expiresAt: number, now: number): ReconcileResult => {
-  const waits = [expiresAt - expiringWindow - now, expiresAt - now].filter((wait) => wait > 0);
+/** Milliseconds between two inventories of what has no watch; and when one did not answer, or a person has something to mend. */
+const askedAgain = { complete: 900_000, incomplete: 240_000 } as const;
+
+/** The cluster tells by itself what changes there. */
+const untilAskedAgain = (dependencies: WorkloadIdentityStatus['dependencies'], { status }: Fact): number | undefined => {
+  if (dependencies?.some(({ declared }) => declared !== undefined) !== true) return undefined;
+  return status === 'True' ? askedAgain.complete : askedAgain.incomplete;
+};
+
+/** When time alone changes something: the identity begins to expire, or has, or is to be inventoried again. */
+const nextTime = (expiresAt: number, now: number, again: number | undefined): ReconcileResult => {
+  const waits = [expiresAt - expiringWindow - now, expiresAt - now, again ?? 0].filter((wait) => wait > 0);
   return waits.length === 0 ? { kind: 'done' } : { kind: 'again', after: Math.min(...waits) };
 };

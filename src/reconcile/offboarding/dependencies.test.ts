@@ -1,0 +1,490 @@
+/** A run with more than one dependency: the cluster, whose account logs in to a vault. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { aCredential } from '../../../test/builders/credentials.ts';
+import { aWaiver, anIdentity, anOffboarding } from '../../../test/builders/offboarding.ts';
+import { createWorld } from '../../../test/fakes/world.ts';
+import type { World } from '../../../test/fakes/world.ts';
+import type { OffboardingSpec, WorkloadIdentitySpec, WorkloadIdentityStatus } from '../../api/v1alpha1/index.ts';
+import { needsPerson, retryable } from '../../runtime/outcome.ts';
+
+const account = aCredential({ id: 'serviceaccounts/ci/agent', uid: 'uid-of-account', class: 'ServiceAccount' });
+const token = aCredential({ id: 'token 1', uid: 'here', class: 'Token' });
+const down = retryable('Unavailable', 'connection refused');
+const requestedBy = { username: 'alice' };
+
+let world: World;
+
+const declare = (dependencies: NonNullable<WorkloadIdentitySpec['dependencies']>, status: WorkloadIdentityStatus = { serviceAccountUID: 'uid-of-account' }): void => {
+  world.identity(anIdentity({ spec: { dependencies }, status }));
+};
+const vault = (name: string, after: readonly string[] = []) => ({ name, after, vault: { connectorRef: { name: 'prod' } } });
+const run = (spec: Partial<OffboardingSpec> = {}): void => {
+  world.put(anOffboarding({ spec: { requestedBy, ...spec } }));
+};
+const change = (spec: Partial<OffboardingSpec>): void => {
+  const object = world.object();
+  world.put({ ...object, spec: { ...object.spec, ...spec } });
+};
+
+const condition = (type: string) => world.status().conditions?.find((each) => each.type === type);
+const dependency = (name: string) => world.status().dependencies?.find((each) => each.name === name);
+const revokes = (name?: string) => (name === undefined ? world.revoker : world.vault(name)).calls.filter((call) => call.startsWith('revoke'));
+
+/** Looks whenever a look said so, until `ms` have passed; returns how many looks that took. */
+const pass = async (ms: number): Promise<number> => {
+  const end = world.clock.monotonic() + ms;
+  for (let looks = 1; ; looks += 1) {
+    const result = await world.look();
+    const left = end - world.clock.monotonic();
+    const wait = result.kind === 'again' ? result.after : left;
+    if (left <= 0 || wait > left) {
+      await world.clock.advance(left);
+      return looks;
+    }
+    await world.clock.advance(wait);
+  }
+};
+
+beforeEach(() => {
+  world = createWorld();
+  declare([vault('vault')]);
+  run();
+  world.revoker.declared.push(account);
+  world.revoker.present.set(account.id, account);
+  world.vault('vault').present.set(token.id, token);
+});
+
+describe('a run with two dependencies', () => {
+  it('is Ready when both are proven gone, and not a moment earlier', async () => {
+    await pass(20_000);
+    expect(dependency('fake')?.state).toBe('Confirmed');
+    expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'Settling' });
+    const status = await world.settle();
+    expect(condition('Ready')).toMatchObject({ status: 'True', reason: 'Confirmed' });
+    expect(status).toMatchObject({ progress: '2/2', target: { dependencies: [{ name: 'vault', vault: { connectorRef: { name: 'prod' } } }] } });
+    expect(condition('Locked')).toMatchObject({ status: 'True', message: 'every dependency that can be locked is locked; fake: nothing to lock' });
+  });
+
+  it('takes the last look at what logins left only when no login can come any more', async () => {
+    Object.assign(world.vault('vault'), { settleTime: 1_000 });
+    await pass(10_000);
+    expect(dependency('vault')).toMatchObject({ state: 'Settling', message: 'every known credential is gone; the last look comes once fake is confirmed' });
+    expect(world.vault('vault').calls).not.toContain('inventory Fresh');
+    await pass(5_500);
+    expect(condition('Ready')?.status).toBe('True');
+    expect(world.vault('vault').calls.filter((call) => call === 'inventory Fresh')).toHaveLength(1);
+  });
+
+  it('finds what a login left in the last moment, and ends it', async () => {
+    const vaulted = world.vault('vault');
+    Object.assign(vaulted, { settleTime: 1_000 });
+    await pass(14_000);
+    const late = aCredential({ id: 'token 2', uid: 'here', class: 'Token' });
+    vaulted.present.set(late.id, late);
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    expect(revokes('vault')).toEqual(['revoke token 1', 'revoke token 2']);
+  });
+
+  it('waits for the tail of what issues, and does not spin meanwhile', async () => {
+    Object.assign(world.vault('vault'), { settleTime: 1_000 });
+    world.revoker.tail = 5_000;
+    await pass(16_000);
+    expect(dependency('fake')?.state).toBe('Confirmed');
+    expect(condition('Ready')?.status).toBe('False');
+    expect(await pass(3_000), 'looks').toBeLessThan(3);
+    expect(world.vault('vault').calls).not.toContain('inventory Fresh');
+    await pass(3_000);
+    expect(condition('Ready')?.status).toBe('True');
+  });
+
+  it('begins that tail anew in a new process', async () => {
+    Object.assign(world.vault('vault'), { settleTime: 1_000 });
+    world.revoker.tail = 5_000;
+    await pass(18_000);
+    world.restart();
+    await pass(3_000);
+    expect(condition('Ready')?.status).toBe('False');
+    await pass(3_500);
+    expect(condition('Ready')?.status).toBe('True');
+  });
+
+  it('does not count a look at one that came before the other issued something new', async () => {
+    Object.assign(world.vault('vault'), { settleTime: 1_000 });
+    await pass(14_500);
+    const second = aCredential({ id: 'secrets/ci/late', uid: 'uid-late', class: 'ServiceAccount' });
+    // Only a fresh look at the cluster shows it, in the very look that would be the last.
+    const { inventory } = world.revoker;
+    Object.assign(world.revoker, {
+      inventory: async (...args: Parameters<typeof inventory>) => {
+        if (args[1] === 'Fresh' && !revokes().includes(`revoke ${second.id}`)) world.revoker.present.set(second.id, second);
+        return inventory(...args);
+      },
+    });
+    await pass(3_000);
+    expect(revokes()).toContain(`revoke ${second.id}`);
+    expect(dependency('vault')?.state).toBe('Settling');
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    expect(world.vault('vault').calls.filter((call) => call === 'inventory Fresh').length).toBeGreaterThan(1);
+  });
+
+  it('does not wait for the logins of another account of that name', async () => {
+    await pass(1_000);
+    const stranger = { ...account, uid: 'uid-second', end: { by: 'Person' as const, reason: 'IdentityRecreated', message: 'it is left alone' } };
+    world.revoker.present.set(account.id, stranger);
+    await pass(60_000);
+    expect(dependency('vault')?.state).toBe('Confirmed');
+    expect(condition('Stalled')).toMatchObject({ reason: 'IdentityRecreated' });
+  });
+
+  it('does not believe that what was seen in one place is gone because another shows nothing of it', async () => {
+    const vaulted = world.vault('vault');
+    await world.look();
+    // The server lost its storage: it answers under another id, and cannot tell of what it knew before.
+    vaulted.failures.observe = retryable('OriginChanged', 'this is another server');
+    const another = { ...token, uid: 'elsewhere' };
+    vaulted.present.set(token.id, another);
+    await pass(2_000);
+    vaulted.present.delete(token.id);
+    await pass(120_000);
+    expect(dependency('vault')?.credentials?.map(({ uid, state }) => [uid, state])).toEqual([['here', 'Unknown'], ['elsewhere', 'Unknown']]);
+    expect(condition('Ready')?.status).toBe('False');
+  });
+});
+
+describe('an order', () => {
+  it('is kept: nothing is revoked, nor meant to be, before all that comes first is confirmed', async () => {
+    declare([vault('vault', ['fake'])]);
+    await pass(14_000);
+    expect(revokes('vault')).toEqual([]);
+    expect(dependency('vault')).toMatchObject({ state: 'Locked', message: 'nothing is revoked here before fake is confirmed' });
+    expect(dependency('vault')?.credentials?.[0]?.revokeRequestedAt).toBeUndefined();
+    expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'Settling' });
+    expect(condition('Revoked')?.status).toBe('False');
+    const looks = await pass(3_000);
+    expect(revokes('vault'), 'at once').toEqual(['revoke token 1']);
+    expect(looks).toBeLessThan(6);
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+  });
+
+  it('is kept in a new process, and what was begun goes on whatever opens again', async () => {
+    declare([vault('vault', ['fake'])]);
+    world.vault('vault').onRevoke = () => undefined;
+    await pass(5_000);
+    world.restart();
+    await pass(5_000);
+    expect(revokes('vault')).toEqual([]);
+    await pass(20_000);
+    const before = revokes('vault').length;
+    expect(before).toBeGreaterThan(0);
+    const late = aCredential({ id: 'rolebindings/ci/late', uid: 'uid-late' });
+    world.revoker.present.set(late.id, late);
+    world.revoker.onRevoke = () => undefined;
+    await pass(30_000);
+    expect(dependency('fake')?.state).toBe('Revoking');
+    expect(revokes('vault').length).toBeGreaterThan(before);
+  });
+
+  it('goes on behind what was given up', async () => {
+    declare([vault('vault', ['fake'])]);
+    world.revoker.onRevoke = () => undefined;
+    world.waivers.push(aWaiver());
+    await pass(60_000);
+    expect(revokes('vault')).toEqual(['revoke token 1']);
+    expect(condition('Ready')).toMatchObject({ status: 'True', reason: 'CompletedWithWaivers' });
+  });
+
+  it.each([
+    ['has no beginning', [vault('one', ['two']), vault('two', ['one'])], /one after two after one/],
+    ['names what is not there', [vault('one', ['gone'])], /"one" is to come after "gone"/],
+    ['names itself', [vault('one', ['one'])], /one after one/],
+  ])('that %s is refused in words', async (_, dependencies, message) => {
+    declare(dependencies);
+    await world.look();
+    expect(condition('Stalled')).toMatchObject({ reason: 'InvalidSpec', message: expect.stringMatching(message) as string });
+    expect(revokes()).toEqual([]);
+  });
+});
+
+describe('one dependency that is down', () => {
+  const fail = (): void => {
+    for (const operation of ['inventory', 'preflight', 'lock', 'unlock', 'observeLock', 'revoke', 'observe'] as const) world.vault('vault').failures[operation] = down;
+  };
+  const heal = (): void => {
+    for (const operation of Object.keys(world.vault('vault').failures)) Reflect.deleteProperty(world.vault('vault').failures, operation);
+  };
+
+  it('does not hold up the others after the start, and is never Ready', async () => {
+    await world.look();
+    await world.look();
+    fail();
+    await pass(15_500);
+    expect(dependency('fake')?.state, 'as soon as it can be').toBe('Confirmed');
+    expect(dependency('vault')).toMatchObject({ state: 'Unknown', lastError: { code: 'Unavailable' } });
+    await pass(600_000);
+    expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'DependencyUnavailable', message: 'vault: connection refused' });
+    heal();
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+  });
+
+  it('holds a Routine run before anything is touched', async () => {
+    fail();
+    await pass(60_000);
+    expect(condition('Ready')).toMatchObject({ reason: 'DependencyUnavailable', message: 'vault: connection refused' });
+    expect([...revokes(), ...revokes('vault')]).toEqual([]);
+    expect(world.status().startedAt).toBeUndefined();
+  });
+
+  it('does not protect the access to all others in an Emergency, and nobody says that it was looked at', async () => {
+    run({ urgency: 'Emergency' });
+    fail();
+    await pass(60_000);
+    expect(dependency('fake')?.state).toBe('Confirmed');
+    expect(dependency('vault')).toMatchObject({ state: 'Unknown' });
+    expect(condition('Planned')?.status).toBe('False');
+    expect(condition('Locked')?.status).toBe('False');
+    expect(condition('Revoked')?.status).toBe('False');
+    expect(condition('Ready')?.status).toBe('False');
+    expect(world.status().residualUntil).toBe('unknown');
+    heal();
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    expect(world.vault('vault').calls).toContain('lock');
+    expect(revokes('vault')).toEqual(['revoke token 1']);
+  });
+
+  it('holds an Emergency too when there is nothing else to revoke', async () => {
+    run({ urgency: 'Emergency' });
+    fail();
+    world.revoker.failures.inventory = needsPerson('PermissionMissing', 'may not list');
+    await pass(30_000);
+    expect(world.status().startedAt).toBeUndefined();
+    expect(condition('Stalled')).toMatchObject({ reason: 'PermissionMissing', message: 'fake: may not list' });
+  });
+
+  it('that was never looked at is given up by a waiver, in words', async () => {
+    fail();
+    await world.look();
+    world.waivers.push(aWaiver({ spec: { dependency: 'vault' } }));
+    await pass(60_000);
+    expect(condition('Ready')).toMatchObject({ status: 'True', reason: 'CompletedWithWaivers' });
+    expect(condition('Ready')?.message).toContain('vault: given up until');
+    expect(condition('Planned')?.status).toBe('False');
+    expect(dependency('vault')).toMatchObject({ state: 'Waived' });
+  });
+
+  it('is looked at by back-off beside what waits for a person, and not as seldom', async () => {
+    const shared = aCredential({ id: 'rolebindings/ci/shared', end: { by: 'Person', reason: 'SharedBinding', message: 'take the subject out' } });
+    run({ urgency: 'Emergency' });
+    world.revoker.present.set(shared.id, shared);
+    const child = aCredential({ id: 'token 2', class: 'Token', end: { by: 'Others' } });
+    world.vault('vault').present.clear();
+    world.vault('vault').present.set(child.id, child);
+    await world.look();
+    await world.look();
+    const result = await world.look();
+    expect(condition('Stalled')?.reason).toBe('SharedBinding');
+    expect(result.kind === 'again' && result.after).toBeLessThan(2_000);
+  });
+});
+
+describe('a lock', () => {
+  it('comes in a later look than the write that says that the run has begun', async () => {
+    world.cluster.failStatusWrites = retryable('Timeout', 'no answer');
+    await expect(world.look()).rejects.toThrow('no answer');
+    expect(world.vault('vault').calls).not.toContain('lock');
+    world.cluster.failStatusWrites = undefined;
+    await world.look();
+    expect(world.status().startedAt).toBeDefined();
+    expect(world.vault('vault').isLocked).toBe(false);
+    await world.look();
+    expect(world.vault('vault').isLocked).toBe(true);
+  });
+
+  it('that one refuses keeps none of the others from being locked, and holds a Routine run', async () => {
+    declare([vault('vault'), vault('second')]);
+    world.vault('vault').failures.lock = needsPerson('PermissionMissing', 'may not disable entities');
+    await pass(60_000);
+    expect(world.vault('second').isLocked).toBe(true);
+    expect(dependency('second')?.state).toBe('Locked');
+    expect(dependency('vault')).toMatchObject({ state: 'Blocked', reason: 'PermissionMissing' });
+    expect(condition('Stalled')).toMatchObject({ reason: 'PermissionMissing', message: 'vault: may not disable entities' });
+    expect([...revokes(), ...revokes('vault'), ...revokes('second')]).toEqual([]);
+    delete world.vault('vault').failures.lock;
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    expect(world.vault('second').calls.filter((call) => call === 'lock')).toHaveLength(1);
+  });
+
+  it('that was not seen to hold is none, and in an Emergency is tried again while the rest is revoked', async () => {
+    run({ urgency: 'Emergency' });
+    const vaulted = world.vault('vault');
+    vaulted.failures.observeLock = retryable('Timeout', 'no answer');
+    await pass(20_000);
+    expect(dependency('fake')?.state).toBe('Confirmed');
+    expect(revokes('vault')).toContain('revoke token 1');
+    expect(condition('Locked')?.status).toBe('False');
+    expect(condition('Ready')?.status).toBe('False');
+    delete vaulted.failures.observeLock;
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    expect(condition('Locked')?.status).toBe('True');
+  });
+
+  it('is taken back by a cancel in each that may have one, and the one that cannot be asked is named', async () => {
+    declare([vault('vault'), vault('second')]);
+    run({ soak: '1h' });
+    await pass(1_000);
+    expect([world.vault('vault').isLocked, world.vault('second').isLocked]).toEqual([true, true]);
+    world.vault('vault').failures.unlock = down;
+    change({ cancel: { reason: 'wrong agent' } });
+    await world.look();
+    expect(world.vault('second').isLocked).toBe(false);
+    expect(condition('Reconciling')?.message).toBe('vault: cannot be unlocked: connection refused');
+    expect(world.status().completedAt).toBeUndefined();
+    delete world.vault('vault').failures.unlock;
+    await world.look();
+    expect(world.vault('vault').isLocked).toBe(false);
+    expect(condition('Ready')?.reason).toBe('Cancelled');
+  });
+
+  it('is taken back also where another could never be had', async () => {
+    declare([vault('vault'), vault('second')]);
+    world.vault('vault').failures.lock = down;
+    await pass(5_000);
+    expect(world.status().lockedAt).toBeUndefined();
+    change({ cancel: { reason: 'wrong agent' } });
+    await world.look();
+    expect(world.vault('second').isLocked).toBe(false);
+    expect(condition('Ready')?.reason).toBe('Cancelled');
+  });
+});
+
+describe('a revoke that cannot be carried out', () => {
+  const stuck = (message = 'role "v-app" owns objects') => ({ refused: 'RevocationStuck', message });
+
+  beforeEach(() => {
+    world.vault('vault').onRevoke = () => stuck();
+  });
+
+  it('stalls the run with the words of who refuses, and does not hold up the rest', async () => {
+    await pass(20_000);
+    expect(condition('Stalled')).toMatchObject({ reason: 'RevocationStuck', message: 'vault: token 1: role "v-app" owns objects' });
+    expect(dependency('vault')).toMatchObject({ state: 'Blocked', reason: 'RevocationStuck' });
+    expect(dependency('vault')?.credentials?.[0]).toMatchObject({ state: 'Present', reason: 'RevocationStuck', message: 'role "v-app" owns objects' });
+    expect(dependency('fake')?.state).toBe('Confirmed');
+    expect(condition('Revoked')?.status).toBe('False');
+    expect(world.events.filter(({ reason }) => reason === 'RevocationStuck')).toHaveLength(1);
+  });
+
+  it('is sent again after pauses that grow to five minutes, and writes nothing meanwhile', async () => {
+    await pass(600_000);
+    const sent = revokes('vault').length;
+    expect(sent).toBeGreaterThan(8);
+    const writes = world.writes();
+    await pass(900_000);
+    expect(revokes('vault').length - sent).toBeGreaterThanOrEqual(3);
+    expect(revokes('vault').length - sent).toBeLessThanOrEqual(4);
+    expect(world.writes()).toBe(writes);
+  });
+
+  it('ends by itself when it can be carried out', async () => {
+    await pass(30_000);
+    world.vault('vault').onRevoke = ({ id }) => { world.vault('vault').present.delete(id); };
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    expect(dependency('vault')?.credentials?.[0]).toMatchObject({ state: 'Confirmed' });
+    expect(dependency('vault')?.credentials?.[0]).not.toHaveProperty('reason');
+  });
+
+  it('ends also when somebody else has ended it', async () => {
+    await pass(30_000);
+    world.vault('vault').present.delete(token.id);
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+  });
+
+  it('stays stuck while it cannot be observed, and in a new process', async () => {
+    await pass(20_000);
+    world.vault('vault').failures.observe = down;
+    await pass(5_000);
+    expect(condition('Stalled')?.reason).toBe('RevocationStuck');
+    delete world.vault('vault').failures.observe;
+    world.restart();
+    await world.look();
+    expect(condition('Stalled')?.reason).toBe('RevocationStuck');
+  });
+
+  it('is told also when something else speaks for the run', async () => {
+    const shared = aCredential({ id: 'rolebindings/ci/shared', end: { by: 'Person', reason: 'SharedBinding', message: 'take the subject out' } });
+    run({ urgency: 'Emergency' });
+    world.revoker.present.set(shared.id, shared);
+    await pass(10_000);
+    expect(condition('Stalled')?.reason).toBe('SharedBinding');
+    expect(world.events.filter(({ reason }) => reason === 'RevocationStuck').map(({ note }) => note)).toEqual(['vault: token 1: role "v-app" owns objects']);
+  });
+});
+
+describe('what was taken out of the WorkloadIdentity', () => {
+  const held = { name: 'vault', credentials: 3, provable: true, declared: true, vault: { connectorRef: { name: 'prod' } } };
+
+  it('is retired too while the status still lists it', async () => {
+    declare([], { serviceAccountUID: 'uid-of-account', dependencies: [{ name: 'kubernetes', credentials: 1, provable: true }, held] });
+    await world.settle();
+    expect(world.status().target?.dependencies).toEqual([{ name: 'vault', undeclared: true, vault: { connectorRef: { name: 'prod' } } }]);
+    expect(revokes('vault')).toEqual(['revoke token 1']);
+    expect(condition('Ready')?.status).toBe('True');
+  });
+});
+
+describe('a dependency that another version knew', () => {
+  it('is refused before the start', async () => {
+    declare([{ name: 'google' }]);
+    await world.look();
+    expect(condition('Stalled')).toMatchObject({ reason: 'InvalidSpec' });
+    expect(condition('Stalled')?.message).toContain('"google"');
+  });
+
+  it('keeps a run that began with it from ever being Ready, and holds up nothing else', async () => {
+    await world.look();
+    const begun = world.object();
+    const { target, ...status } = begun.status ?? {};
+    if (target === undefined) throw new Error('the run has no target');
+    world.put({ ...begun, status: { ...status, target: { ...target, dependencies: [...(target.dependencies ?? []), { name: 'google' }] } } });
+    await pass(120_000);
+    expect([dependency('fake')?.state, dependency('vault')?.state, dependency('google')?.state]).toEqual(['Confirmed', 'Confirmed', 'Blocked']);
+    expect(condition('Ready')?.status).toBe('False');
+  });
+});
+
+describe('after the end', () => {
+  it('a dependency that does not answer takes nothing back, and is not asked again and again', async () => {
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    world.vault('vault').failures.inventory = down;
+    const writes = world.writes();
+    expect(await world.look()).toEqual({ kind: 'done' });
+    expect(condition('Ready')?.status).toBe('True');
+    expect(world.writes()).toBe(writes);
+  });
+
+  it('a new process, which takes up all that ever ended, asks only what costs nothing', async () => {
+    await world.settle();
+    world.restart();
+    const before = world.vault('vault').calls.length;
+    await world.look();
+    expect(world.vault('vault').calls).toHaveLength(before);
+    await world.look();
+    expect(world.vault('vault').calls.slice(before)).toEqual(['inventory Cached']);
+  });
+
+  it('what came back in any of them is told', async () => {
+    await world.settle();
+    world.vault('vault').present.set(token.id, token);
+    await world.look();
+    expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'Resurrected' });
+  });
+});
