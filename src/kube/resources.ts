@@ -37,6 +37,10 @@ export const selfSubjectAccessReviews = define(
   authorization, 'v1', 'selfsubjectaccessreviews', 'SelfSubjectAccessReview', false,
 );
 
+const authentication = 'authentication.k8s.io';
+export const tokenRequests = define(authentication, 'v1', 'tokenrequests', 'TokenRequest', false);
+export const selfSubjectReviews = define(authentication, 'v1', 'selfsubjectreviews', 'SelfSubjectReview', false);
+
 /** The `events.k8s.io` form: the core one is the same object without `series` aggregation semantics. */
 export const events = define('events.k8s.io', 'v1', 'events', 'Event', true);
 export const leases = define('coordination.k8s.io', 'v1', 'leases', 'Lease', true);

@@ -33,6 +33,8 @@ export const reasons = {
   completedWithWaivers: 'CompletedWithWaivers',
   /** WorkloadIdentity: the inventory at this generation is complete. */
   inventoryComplete: 'InventoryComplete',
+  /** Connector: the system answers, and the operator is logged in with all the rights that it needs. */
+  connected: 'Connected',
   /** OffboardingWaiver: the run may end without the proof for this dependency. */
   inForce: 'InForce',
 
@@ -89,6 +91,14 @@ export const reasons = {
   notGranted: 'NotGranted',
   /** The connector exists and cannot be used as it is; its own status says why. */
   connectorNotReady: 'ConnectorNotReady',
+  /** Connector: the Secret to log in by, or its key, is not there or holds nothing of use. */
+  secretMissing: 'SecretMissing',
+  /** Connector: the system refuses the login. */
+  loginRefused: 'LoginRefused',
+  /** Connector: the audience to log in by is one of this cluster's API server, so that the system could act as Offboard here. */
+  wrongAudience: 'WrongAudience',
+  /** Connector: a Kubernetes auth mount that it names is not there, or is of another type. */
+  mountNotFound: 'MountNotFound',
   /** Nobody said that a lease prefix is this identity's alone, and there are leases in it. */
   sharedLeasePath: 'SharedLeasePath',
   /** A role lets others in as well, or nobody said that it does not. */

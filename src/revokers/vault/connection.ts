@@ -30,6 +30,7 @@ export interface Connection {
   readonly client: VaultClient;
   /** For the connector's own status, which tells it. */
   readonly hold: VaultSession['hold'];
+  readonly health: (signal: AbortSignal) => Promise<Health>;
   /** Breaks what is under way, and whatever is asked from now on. */
   readonly close: () => Promise<void>;
 }
@@ -72,6 +73,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
       },
     },
     hold: session.hold,
+    health: (signal) => readHealth(ask, address, signal),
     close: () => {
       session.close();
       return http.close();
@@ -81,12 +83,14 @@ export const createConnection = (options: ConnectionOptions): Connection => {
 
 const holdForOthers = async ({ session, options: { clock, name, spec } }: Parts, until: number, signal: AbortSignal): Promise<Held> => {
   try {
-    return await withDeadline(clock, until - clock.monotonic(), `logging in to ${spec.address}`, signal, session.hold);
+    return await withDeadline(clock, until - clock.monotonic(), late(spec.address), signal, session.hold);
   } catch (error) {
     if (error instanceof OutcomeError && error.kind !== 'Retryable') throw notReady(name);
     throw error;
   }
 };
+
+const late = (address: string): OutcomeError => retryable('Timeout', `the login to ${address} did not end in time`);
 
 /** All that a tenant is told of a connector that cannot be used as it is. */
 export const notReady = (name: string): OutcomeError =>
@@ -109,9 +113,7 @@ const whileLoggedIn = async (parts: Parts, request: VaultRequest, signal: AbortS
   };
   const first = await attempt();
   if (first.answer.status !== 403) return first;
-  const isInvalid = await withDeadline(clock, until - clock.monotonic(), `asking ${spec.address} about our own token`, signal, (waiting) =>
-    session.isInvalid(first.held, waiting),
-  );
+  const isInvalid = await withDeadline(clock, until - clock.monotonic(), late(spec.address), signal, (waiting) => session.isInvalid(first.held, waiting));
   return isInvalid ? attempt() : first;
 };
 
@@ -152,7 +154,7 @@ export interface Health {
 }
 
 /** A standby is as healthy as the active node here: both know the name of their storage. */
-export const readHealth = async (ask: Ask, address: string, signal: AbortSignal): Promise<Health> => {
+const readHealth = async (ask: Ask, address: string, signal: AbortSignal): Promise<Health> => {
   const answer = await ask({ method: 'GET', path: ['sys', 'health'], query: { standbyok: 'true', perfstandbyok: 'true' } }, undefined, signal);
   const told = typeof answer.body === 'object' && answer.body !== null ? (answer.body as Readonly<Record<string, unknown>>) : {};
   if (told['sealed'] === true) throw retryable('Sealed', `${address} is sealed`);

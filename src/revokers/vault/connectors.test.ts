@@ -7,8 +7,9 @@ import type { ConnectorSpec, Grant, Target, VaultDependency } from '../../api/v1
 import { namespaces, secrets } from '../../kube/resources.ts';
 import { createStore } from '../../kube/store.ts';
 import { OutcomeError } from '../../runtime/outcome.ts';
+import type { ConnectorObject } from '../connector.ts';
 import type { VaultRequest } from './client.ts';
-import { type ConnectorObject, createVaultConnectors } from './connectors.ts';
+import { createVaultConnectors } from './connectors.ts';
 import { createSecretReader } from './secrets.ts';
 
 const never = new AbortController().signal;

@@ -2,22 +2,17 @@
 import { isDeepStrictEqual } from 'node:util';
 
 import { reasons } from '../../api/v1alpha1/conditions.ts';
-import type { ConnectorSpec, ConnectorStatus, Target, VaultDependency } from '../../api/v1alpha1/index.ts';
+import type { ConnectorSpec, Target, VaultDependency } from '../../api/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isNotFound, toOutcome } from '../../kube/errors.ts';
-import type { KubeObject } from '../../kube/objects.ts';
 import { namespaces } from '../../kube/resources.ts';
 import type { StoreReader } from '../../kube/store.ts';
 import { OutcomeError, needsPerson } from '../../runtime/outcome.ts';
+import type { ConnectorObject } from '../connector.ts';
 import type { VaultConnection, VaultSettings } from './client.ts';
 import { type Connection, type ConnectionOptions, createConnection, notReady } from './connection.ts';
 import { coverCertificate, type GrantedNamespace, grantsFor, needsLabels } from './grants.ts';
 import { type UsableConnector, usable, usualSettings } from './settings.ts';
-
-export interface ConnectorObject extends KubeObject {
-  readonly spec: ConnectorSpec;
-  readonly status?: ConnectorStatus;
-}
 
 export interface VaultConnectors {
   /**

@@ -92,7 +92,7 @@ export const renew = async (token: VaultToken, ask: Ask, signal: AbortSignal): P
 
 const refused = (what: string, answer: VaultAnswer): OutcomeError => {
   const message = `${what}: ${describe(answer)}`;
-  return answer.status >= 500 ? retryable('LoginFailed', message) : needsPerson('LoginRefused', message);
+  return answer.status >= 500 ? retryable('LoginFailed', message) : needsPerson(reasons.loginRefused, message);
 };
 
 const toToken = (value: string, { accessor, entity_id: entityId, renewable }: Readonly<Record<string, unknown>>, ttl: unknown): VaultToken => ({

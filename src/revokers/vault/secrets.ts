@@ -1,4 +1,5 @@
 /** Values of Secrets in the operator's own namespace. They go to the server that they are for, and into no message. */
+import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { isNotFound, toOutcome } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/objects.ts';
@@ -18,13 +19,13 @@ export const createSecretReader =
     try {
       secret = await client.get<SecretObject>(secrets, { namespace, name }, { signal });
     } catch (error) {
-      if (isNotFound(error, secrets, name)) throw needsPerson('SecretMissing', `${where} is not there`);
+      if (isNotFound(error, secrets, name)) throw needsPerson(reasons.secretMissing, `${where} is not there`);
       throw signal.aborted ? error : toOutcome(error);
     }
     const { data = {} } = secret;
-    if (!Object.hasOwn(data, key)) throw needsPerson('SecretMissing', `${where} has no key "${key}"`);
+    if (!Object.hasOwn(data, key)) throw needsPerson(reasons.secretMissing, `${where} has no key "${key}"`);
     const value = Buffer.from(data[key] ?? '', 'base64').toString('utf8').trim();
     // It must fit into a header: otherwise the HTTP library would complain, and say what it was given.
-    if (!/^[\x21-\x7e]{1,65536}$/.test(value)) throw needsPerson('SecretMissing', `key "${key}" of ${where} is ${value === '' ? 'empty' : 'not one line of text'}`);
+    if (!/^[\x21-\x7e]{1,65536}$/.test(value)) throw needsPerson(reasons.secretMissing, `key "${key}" of ${where} is ${value === '' ? 'empty' : 'not one line of text'}`);
     return value;
   };

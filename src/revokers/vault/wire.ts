@@ -48,7 +48,8 @@ export const createWire = (options: WireOptions): Wire => {
     ask: async (request, token, until, signal) => {
       const path = pathOf(request);
       for (let repeats = 0; ; repeats += 1) {
-        const answer = await withDeadline(clock, until - clock.monotonic(), `waiting for a turn at ${address}`, signal, (waiting) =>
+        const busy = retryable('Timeout', `there was no turn at ${address} in time: others are asking it`);
+        const answer = await withDeadline(clock, until - clock.monotonic(), busy, signal, (waiting) =>
           breaker.run(() => exchange(options, request, path, token, until, signal), (settled) => diagnose(settled, address, signal), waiting),
         );
         if (!asksForPatience(answer.status)) return toAnswer(answer, address);
@@ -94,7 +95,7 @@ const exchange = async (
     toAnswer(answer, address);
     return answer;
   } catch (error) {
-    if (error instanceof HttpError) throw retryable(error.reason, error.message);
+    if (error instanceof HttpError) throw retryable(error.reason, error.reason === 'Timeout' ? `no whole answer from ${address} in time` : error.message);
     throw error;
   } finally {
     onRequest?.({ code });
