@@ -1,6 +1,7 @@
 /** By what the kinds are looked up, and what is kept of them in memory. */
 import type { WorkloadIdentityStatus } from '../api/v1alpha1/index.ts';
 import type { KubeObject } from '../kube/objects.ts';
+import type { ConnectorObject } from '../revokers/connector.ts';
 import { createShare } from '../runtime/share.ts';
 import type { Share } from '../runtime/share.ts';
 import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from './objects.ts';
@@ -12,6 +13,7 @@ const withoutManagers = (object: KubeObject): KubeObject => {
 };
 
 export const projectOffboarding = (raw: KubeObject): OffboardingObject => withoutManagers(raw) as OffboardingObject;
+export const projectConnector = (raw: KubeObject): ConnectorObject => withoutManagers(raw) as ConnectorObject;
 export const projectOffboardingWaiver = (raw: KubeObject): OffboardingWaiverObject => withoutManagers(raw) as OffboardingWaiverObject;
 
 /**
