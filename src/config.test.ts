@@ -11,6 +11,7 @@ describe('readConfig', () => {
       tokenSecrets: false,
       kubernetesSettle: 15_000,
       leaderElection: true,
+      allowLoopbackHttp: false,
     });
   });
 

@@ -9,6 +9,7 @@ import { loadKubeConfig } from './kube/config.ts';
 import { createEventRecorder } from './kube/events.ts';
 import { fenced } from './kube/fence.ts';
 import { createLeaseLock } from './kube/lease.ts';
+import { createOwnTokens } from './kube/tokens.ts';
 import { createTransport } from './kube/transport.ts';
 import { createHealthServer } from './observability/health.ts';
 import { createLogger, standardError } from './observability/log.ts';
@@ -36,16 +37,15 @@ const run = async (config: Config): Promise<void> => {
   });
   let isLeader = (): boolean => false;
   const metrics = createMetrics({ version, figures: () => (isLeader() ? operator.figures() : undefined) });
-  const transport = createTransport({
-    config: loadKubeConfig({ path: config.kubeconfig, clock }),
-    clock,
-    version,
-    onRequest: metrics.onRequest,
-  });
+  const cluster = { config: loadKubeConfig({ path: config.kubeconfig, clock }), clock, version };
+  const transport = createTransport({ ...cluster, onRequest: metrics.onRequest });
   const client = createKubeClient(transport);
   const events = createEventRecorder({ client, clock, log, reportingController: 'offboard.dev/operator', reportingInstance: instance });
   const mayWrite = (): boolean => !config.leaderElection || isLeader();
-  const operator = createOperator({ config, client: fenced(client, mayWrite), events, clock, random, log, metrics });
+  const ownTokens = createOwnTokens({ ...cluster, transport, account: { namespace: config.namespace, name: config.serviceAccount } });
+  const operator = createOperator({
+    config, client: fenced(client, mayWrite), events, clock, random, log, metrics, version, ownTokens, mayAct: mayWrite,
+  });
   const server = createHealthServer({
     clock,
     address: config.bindAddress,
@@ -95,6 +95,7 @@ const run = async (config: Config): Promise<void> => {
     await watches;
     await events.flush();
     await server.stop();
+    await operator.close();
     await transport.close();
   }
   log.info('Stopped');

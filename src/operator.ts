@@ -3,15 +3,16 @@
  * (client, clock, randomness, logger) is handed in, so that the whole of it can run on virtual time.
  */
 import type { Config } from './config.ts';
+import { createConnectors } from './connectors.ts';
 import type { KubeClient } from './kube/client.ts';
 import { ApiError, toOutcome } from './kube/errors.ts';
 import type { EventRecorder } from './kube/events.ts';
 import { createReflector } from './kube/reflector.ts';
 import { offboardingWaivers, offboardings, qualifiedName, workloadIdentities } from './kube/resources.ts';
 import type { Resource } from './kube/resources.ts';
-import type { Metrics } from './observability/metrics.ts';
+import type { OwnTokens } from './kube/tokens.ts';
+import type { Figures, Metrics } from './observability/metrics.ts';
 import { runFigures } from './policy/figures.ts';
-import type { RunFigures } from './policy/figures.ts';
 import {
   createWorkloadIdentityProjection, identityOf, offboardingIndexers, offboardingWaiverIndexers, projectOffboarding, projectOffboardingWaiver,
   workloadIdentityIndexers,
@@ -37,6 +38,10 @@ export interface OperatorOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly version: string;
+  readonly ownTokens: OwnTokens;
+  /** False when another process may be the one that acts. */
+  readonly mayAct: () => boolean;
 }
 
 export interface Operator {
@@ -48,8 +53,10 @@ export interface Operator {
   readonly unsynced: () => readonly string[];
   /** False when a fresh list works and a watch does not: then a restart is the way out. */
   readonly healthy: () => Promise<{ readonly ok: boolean; readonly message: string }>;
-  /** Figures of all runs, for the metrics of the leader. */
-  readonly figures: () => RunFigures;
+  /** For the metrics of the leader. */
+  readonly figures: () => Figures;
+  /** Closes the connections to what Connectors lead to. */
+  readonly close: () => Promise<void>;
 }
 
 export const createOperator = (options: OperatorOptions): Operator => {
@@ -99,6 +106,13 @@ export const createOperator = (options: OperatorOptions): Operator => {
     onChange: ({ object }) => {
       waiverController.enqueue(keyOf(object));
       runController.enqueue(`${object.metadata.namespace ?? ''}/${object.spec.offboardingRef.name}`);
+    },
+  });
+
+  const connectors = createConnectors({
+    ...options,
+    wake: (key) => {
+      connectorController.enqueue(key);
     },
   });
 
@@ -161,7 +175,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     keep: waivers.upsert,
   });
 
-  const control = (name: 'offboarding' | 'workload-identity' | 'offboarding-waiver', reconcile: Reconcile) =>
+  const control = (name: 'offboarding' | 'workload-identity' | 'offboarding-waiver' | 'connector', reconcile: Reconcile) =>
     createController({
       name,
       reconcile: (key, signal) => withoutWaiting(reconcile)(key, signal).catch((error: unknown) => { throw toOutcome(error); }),
@@ -177,7 +191,8 @@ export const createOperator = (options: OperatorOptions): Operator => {
   const runController = control('offboarding', runReconciler.reconcile);
   const identityController = control('workload-identity', reconcileIdentity);
   const waiverController = control('offboarding-waiver', reconcileWaiver);
-  const reflectors = [runs, identities, waivers, ...kubernetes.reflectors];
+  const connectorController = control('connector', connectors.reconcile);
+  const reflectors = [runs, identities, waivers, connectors.reflector, ...kubernetes.reflectors];
 
   return {
     watch: async (signal) => {
@@ -185,11 +200,12 @@ export const createOperator = (options: OperatorOptions): Operator => {
     },
     work: async (signal) => {
       await Promise.all(reflectors.map((reflector) => reflector.waitForSync(signal)));
-      await Promise.all([runController, identityController, waiverController].map((controller) => controller.run(signal)));
+      await Promise.all([runController, identityController, waiverController, connectorController].map((controller) => controller.run(signal)));
     },
     unsynced: () => reflectors.filter((reflector) => !reflector.synced()).map(whyUnsynced),
     healthy: () => watchesAreWell(reflectors, client),
-    figures: () => runFigures(runs.store.list(), identities.store.list(), registry, clock.now()),
+    figures: () => ({ ...runFigures(runs.store.list(), identities.store.list(), registry, clock.now()), connectors: connectors.figures() }),
+    close: connectors.close,
   };
 };
 

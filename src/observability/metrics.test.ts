@@ -4,9 +4,9 @@ import { createFakeClock } from '../../test/fakes/clock.ts';
 import { createBackoff } from '../runtime/backoff.ts';
 import { createQueue } from '../runtime/queue.ts';
 import { createMetrics } from './metrics.ts';
-import type { RunFigures } from './metrics.ts';
+import type { Figures } from './metrics.ts';
 
-const someFigures: RunFigures = {
+const someFigures: Figures = {
   revocations: [
     { revoker: 'kubernetes', state: 'Present', count: 2 },
     { revoker: 'kubernetes', state: 'Confirmed', count: 15 },
@@ -19,11 +19,12 @@ const someFigures: RunFigures = {
   waived: [{ revoker: 'kubernetes', count: 2 }],
   unheld: [{ kind: 'Offboarding', count: 1 }],
   identities: [{ state: 'Active', count: 7 }],
+  connectors: [{ type: 'vault', ready: true, count: 2 }, { type: 'vault', ready: false, count: 1 }],
 };
 
-const nothing: RunFigures = { revocations: [], oldestUnconfirmed: [], stuck: [], waiting: [], held: [], overdue: 0, waived: [], unheld: [], identities: [] };
+const nothing: Figures = { revocations: [], oldestUnconfirmed: [], stuck: [], waiting: [], held: [], overdue: 0, waived: [], unheld: [], identities: [], connectors: [] };
 
-const start = (figures: () => RunFigures | undefined = () => undefined) => {
+const start = (figures: () => Figures | undefined = () => undefined) => {
   const metrics = createMetrics({ version: '1.2.3', figures });
   /** The samples by `name{labels}`, labels in order of their names. */
   const samples = async (prefix = ''): Promise<Readonly<Record<string, number>>> => {
@@ -55,6 +56,8 @@ describe('the metrics', () => {
     expect(named.filter((each) => ours.test(each)).sort()).toEqual([
       'leader_election_master_status gauge',
       'offboard_build_info gauge',
+      'offboard_connector_requests_total counter',
+      'offboard_connectors gauge',
       'offboard_held_offboardings gauge',
       'offboard_oldest_unconfirmed_revocation_seconds gauge',
       'offboard_overdue_offboardings gauge',
@@ -88,7 +91,7 @@ describe('the metrics', () => {
   });
 
   it('show the figures of the runs as they are at the scrape', async () => {
-    let figures: RunFigures = someFigures;
+    let figures: Figures = someFigures;
     const { samples } = start(() => figures);
     expect(await samples('offboard_')).toEqual({
       'offboard_build_info{version="1.2.3"}': 1,
@@ -102,6 +105,8 @@ describe('the metrics', () => {
       'offboard_stuck_revocations{revoker="vault"}': 2,
       'offboard_unheld_objects{kind="Offboarding"}': 1,
       'offboard_workload_identities{state="Active"}': 7,
+      'offboard_connectors{ready="true",type="vault"}': 2,
+      'offboard_connectors{ready="false",type="vault"}': 1,
     });
     figures = nothing;
     expect(await samples('offboard_'), 'what is over leaves no series behind').toEqual({
@@ -111,13 +116,24 @@ describe('the metrics', () => {
   });
 
   it('say nothing of runs when another process leads, so that no figure is counted twice or is a false zero', async () => {
-    let figures: RunFigures | undefined = someFigures;
+    let figures: Figures | undefined = someFigures;
     const { metrics, samples } = start(() => figures);
     await samples();
     figures = undefined;
     const text = await metrics.text();
-    expect(text).not.toMatch(/offboard_(?:revocations|oldest|waiting|held|overdue|waived|unheld|workload)/);
+    expect(text).not.toMatch(/offboard_(?:revocations|oldest|waiting|held|overdue|waived|unheld|workload|connectors)/);
     expect(text).toContain('offboard_build_info');
+  });
+
+  it('count the requests to connectors by their answer', async () => {
+    const { metrics, samples } = start();
+    for (const code of ['200', '200', '503', '<error>', 'HTTP/9']) metrics.onConnectorRequest({ type: 'vault', code });
+    expect(await samples('offboard_connector_')).toEqual({
+      'offboard_connector_requests_total{code="200",type="vault"}': 2,
+      'offboard_connector_requests_total{code="503",type="vault"}': 1,
+      'offboard_connector_requests_total{code="<error>",type="vault"}': 1,
+      'offboard_connector_requests_total{code="other",type="vault"}': 1,
+    });
   });
 
   it('tell who leads', async () => {

@@ -20,15 +20,22 @@ export interface RunFigures {
   readonly identities: readonly { readonly state: string; readonly count: number }[];
 }
 
+/** All figures that only the leader has. */
+export interface Figures extends RunFigures {
+  readonly connectors: readonly { readonly type: string; readonly ready: boolean; readonly count: number }[];
+}
+
 export interface MetricsOptions {
   readonly version: string;
   /** Undefined when this process does not lead: then the figures are not there at all. */
-  readonly figures: () => RunFigures | undefined;
+  readonly figures: () => Figures | undefined;
 }
 
 export interface Metrics {
   readonly queue: (name: string) => QueueMetrics;
   readonly onRequest: (request: { readonly verb: string; readonly resource: string; readonly code: string; readonly seconds: number }) => void;
+  /** A request to the system of a Connector; `code` is its HTTP status, or `<error>` when there was no answer. */
+  readonly onConnectorRequest: (request: { readonly type: string; readonly code: string }) => void;
   readonly onReconcile: (observation: ReconcileObservation & { readonly controller: string }) => void;
   readonly onOperation: (operation: { readonly revoker: string; readonly operation: string; readonly outcome: string }) => void;
   /** A credential was confirmed, so long after the request to revoke it. */
@@ -59,7 +66,7 @@ export const createMetrics = ({ version, figures }: MetricsOptions): Metrics => 
   new Gauge({ name: 'offboard_build_info', help: 'The version that runs; always 1.', labelNames: ['version'], registers: [registry] }).set({ version }, 1);
   // A registry of their own: a process that does not lead leaves them out whole, instead of saying 0.
   const ofRuns = new Registry();
-  let current: RunFigures | undefined;
+  let current: Figures | undefined;
   registerFigures(ofRuns, () => current);
   return {
     queue: queueMetrics(registry),
@@ -74,8 +81,8 @@ export const createMetrics = ({ version, figures }: MetricsOptions): Metrics => 
   };
 };
 
-const registerFigures = (registry: Registry, current: () => RunFigures | undefined): void => {
-  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[], fill: (gauge: Gauge<Label>, figures: RunFigures) => void): void => {
+const registerFigures = (registry: Registry, current: () => Figures | undefined): void => {
+  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[], fill: (gauge: Gauge<Label>, figures: Figures) => void): void => {
     new Gauge<Label>({
       name,
       help,
@@ -120,9 +127,12 @@ const registerFigures = (registry: Registry, current: () => RunFigures | undefin
   gauge('offboard_workload_identities', 'WorkloadIdentities by lifecycle state.', ['state'], (all, { identities }) => {
     for (const { count, state } of identities) all.set({ state }, count);
   });
+  gauge('offboard_connectors', 'Connectors by whether they can be used.', ['type', 'ready'], (all, { connectors }) => {
+    for (const { count, type, ready } of connectors) all.set({ type, ready: String(ready) }, count);
+  });
 };
 
-const requestMetrics = (registry: Registry): Pick<Metrics, 'onRequest'> => {
+const requestMetrics = (registry: Registry): Pick<Metrics, 'onRequest' | 'onConnectorRequest'> => {
   const total = new Counter({
     name: 'rest_client_requests_total',
     help: 'Requests to the API server by status code and method.',
@@ -136,7 +146,17 @@ const requestMetrics = (registry: Registry): Pick<Metrics, 'onRequest'> => {
     buckets: fast,
     registers: [registry],
   });
+  const toConnectors = new Counter({
+    name: 'offboard_connector_requests_total',
+    help: 'Requests to the systems of Connectors by status code.',
+    labelNames: ['type', 'code'],
+    registers: [registry],
+  });
+  const typeName = atMost(mostNames);
   return {
+    onConnectorRequest: ({ type, code }) => {
+      toConnectors.inc({ type: typeName(type), code: statusCode(code) });
+    },
     onRequest: ({ verb, code, seconds }) => {
       const method = methodOf(verb);
       total.inc({ code: statusCode(code), method });

@@ -1,0 +1,83 @@
+/** What Connectors add to the operator: the watch on them, the look at each, and the connections that revokers use. */
+import type { Config } from './config.ts';
+import type { KubeClient } from './kube/client.ts';
+import type { EventRecorder } from './kube/events.ts';
+import { createReflector } from './kube/reflector.ts';
+import type { Reflector, ReflectorOptions } from './kube/reflector.ts';
+import { connectors as resource } from './kube/resources.ts';
+import type { OwnTokens } from './kube/tokens.ts';
+import type { Figures, Metrics } from './observability/metrics.ts';
+import { connectorFigures } from './policy/connector-figures.ts';
+import { createConnectorReconciler } from './reconcile/connector/reconciler.ts';
+import { projectConnector } from './reconcile/indexes.ts';
+import { asksOtherwise, keyOf, splitKey } from './reconcile/objects.ts';
+import type { ConnectorObject } from './revokers/connector.ts';
+import { createVaultConnectors } from './revokers/vault/connectors.ts';
+import type { VaultConnectors } from './revokers/vault/connectors.ts';
+import { createVaultInspection } from './revokers/vault/inspect.ts';
+import { createSecretReader } from './revokers/vault/secrets.ts';
+import type { ReconcileResult } from './runtime/controller.ts';
+
+export interface ConnectorsOptions extends Pick<ReflectorOptions<ConnectorObject>, 'clock' | 'random' | 'log'> {
+  readonly config: Config;
+  readonly client: KubeClient;
+  readonly events: EventRecorder;
+  readonly metrics: Metrics;
+  readonly version: string;
+  readonly ownTokens: OwnTokens;
+  /** False when another process may be the one that acts. */
+  readonly mayAct: () => boolean;
+  /** A Connector is to be looked at. */
+  readonly wake: (key: string) => void;
+}
+
+export interface Connectors {
+  readonly vault: VaultConnectors;
+  readonly reflector: Reflector<ConnectorObject>;
+  readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
+  readonly figures: () => Figures['connectors'];
+  /** Closes every connection. */
+  readonly close: () => Promise<void>;
+}
+
+export const createConnectors = (options: ConnectorsOptions): Connectors => {
+  const { config, client, clock, random, log, metrics, events, wake } = options;
+  const reflector = createReflector<ConnectorObject>({
+    client,
+    clock,
+    random,
+    log,
+    metrics: metrics.watch,
+    resource,
+    project: projectConnector,
+    indexers: {},
+    onChange: ({ object, previous }) => {
+      vault.changed(object.metadata.name);
+      if (previous === undefined || asksOtherwise(previous, object)) wake(keyOf(object));
+    },
+  });
+  const vault = createVaultConnectors({
+    client,
+    clock,
+    random,
+    store: reflector.store,
+    allowLoopbackHttp: config.allowLoopbackHttp,
+    userAgent: `offboard/${options.version}`,
+    mayAct: options.mayAct,
+    readSecret: createSecretReader(client, config.namespace),
+    ownToken: options.ownTokens.issue,
+    onRequest: ({ code }) => {
+      metrics.onConnectorRequest({ type: 'vault', code });
+    },
+  });
+  const reconcile = createConnectorReconciler({
+    client,
+    clock,
+    random,
+    events,
+    inspect: createVaultInspection(vault),
+    read: (key) => reflector.store.get(undefined, splitKey(key).name),
+    keep: reflector.upsert,
+  });
+  return { vault, reflector, reconcile, figures: () => connectorFigures(reflector.store.list()), close: vault.close };
+};
