@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
 import { type Agent, startVaultWorld, type VaultWorld } from '../env/vault-world.ts';
 import type { VaultDependency } from '../../src/api/v1alpha1/index.ts';
+import type { VaultClient } from '../../src/revokers/vault/client.ts';
 import type { VaultConnectors } from '../../src/revokers/vault/connectors.ts';
-import { type Case, connectorsTo, createTestClient, openCase } from './vault-connection.ts';
+import { type Case, connectorsTo, createTestClient, openCase, type TestClientOptions } from './vault-connection.ts';
 
 let cluster: ControlPlane;
 let world: VaultWorld;
@@ -16,13 +17,20 @@ beforeAll(async () => {
   cluster = await startControlPlane({ controllerManager: false });
   world = await startVaultWorld({ cluster, rawStorage: true });
   token = await world.operator.token();
-  connectors = connectorsTo(createTestClient(world.bao, () => token));
+  connectors = connectorsTo(clientOf());
 });
 afterAll(async () => {
+  await Promise.all(closing.map((close) => close()));
   await world.stop();
   await cluster.stop();
 });
 
+const closing: (() => Promise<void>)[] = [];
+const clientOf = (options?: TestClientOptions): VaultClient => {
+  const { client, close } = createTestClient(world.bao, () => token, options);
+  closing.push(close);
+  return client;
+};
 const caseOf = async (agent: Agent, named: Omit<VaultDependency, 'connectorRef'> = {}): Promise<Case> =>
   openCase(connectors, { namespace: agent.namespace, name: agent.name, uid: await agent.uid() }, named);
 const exclusively = ({ prefix }: Agent): Omit<VaultDependency, 'connectorRef'> => ({ leases: [{ prefix, exclusive: true }] });
@@ -119,7 +127,7 @@ describe('the lock', () => {
     };
     for (const [what, happens] of Object.entries(meddle)) {
       let left = true;
-      const client = createTestClient(world.bao, () => token, {
+      const client = clientOf({
         onRequest: async ({ method, path }) => {
           if (!left || method !== 'POST' || !/^identity\/entity(-alias$|\/id\/)/.test(path)) return;
           left = false;

@@ -1,11 +1,13 @@
-/** What the revoker needs to speak to a Vault of a test, with nothing between but what the boundary asks for. */
+/** What the revoker needs to speak to a Vault of a test. */
 import type { Openbao } from '../env/openbao.ts';
 import type { Target, VaultDependency } from '../../src/api/v1alpha1/index.ts';
-import type { Origin, VaultClient, VaultSettings, Watermark } from '../../src/revokers/vault/client.ts';
+import type { VaultClient, VaultSettings } from '../../src/revokers/vault/client.ts';
+import { createConnection } from '../../src/revokers/vault/connection.ts';
 import type { VaultConnectors } from '../../src/revokers/vault/connectors.ts';
 import { createVaultKind } from '../../src/revokers/vault/revoker.ts';
+import { usable } from '../../src/revokers/vault/settings.ts';
 import type { Credential, Inventory, Observation, RevokeAnswer, Revoker } from '../../src/revokers/revoker.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
+import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 
 const never = new AbortController().signal;
 
@@ -16,36 +18,40 @@ export interface Told {
 }
 
 export interface TestClientOptions {
-  readonly node?: number;
-  /** Told before each request is sent. */
+  /** Of the first node unless told. */
+  readonly address?: string;
+  readonly clock?: Clock;
+  /** Told before each request of the revoker is sent. */
   readonly onRequest?: (request: Told) => void | Promise<void>;
 }
 
-export const createTestClient = (bao: Openbao, token: () => string, { node = 0, onRequest }: TestClientOptions = {}): VaultClient => {
-  const origin = async (): Promise<Origin> => {
-    const { cluster_id: clusterId } = (await bao.call<{ readonly cluster_id: string }>('GET', 'sys/health', undefined, '', { node })).body;
-    return { address: bao.url, namespace: '', clusterId };
+export interface TestClient {
+  readonly client: VaultClient;
+  readonly close: () => Promise<void>;
+}
+
+/** The operator's own client, with a token that is told anew whenever it asks. */
+export const createTestClient = (
+  bao: Pick<Openbao, 'url' | 'ca'>,
+  token: () => string,
+  { address = bao.url, clock = systemClock, onRequest }: TestClientOptions = {},
+): TestClient => {
+  const vault = { address, caBundle: bao.ca, auth: { tokenSecretRef: { name: 'vault', key: 'token' } } };
+  const { client, close } = createConnection({
+    name: 'vault',
+    spec: usable({ vault }, false),
+    clock,
+    random: () => 0.5,
+    userAgent: 'offboard/test',
+    mayAct: () => true,
+    readSecret: () => Promise.resolve(token()),
+    ownToken: () => Promise.reject(new Error('nobody logs in by Kubernetes here')),
+  });
+  const request: VaultClient['request'] = async (asked, signal) => {
+    await onRequest?.({ method: asked.method, path: asked.path.join('/'), body: asked.body });
+    return client.request(asked, signal);
   };
-  return {
-    request: async ({ method, path, query = {}, body, notBefore }) => {
-      const search = new URLSearchParams(query).toString();
-      const text = path.map(encodeURIComponent).join('/');
-      await onRequest?.({ method, path: text, body });
-      const headers = notBefore?.index === undefined ? {} : { 'x-vault-index': notBefore.index, 'x-vault-inconsistent': 'forward-active-node' };
-      const answer = await bao.call(method, search === '' ? text : `${text}?${search}`, body, token(), { node, headers });
-      return { status: answer.status, body: answer.body };
-    },
-    watermark: async (): Promise<Watermark> => {
-      const answer = await bao.call('PUT', 'cubbyhole/offboard', { at: 'now' }, token(), { node });
-      if (answer.status !== 204) throw new Error(`no watermark: ${String(answer.status)}`);
-      const index = answer.headers['x-vault-index'];
-      return { origin: await origin(), ...(typeof index === 'string' && { index }) };
-    },
-    self: async () => {
-      const { data } = await bao.ask<{ readonly data: { readonly accessor: string; readonly entity_id: string } }>('GET', 'auth/token/lookup-self', undefined, token(), { node });
-      return { accessor: data.accessor, entityId: data.entity_id };
-    },
-  };
+  return { client: { ...client, request }, close };
 };
 
 export const testSettings: VaultSettings = {

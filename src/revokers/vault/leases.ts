@@ -1,6 +1,7 @@
 /** The leases under one path. Keys of a list that end in a slash are folders, and are gone into. */
 import { mapBounded } from '../../runtime/concurrency.ts';
-import { retryable } from '../../runtime/outcome.ts';
+import { needsPerson, type OutcomeError, retryable } from '../../runtime/outcome.ts';
+import { printable } from '../text.ts';
 import type { VaultClient, Watermark } from './client.ts';
 import { classifyIrrevocable, classifyLease, classifyList, failureOf, type IrrevocableLease, type LeaseVerdict } from './errors.ts';
 import { ask, get, leaseLookup, leases, leasesUnder, list, prefixSegments } from './paths.ts';
@@ -30,11 +31,24 @@ const listFolder = async (
   if (verdict.state === 'Unknown') throw failureOf(answer, `listing leases under ${folder}`);
   const found: string[] = [];
   for (const key of verdict.keys) {
+    if (!isNameable(`${folder}/${key}`)) throw unnameable(folder, key);
     if (key.endsWith('/')) found.push(...(await listFolder(client, [...path, key.slice(0, -1)], depth + 1, mark, signal)));
     else found.push(`${folder}/${key}`);
   }
   return found;
 };
+
+/** The longest id that the API takes. */
+const longestId = 1_024;
+
+/** The names of what a lease was read from are anybody's. One that could be taken for something else is never asked about. */
+const isNameable = (path: string): boolean =>
+  path.length <= longestId &&
+  path.isWellFormed() &&
+  path.replace(/\/$/, '').split('/').every((name) => name !== '' && name !== '.' && name !== '..' && !/[%\\\p{C}\u2028\u2029]/u.test(name));
+
+const unnameable = (folder: string, key: string): OutcomeError =>
+  needsPerson('LeaseNotNameable', `there are leases under ${printable(`${folder}/${key}`, 300)}, which is no name that can be asked about safely. Revoke those by hand: vault lease revoke <id>`);
 
 export const lookUpLease = async (client: VaultClient, leaseId: string, mark: Watermark, signal: AbortSignal): Promise<LeaseVerdict> =>
   classifyLease(await client.request(ask(leaseLookup, { lease_id: leaseId }, mark), signal), leaseId);
