@@ -31,8 +31,7 @@ path "identity/lookup/entity"     { capabilities = ["update"] }
 # Entities have random ids, so a policy cannot tell one identity's from another's: with `update` on all of them the
 # operator could disable any, or give it policies. It writes `disabled` and its own mark in `metadata`, and nothing else.
 # `delete` is only for the disabled entity that it makes where an identity never logged in, when a run is cancelled.
-path "identity/entity/id/*"       { capabilities = ["read", "update", "delete"] }
-path "identity/entity"            { capabilities = ["update"] }
+path "identity/entity/id/*"       { capabilities = ["update", "delete"] }
 path "identity/entity-alias"      { capabilities = ["update"] }
 
 # --- Tokens ------------------------------------------------------------------------------------------------------

@@ -57,10 +57,11 @@ describe('Vault, with PostgreSQL and a cluster', () => {
   it('refuses the first login of all where a disabled entity was put in its place', async () => {
     const agent = await world.addAgent('newcomer');
     const operator = await world.operator.token();
-    const { data } = await world.bao.ask<{ readonly data: { readonly id: string } }>('POST', 'identity/entity', { name: 'offboard-newcomer', disabled: true }, operator);
-    await world.bao.ask('POST', 'identity/entity-alias', { name: await agent.uid(), canonical_id: data.id, mount_accessor: await mountAccessor() }, operator);
+    const alias = { name: await agent.uid(), mount_accessor: await mountAccessor() };
+    const { data } = await world.bao.ask<{ readonly data: { readonly canonical_id: string } }>('POST', 'identity/entity-alias', alias, operator);
+    await world.bao.ask('POST', `identity/entity/id/${data.canonical_id}`, { disabled: true }, operator);
     expect(await agent.tryLogin()).toMatchObject({ status: 403, body: { errors: ['permission denied'] } });
-    await world.bao.ask('DELETE', `identity/entity/id/${data.id}`, undefined, operator);
+    await world.bao.ask('DELETE', `identity/entity/id/${data.canonical_id}`, undefined, operator);
     expect(await (await agent.login()).use()).toBe(200);
   });
 

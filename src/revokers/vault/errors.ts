@@ -37,7 +37,7 @@ export type LeaseVerdict =
 
 /** The answer to `sys/leases/lookup` of one lease. */
 export const classifyLease = (answer: VaultAnswer, leaseId: string): LeaseVerdict => {
-  if (answer.status === 400 && errorsOf(answer.body)?.length === 1 && says(answer, 'invalid lease')) return { state: 'Gone' };
+  if (answer.status === 400 && wordsOf(answer.body) === 'invalid lease') return { state: 'Gone' };
   const data = dataOf(answer.body);
   if (answer.status !== 200 || textOf(data, 'id') !== leaseId) return unknown(answer);
   const why = textOf(data, 'revoke_error');

@@ -20,7 +20,7 @@ const anyEntity = '00000000-0000-0000-0000-000000000000';
 
 /** What every use of a connector takes, whatever an identity names. */
 export const connectorPermissions = (mounts: readonly KubernetesAuthMount[]): readonly PathPermission[] => [
-  needs(['cubbyhole', 'offboard'], 'update'),
+  needs(['cubbyhole', 'offboard'], 'create', 'update'),
   needs(paths.tokenAccessors, 'list', 'sudo'),
   needs(paths.tokenLookup, 'update'),
   needs(paths.tokenRevoke, 'update'),
