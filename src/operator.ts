@@ -24,6 +24,7 @@ import { createOffboardingWaiverReconciler } from './reconcile/offboarding-waive
 import { createWorkloadIdentityReconciler } from './reconcile/workload-identity/reconciler.ts';
 import { createKubernetesRevoker } from './revokers/kubernetes/revoker.ts';
 import { createRegistry } from './revokers/registry.ts';
+import { createVaultKind } from './revokers/vault/revoker.ts';
 import type { Clock } from './runtime/clock.ts';
 import { createController } from './runtime/controller.ts';
 import type { ReconcileResult } from './runtime/controller.ts';
@@ -71,7 +72,20 @@ export const createOperator = (options: OperatorOptions): Operator => {
       metrics.onOperation({ revoker: 'kubernetes', ...operation });
     },
   });
-  const registry = createRegistry([kubernetes.revoker]);
+  const connectors = createConnectors({
+    ...options,
+    wake: (key) => {
+      connectorController.enqueue(key);
+    },
+  });
+  const vault = createVaultKind({
+    connectors: connectors.vault,
+    clock,
+    onOperation: (operation) => {
+      metrics.onOperation({ revoker: 'vault', ...operation });
+    },
+  });
+  const registry = createRegistry([kubernetes.revoker], [vault]);
 
   const runs = createReflector<OffboardingObject>({
     ...common,
@@ -106,13 +120,6 @@ export const createOperator = (options: OperatorOptions): Operator => {
     onChange: ({ object }) => {
       waiverController.enqueue(keyOf(object));
       runController.enqueue(`${object.metadata.namespace ?? ''}/${object.spec.offboardingRef.name}`);
-    },
-  });
-
-  const connectors = createConnectors({
-    ...options,
-    wake: (key) => {
-      connectorController.enqueue(key);
     },
   });
 
