@@ -7,8 +7,9 @@
  */
 import { describe, it } from 'vitest';
 
-import { type Rule, rules } from './rules.ts';
+import { rules } from './rules.ts';
 import type { Harness } from './stage.ts';
+import type { Rule } from './steps.ts';
 
 export const describeRevoker = (name: string, harness: Harness): void => {
   describe(`the revoker ${name}`, () => {

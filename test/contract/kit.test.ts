@@ -25,6 +25,12 @@ const lies: Readonly<Record<Lie, string>> = {
   'tells the answer': 'tells no secret, whatever it is answered',
   'remembers in memory': 'needs nothing but what the status remembers',
   'ignores the signal': 'gives up at once when it is told to',
+  'cannot for now is accepted': 'tells when a revoke was taken and cannot be carried out, and carries it out when it can',
+  'locks nothing': 'locks so that nothing more is issued, and unlocks so that all is as it was, also in another process',
+  'stays locked': 'locks so that nothing more is issued, and unlocks so that all is as it was, also in another process',
+  'unlocks whatever is locked': 'takes back no lock that it did not set',
+  'errors are locks': 'does not take an unanswered lock for one that holds, nor for one that does not',
+  'refused lock is a lock': 'rejects when a lock was not set, or not taken back',
   'waits for ever': 'gives a whole inventory or an error, never a shorter list',
   'throws anything': 'gives a whole inventory or an error, never a shorter list',
 };

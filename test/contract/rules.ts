@@ -2,66 +2,10 @@
 import { expect } from 'vitest';
 
 import { OutcomeError } from '../../src/runtime/outcome.ts';
-import type { Credential, Inventory, Observation, Revoker } from '../../src/revokers/revoker.ts';
-import { type Fault, faults, type Stage } from './stage.ts';
-
-export interface Rule {
-  readonly name: string;
-  readonly check: (stage: Stage) => Promise<void>;
-}
-
-/** How many requests in a row are tried as the first that goes wrong. */
-const faultDepth = 8;
-/** Virtual milliseconds in which every call must have ended. */
-const longestCall = 120_000;
-const never = (): AbortSignal => new AbortController().signal;
-
-const key = ({ id, uid }: Credential): string => `${id} ${uid ?? ''}`;
-
-const fresh = async ({ revoker, target }: Stage): Promise<Inventory> => revoker.inventory(target, 'Fresh', never());
-
-const revocable = async (stage: Stage): Promise<readonly Credential[]> => {
-  const found = (await fresh(stage)).credentials.filter(({ end }) => end.by === 'Revoke');
-  expect(found, 'the stage must hold something to revoke').not.toEqual([]);
-  return found;
-};
-
-const observe = (stage: Stage, credential: Credential, revoker: Revoker = stage.revoker): Promise<Observation> =>
-  revoker.observe(credential, stage.target, never());
-
-/** What is left of a credential in a status, for the process after this one. */
-const remembered = ({ id, uid, class: kind, grants, end }: Credential): Credential => ({
-  id,
-  ...(uid === undefined ? {} : { uid }),
-  class: kind,
-  ...(grants === undefined ? {} : { grants }),
-  end: end.by === 'Expiry' ? end : { by: 'Others' },
-  seen: false,
-});
-
-/** Runs a call under a fault; a hanging one is helped along by the clock, until the revoker's own deadline ends it. */
-const under = async <T>(
-  stage: Stage,
-  fault: Fault,
-  after: number,
-  call: () => Promise<T>,
-): Promise<PromiseSettledResult<T>> => {
-  stage.breakWith(fault, after);
-  try {
-    const running = Promise.allSettled([call()]);
-    const ended = await Promise.race([running, stage.advance(longestCall).then(() => Promise.race([running, soon()]))]);
-    if (ended === undefined) throw new Error(`a call did not end within its deadline (fault: ${fault})`);
-    return ended[0];
-  } finally {
-    stage.breakWith(undefined);
-  }
-};
-
-/** Real time, for what still has to come out of the event loop once the clock was moved. */
-const soon = (): Promise<undefined> => new Promise((resolve) => setTimeout(resolve, 1_000, undefined));
-
-const failed = (result: PromiseSettledResult<unknown>): unknown =>
-  result.status === 'rejected' ? result.reason : undefined;
+import type { Credential, Observation } from '../../src/revokers/revoker.ts';
+import { lockRules } from './lock-rules.ts';
+import { faults, type Stage } from './stage.ts';
+import { failed, faultDepth, fresh, key, never, observe, remembered, revocable, type Rule, soon, under } from './steps.ts';
 
 const listsAll: Rule = {
   name: 'lists every credential that is there, each once',
@@ -81,7 +25,7 @@ const plainFacts: Rule = {
   name: 'describes itself and its credentials within the limits of the API',
   check: async (stage) => {
     const { revoker } = stage;
-    expect(revoker.name).toMatch(/^[a-z][-a-z0-9]{0,62}$/);
+    for (const word of [revoker.kind, revoker.name]) expect(word).toMatch(/^[a-z][-a-z0-9]{0,62}$/);
     expect(revoker.settleTime).toBeGreaterThanOrEqual(0);
     expect(Number.isFinite(revoker.settleTime)).toBe(true);
     expect(Number.isInteger(revoker.concurrency) && revoker.concurrency >= 1).toBe(true);
@@ -242,6 +186,35 @@ const revokesForReal: Rule = {
   },
 };
 
+const cannotForNow: Rule = {
+  name: 'tells when a revoke was taken and cannot be carried out, and carries it out when it can',
+  check: async (stage) => {
+    if (stage.refuse === undefined || stage.relent === undefined) return;
+    const [credential] = await stuckOnes(stage);
+    if (credential === undefined) return;
+    const answer = await stage.revoker.revoke(credential, stage.target, never());
+    expect(answer, credential.id).toMatchObject({ refused: expect.stringMatching(/^[A-Z][A-Za-z0-9]*$/) as string });
+    const told = typeof answer === 'object' ? answer.message : '';
+    expect(told.length).toBeGreaterThan(0);
+    for (const secret of stage.secrets) expect(told.includes(secret), 'a secret was told').toBe(false);
+    expect(await stage.exists(credential), `${credential.id} is still there`).toBe(true);
+    expect((await observe(stage, credential)).state, credential.id).toBe('Present');
+    await stage.relent();
+    expect(await stage.revoker.revoke(credential, stage.target, never()), credential.id).toBe('Accepted');
+    await stage.settle();
+    expect(await stage.exists(credential), `${credential.id} is really gone`).toBe(false);
+    expect(await observe(stage, credential), credential.id).toMatchObject({ state: 'Absent' });
+  },
+};
+
+/** Those whose end the system behind the dependency now refuses. */
+const stuckOnes = async (stage: Stage): Promise<readonly Credential[]> => {
+  const stuck: Credential[] = [];
+  for (const credential of await revocable(stage)) if ((await stage.refuse?.(credential)) === true) stuck.push(credential);
+  expect(stuck, 'the stage must hold something that can be refused').not.toEqual([]);
+  return stuck;
+};
+
 const refusedRevoke: Rule = {
   name: 'rejects when a revoke was not accepted',
   check: async (stage) => {
@@ -361,8 +334,10 @@ export const rules: readonly Rule[] = [
   stillUnknownAfterRevoke,
   revokesForReal,
   refusedRevoke,
+  cannotForNow,
   anotherOfTheSameName,
   needsNoMemory,
   givesUp,
   tellsNoSecret,
+  ...lockRules,
 ];

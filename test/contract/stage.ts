@@ -60,6 +60,19 @@ export interface Stage {
   readonly foreign: () => Promise<unknown>;
   /** From now on the dependency accepts the end of this credential and does not carry it out. Absent: it never does that. */
   readonly hold?: (credential: Credential) => Promise<void>;
+  /**
+   * From now on the system behind the dependency refuses to end this credential, which the dependency tells of its revoke. False
+   * for a credential that has none behind it. Absent: there is no such system.
+   */
+  readonly refuse?: (credential: Credential) => Promise<boolean>;
+  /** It refuses no more. */
+  readonly relent?: () => Promise<void>;
+  /** Whether the identity would get a new credential now, tried past the revoker. For a dependency that can be locked. */
+  readonly admits?: () => Promise<boolean>;
+  /** Somebody else locks it, in the dependency's own way. Absent: nobody else can. */
+  readonly lockForeign?: () => Promise<void>;
+  /** Everything that a lock may change, past the revoker, in some comparable form. For a dependency that can be locked. */
+  readonly lockable?: () => Promise<unknown>;
   /** Something puts another thing of the same name in the place of this one. Absent: names are never used again. */
   readonly recreate?: (credential: Credential) => Promise<void>;
   /** Takes every permission away, in the way the dependency does it. */

@@ -4,7 +4,7 @@
  */
 import type { Target } from '../../src/api/v1alpha1/index.ts';
 import { invalid, needsPerson, type OutcomeError, retryable } from '../../src/runtime/outcome.ts';
-import type { Credential, Observation, Revoker } from '../../src/revokers/revoker.ts';
+import type { Credential, LockCapability, Observation, Revoker } from '../../src/revokers/revoker.ts';
 import { createFakeClock, type FakeClock } from '../fakes/clock.ts';
 import type { Fault, Harness, Stage } from './stage.ts';
 
@@ -27,7 +27,13 @@ export type Lie =
   | 'ignores the signal'
   | 'waits for ever'
   | 'throws anything'
-  | 'cannot be asked twice';
+  | 'cannot be asked twice'
+  | 'cannot for now is accepted'
+  | 'locks nothing'
+  | 'stays locked'
+  | 'unlocks whatever is locked'
+  | 'errors are locks'
+  | 'refused lock is a lock';
 
 const secret = 'toy-secret-0123456789';
 const deadline = 10_000;
@@ -49,6 +55,9 @@ const createDependency = () => {
     ['a', 'b', 'c', 'd'].map((id) => [id, { id, uid: `u-${id}`, owner: id === 'd' ? 'other' : 'bot' }]),
   );
   const held = new Set<string>();
+  const refused = new Set<string>();
+  /** Who has locked it. */
+  let lockedBy = '';
   let fault: Fault | undefined;
   let healthy = 0;
   let writes = 0;
@@ -58,13 +67,23 @@ const createDependency = () => {
   const serve = (method: string, id: string | undefined, uid: string | undefined): Answer => {
     if (method === 'ALLOWED') return { status: 200, body: !denied };
     if (denied) return { status: 403, body: secret };
+    if (method === 'LOCK-STATE') return { status: 200, body: { lockedBy } };
     if (method === 'LIST') return { status: 200, body: [...keys.values()] };
     const found = id === undefined ? undefined : keys.get(id);
     if (method === 'GET')
       return found === undefined ? { status: 404, body: { missing: id } } : { status: 200, body: found };
     writes += 1;
+    if (method === 'LOCK') {
+      if (lockedBy === '') lockedBy = id ?? '';
+      return { status: 202, body: { lockedBy } };
+    }
+    if (method === 'UNLOCK') {
+      if (lockedBy === id || id === undefined) lockedBy = '';
+      return { status: 202, body: { lockedBy } };
+    }
     if (found === undefined) return { status: 404, body: { missing: id } };
     if (uid !== undefined && found.uid !== uid) return { status: 409, body: undefined };
+    if (refused.has(found.id)) return { status: 422, body: { why: `the disk behind ${found.id} is read-only` } };
     if (!held.has(found.id)) keys.delete(found.id);
     return { status: 202, body: undefined };
   };
@@ -72,6 +91,11 @@ const createDependency = () => {
   return {
     keys,
     held,
+    refused,
+    lockedBy: () => lockedBy,
+    lock: (who: string) => {
+      lockedBy = who;
+    },
     serial: () => (serial += 1),
     writes: () => writes,
     deny: () => {
@@ -177,7 +201,7 @@ export const createToyRevoker = (dependency: Dependency, clock: FakeClock, lies:
     name: 'toy',
     settleTime: 1_000,
     concurrency: 1,
-    lock: { kind: 'NotLockable', explanation: 'a toy has no lock' },
+    lock: toyLock(call, refused, lie),
     preflight: async (_, __, signal) => {
       if (lie('nothing is missing')) return [];
       const answer = await call('ALLOWED', undefined, undefined, signal);
@@ -206,7 +230,9 @@ export const createToyRevoker = (dependency: Dependency, clock: FakeClock, lies:
       if (answer.status === 404 && (answer.body as { readonly missing?: string }).missing === credential.id)
         return 'NothingThere';
       if (answer.status === 409) return 'NothingThere';
-      if (lie('refused is accepted')) return 'Accepted';
+      if (answer.status === 422 && !lie('cannot for now is accepted'))
+        return { refused: 'DiskReadOnly', message: (answer.body as { readonly why: string }).why };
+      if (lie('refused is accepted') || answer.status === 422) return 'Accepted';
       throw refused(answer);
     },
     observe: async (credential, _, signal) => {
@@ -220,6 +246,35 @@ export const createToyRevoker = (dependency: Dependency, clock: FakeClock, lies:
           method: 'get/keys',
           message: error instanceof Error ? error.message : 'could not be told',
         };
+      }
+    },
+  };
+};
+
+type Call = (method: string, id: string | undefined, uid: string | undefined, signal: AbortSignal) => Promise<Answer>;
+
+const toyLock = (call: Call, refused: (answer: Answer) => OutcomeError, lie: (one: Lie) => boolean): LockCapability => {
+  const method = 'get/lock';
+  const ask = async (which: 'LOCK' | 'UNLOCK', who: string | undefined, signal: AbortSignal): Promise<void> => {
+    const answer = await call(which, who, undefined, signal);
+    if (answer.status !== 202 && !lie('refused lock is a lock')) throw refused(answer);
+  };
+  return {
+    kind: 'Lockable',
+    lock: async (_, signal) => {
+      if (!lie('locks nothing')) await ask('LOCK', 'us', signal);
+    },
+    unlock: async (_, signal) => {
+      if (!lie('stays locked')) await ask('UNLOCK', lie('unlocks whatever is locked') ? undefined : 'us', signal);
+    },
+    observeLock: async (_, signal) => {
+      try {
+        const { status, body } = await call('LOCK-STATE', undefined, undefined, signal);
+        const by = (body as { readonly lockedBy?: unknown } | undefined)?.lockedBy;
+        if (status === 200 && typeof by === 'string') return { state: by === '' ? 'Absent' : 'Present', method };
+        return { state: lie('errors are locks') ? 'Present' : 'Unknown', method, message: `answered ${String(status)}` };
+      } catch (error) {
+        return { state: 'Unknown', method, message: error instanceof Error ? error.message : 'could not be told' };
       }
     },
   };
@@ -244,6 +299,20 @@ export const toyHarness = (...lies: readonly Lie[]): Harness => ({
         dependency.held.add(id);
         return Promise.resolve();
       },
+      refuse: ({ id }) => {
+        dependency.refused.add(id);
+        return Promise.resolve(true);
+      },
+      relent: () => {
+        dependency.refused.clear();
+        return Promise.resolve();
+      },
+      admits: () => Promise.resolve(dependency.lockedBy() === ''),
+      lockForeign: () => {
+        dependency.lock('somebody');
+        return Promise.resolve();
+      },
+      lockable: () => Promise.resolve(dependency.lockedBy()),
       recreate: ({ id }) => {
         dependency.keys.set(id, { id, uid: `u-${id}-${String(dependency.serial())}`, owner: 'bot' });
         return Promise.resolve();
