@@ -24,6 +24,7 @@ import { createOffboardingWaiverReconciler } from './reconcile/offboarding-waive
 import { createWorkloadIdentityReconciler } from './reconcile/workload-identity/reconciler.ts';
 import { createKubernetesRevoker } from './revokers/kubernetes/revoker.ts';
 import { createRegistry } from './revokers/registry.ts';
+import type { VaultConnectors } from './revokers/vault/connectors.ts';
 import { createVaultKind } from './revokers/vault/revoker.ts';
 import type { Clock } from './runtime/clock.ts';
 import { createController } from './runtime/controller.ts';
@@ -63,29 +64,13 @@ export interface Operator {
 export const createOperator = (options: OperatorOptions): Operator => {
   const { config, client, events, clock, random, log, metrics } = options;
   const common = { client, clock, random, log, metrics: metrics.watch };
-  const kubernetes = createKubernetesRevoker({
-    ...common,
-    settleTime: config.kubernetesSettle,
-    tokenSecrets: config.tokenSecrets,
-    ownAccount: { namespace: config.namespace, name: config.serviceAccount },
-    onOperation: (operation) => {
-      metrics.onOperation({ revoker: 'kubernetes', ...operation });
-    },
-  });
   const connectors = createConnectors({
     ...options,
     wake: (key) => {
       connectorController.enqueue(key);
     },
   });
-  const vault = createVaultKind({
-    connectors: connectors.vault,
-    clock,
-    onOperation: (operation) => {
-      metrics.onOperation({ revoker: 'vault', ...operation });
-    },
-  });
-  const registry = createRegistry([kubernetes.revoker], [vault]);
+  const { kubernetes, registry } = createRevokers(options, connectors.vault);
 
   const runs = createReflector<OffboardingObject>({
     ...common,
@@ -106,7 +91,10 @@ export const createOperator = (options: OperatorOptions): Operator => {
     project: createWorkloadIdentityProjection(),
     indexers: workloadIdentityIndexers,
     onChange: ({ object, previous }) => {
-      identityController.enqueue(keyOf(object));
+      // What else changes in a status are our own writes: to look again at each would ask every dependency once more.
+      if (previous === undefined || asksOtherwise(previous, object) || object.status?.observedGeneration !== object.metadata.generation) {
+        identityController.enqueue(keyOf(object));
+      }
       if (previous !== undefined && !asksOtherwise(previous, object) && previous.status?.serviceAccountUID === object.status?.serviceAccountUID) return;
       for (const run of runs.store.byIndex('reference', keyOf(object))) runController.enqueue(keyOf(run));
     },
@@ -214,6 +202,28 @@ export const createOperator = (options: OperatorOptions): Operator => {
     figures: () => ({ ...runFigures(runs.store.list(), identities.store.list(), registry, clock.now()), connectors: connectors.figures() }),
     close: connectors.close,
   };
+};
+
+/** The standing one, and the kinds of which identities declare what else they depend on. */
+const createRevokers = ({ config, metrics, ...common }: OperatorOptions, connectors: VaultConnectors) => {
+  const kubernetes = createKubernetesRevoker({
+    ...common,
+    metrics: metrics.watch,
+    settleTime: config.kubernetesSettle,
+    tokenSecrets: config.tokenSecrets,
+    ownAccount: { namespace: config.namespace, name: config.serviceAccount },
+    onOperation: (operation) => {
+      metrics.onOperation({ revoker: 'kubernetes', ...operation });
+    },
+  });
+  const vault = createVaultKind({
+    connectors,
+    clock: common.clock,
+    onOperation: (operation) => {
+      metrics.onOperation({ revoker: 'vault', ...operation });
+    },
+  });
+  return { kubernetes, registry: createRegistry([kubernetes.revoker], [vault]) };
 };
 
 type Reconcile = (key: string, signal: AbortSignal) => Promise<ReconcileResult>;

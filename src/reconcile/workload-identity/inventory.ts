@@ -5,7 +5,7 @@ import { toOutcome } from '../../kube/errors.ts';
 import type { Fact } from '../../policy/conditions.ts';
 import { verdictOfError } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
-import type { Credential, Inventory, Revoker } from '../../revokers/revoker.ts';
+import type { Credential, Inventory, MissingPermission, Revoker } from '../../revokers/revoker.ts';
 import { OutcomeError } from '../../runtime/outcome.ts';
 
 const maxMissing = 32;
@@ -17,22 +17,25 @@ export interface IdentityInventory {
   readonly failed: Verdict | undefined;
 }
 
-/** What one dependency told, or why it did not. */
+/** What one dependency told, or why it did not; nothing where it was not asked. */
 interface Asked {
   readonly revoker: Revoker;
   /** Undefined for a standing one. */
   readonly dependency: Dependency | undefined;
-  readonly answer: { readonly inventory: Inventory; readonly missing: Awaited<ReturnType<Revoker['preflight']>> } | OutcomeError;
+  readonly answer: { readonly inventory: Inventory; readonly missing: readonly MissingPermission[] } | OutcomeError | undefined;
 }
 
-/** `before` is what the status says: the figures of a dependency that cannot be asked stay as they were. */
+/**
+ * `before` is what the status says: the figures of a dependency that cannot be asked stay as they were, and so do those of the
+ * declared ones while a run is under way, which asks them itself.
+ */
 export const takeInventory = async (
   revokers: readonly Revoker[],
   target: Target,
-  before: readonly IdentityDependency[],
+  { before, isUnderWay }: { readonly before: readonly IdentityDependency[]; readonly isUnderWay: boolean },
   signal: AbortSignal,
 ): Promise<IdentityInventory> => {
-  const asked = await Promise.all(revokers.map((revoker) => ask(revoker, target, signal)));
+  const asked = await Promise.all(revokers.map((revoker) => ask(revoker, target, isUnderWay, signal)));
   signal.throwIfAborted();
   const left = asked.filter((each) => !isOver(each, asked, before));
   const failures = left.flatMap(({ revoker: { name }, answer }) => (answer instanceof OutcomeError ? [named(name, answer)] : []));
@@ -43,8 +46,9 @@ export const takeInventory = async (
   };
 };
 
-const ask = async (revoker: Revoker, target: Target, signal: AbortSignal): Promise<Asked> => {
+const ask = async (revoker: Revoker, target: Target, isUnderWay: boolean, signal: AbortSignal): Promise<Asked> => {
   const dependency = target.dependencies?.find(({ name }) => name === revoker.name);
+  if (isUnderWay && dependency !== undefined) return { revoker, dependency, answer: undefined };
   try {
     const inventory = await revoker.inventory(target, 'Cached', signal);
     return { revoker, dependency, answer: { inventory, missing: await revoker.preflight(target, inventory.credentials, signal) } };
@@ -72,20 +76,21 @@ const isHeld = ({ seen, end }: Credential): boolean => seen || end.by === 'Expir
  */
 const isOver = (each: Asked, asked: readonly Asked[], before: readonly IdentityDependency[]): boolean => {
   if (each.dependency?.undeclared !== true) return false;
+  if (each.answer === undefined) return false;
   if (!(each.answer instanceof OutcomeError)) return ownCredentials(each, asked)?.length === 0;
   return each.answer.reason === reasons.notGranted && (figuresOf(each, before)?.credentials ?? 0) === 0;
 };
 
 /** The credentials that count here. Undefined where another one that is declared could not be asked whether they are its own. */
 const ownCredentials = ({ dependency, answer }: Asked, asked: readonly Asked[]): readonly Credential[] | undefined => {
-  if (answer instanceof OutcomeError) return undefined;
+  if (answer === undefined || answer instanceof OutcomeError) return undefined;
   const held = answer.inventory.credentials.filter(isHeld);
   if (dependency?.undeclared !== true || held.length === 0) return held;
   const connector = dependency.vault?.connectorRef.name;
   const declared = asked.filter((other) => other.dependency?.undeclared !== true && other.dependency?.vault?.connectorRef.name === connector);
   const listed = new Set<string>();
   for (const other of declared) {
-    if (other.answer instanceof OutcomeError) return undefined;
+    if (other.answer === undefined || other.answer instanceof OutcomeError) return undefined;
     for (const { id, uid = '' } of other.answer.inventory.credentials) listed.add(`${id} ${uid}`);
   }
   return held.filter(({ id, uid = '' }) => !listed.has(`${id} ${uid}`));
@@ -102,7 +107,7 @@ const statusOf = (each: Asked, asked: readonly Asked[], before: readonly Identit
     ...(dependency?.after === undefined ? {} : { after: dependency.after }),
     ...(dependency?.vault === undefined ? {} : { vault: dependency.vault }),
   };
-  if (answer instanceof OutcomeError) {
+  if (answer === undefined || answer instanceof OutcomeError) {
     const { credentials = 0, provable = false, missingPermissions } = stored ?? {};
     return { name: revoker.name, credentials, provable, ...copy, ...(missingPermissions === undefined ? {} : { missingPermissions }) };
   }
@@ -118,7 +123,7 @@ const statusOf = (each: Asked, asked: readonly Asked[], before: readonly Identit
 
 const inventoriedFact = (asked: readonly Asked[], failures: readonly OutcomeError[]): Fact => {
   const unprovable = asked.flatMap(({ answer }) =>
-    answer instanceof OutcomeError
+    answer === undefined || answer instanceof OutcomeError
       ? []
       : [...answer.inventory.findings.filter(({ type }) => type === 'NotEnumerated'), ...answer.missing].map(({ message }) => message),
   );

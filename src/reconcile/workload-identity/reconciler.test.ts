@@ -408,6 +408,17 @@ describe('a WorkloadIdentity that depends on more than the cluster', () => {
     expect(named('vault')).toMatchObject({ declared: false, credentials: 1 });
   });
 
+  it('leaves it to a run under way to ask, and forgets nothing that is declared or taken out meanwhile', async () => {
+    declare({ name: 'vault', vault: connected() });
+    await look();
+    runs = [aRun({})];
+    failure = retryable('Unavailable', 'nobody should ask');
+    declare({ name: 'second', vault: connected('other') });
+    await look();
+    expect(condition('Inventoried')?.status).toBe('True');
+    expect(status().dependencies).toMatchObject([{ name: 'fake' }, { name: 'second', credentials: 0, declared: true }, { name: 'vault', credentials: 1, declared: false }]);
+  });
+
   it('says when more was taken out than can be followed, and forgets none of what it follows', async () => {
     const many = (from: number) => Array.from({ length: 16 }, (_, i) => ({ name: `v${from + i}`, vault: connected(`c${from + i}`) }));
     declare(...many(0));

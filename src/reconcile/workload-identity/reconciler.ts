@@ -15,7 +15,7 @@ import { workloadIdentities } from '../../kube/resources.ts';
 import { conditionsOf, factsOf } from '../../policy/conditions.ts';
 import type { Fact } from '../../policy/conditions.ts';
 import { glassBroken, isGlassBroken } from '../../policy/glass.ts';
-import { expiringWindow, lifecycleState, onDeletion, runOf } from '../../policy/lifecycle.ts';
+import { expiringWindow, isUnderWay, lifecycleState, onDeletion, runOf } from '../../policy/lifecycle.ts';
 import type { RunOfIdentity } from '../../policy/lifecycle.ts';
 import { allDependencies, maxUndeclared } from '../../policy/dependencies.ts';
 import { orderDefect } from '../../policy/order.ts';
@@ -74,7 +74,7 @@ const alive = async (read: WorkloadIdentityObject, context: WorkloadIdentityCont
     const created = await createOffboarding(context.client, identity, 'Expired', context.operatorNamespace, signal);
     if (created !== undefined) announceEnd(identity, created, 'expired', context);
   }
-  const { inventoried, ...seen } = await inventoryStatus(identity, context, signal);
+  const { inventoried, ...seen } = await inventoryStatus(identity, run !== undefined && isUnderWay(run), context, signal);
   const facts = broken ? [inventoried, glassBroken(workloadIdentityFinalizer)] : [inventoried];
   const status = statusOf(identity, run, { ...seen, facts }, context);
   announceBroken(identity, status, context);
@@ -192,6 +192,7 @@ interface Seen {
 
 const inventoryStatus = async (
   identity: WorkloadIdentityObject,
+  underWay: boolean,
   context: WorkloadIdentityContext,
   signal: AbortSignal,
 ): Promise<Seen & { readonly inventoried: Fact }> => {
@@ -207,11 +208,12 @@ const inventoryStatus = async (
     ...(known.length === 0 ? {} : { dependencies: known }),
   };
   const revokers = context.registry.forTarget(target);
-  const taken = await takeInventory(revokers, target, status?.dependencies ?? [], signal);
+  const taken = await takeInventory(revokers, target, { before: status?.dependencies ?? [], isUnderWay: underWay }, signal);
   const defect = defectOf(all, taken.dependencies, revokers, context);
   const verdict = defect ?? taken.failed ?? accountVerdict(pinned, live, mayBeAbsent === true, name);
+  const stood = underWay && known.length > 0 ? status?.conditions?.find(({ type }) => type === conditionTypes.inventoried) : undefined;
   const inventoried: Fact =
-    defect === undefined ? taken.inventoried : { type: conditionTypes.inventoried, status: 'False', reason: reasons.notProvable, message: defect.message };
+    defect === undefined ? (stood ?? taken.inventoried) : { type: conditionTypes.inventoried, status: 'False', reason: reasons.notProvable, message: defect.message };
   // What there is no room for must not push out what is there: that is followed until there is.
   const isTooMuch = undeclaredOf(taken.dependencies).length > maxUndeclared;
   const dependencies = isTooMuch ? (status?.dependencies ?? []) : taken.dependencies;
