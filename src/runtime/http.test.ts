@@ -52,6 +52,17 @@ describe('a request', () => {
     expect(server.requests[0]?.path).toBe('/proxied/v1/sys/health');
   });
 
+  it('takes no way round, whatever the environment says', async () => {
+    const proxy = await startHttpServer((_, response) => { response.end(); });
+    cleanups.push(proxy.close);
+    for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'all_proxy']) vi.stubEnv(name, proxy.url);
+    vi.stubEnv('NODE_USE_ENV_PROXY', '1');
+    const { client, server } = await setup((_, response) => { sendJson(response, 200, {}); });
+    await client.request(get);
+    vi.unstubAllEnvs();
+    expect([server.requests.length, proxy.connections()]).toEqual([1, 0]);
+  });
+
   it('opens no more connections than it may, and uses them again', async () => {
     const { client, server } = await setup((_, response) => { setImmediate(() => { sendJson(response, 200, {}); }); }, { connections: 2 });
     await Promise.all(Array.from({ length: 20 }, () => client.request(get)));

@@ -101,7 +101,7 @@ describe('logging in', () => {
     const { client, hold, routes } = await setup({ kubernetes: { role: 'offboard', audience: 'vault' } });
     routes.set('open POST auth/kubernetes/login', () => ({ status, body: { errors: ['invalid role name "offboard"'] } }));
     await expect(hold(never)).rejects.toMatchObject({
-      kind: 'NeedsPerson', reason: 'LoginRefused', message: `the login by role "offboard" of auth/kubernetes is refused: HTTP ${status}: invalid role name "offboard"`,
+      kind: 'NeedsPerson', reason: 'LoginRefused', message: `the login by role "offboard" of auth/kubernetes is refused: Vault answered ${status}: invalid role name "offboard"`,
     });
     await expect(client.request(lookup, never)).rejects.toMatchObject({
       kind: 'NeedsPerson', reason: 'ConnectorNotReady', message: 'connector "vault-prod" is not ready; those who run Offboard find the reason in its status',

@@ -7,14 +7,16 @@ import { createHttpClient } from '../../runtime/http.ts';
 import { OutcomeError, needsPerson, retryable } from '../../runtime/outcome.ts';
 import type { Random } from '../../runtime/random.ts';
 import { withDeadline } from '../../runtime/with-deadline.ts';
+import { fieldOf, textOf } from './answers.ts';
 import type { VaultClient, VaultRequest, Watermark } from './client.ts';
+import { describeAnswer } from './errors.ts';
 import type { Ask, LoginOptions } from './logins.ts';
 import { createLogin } from './logins.ts';
 import type { Held, VaultSession } from './session.ts';
 import { createVaultSession } from './session.ts';
 import type { UsableConnector } from './settings.ts';
 import type { Wire, WireAnswer, WireOptions } from './wire.ts';
-import { createWire, describe } from './wire.ts';
+import { createWire } from './wire.ts';
 
 export interface ConnectionOptions extends Pick<LoginOptions, 'readSecret' | 'ownToken'>, Pick<WireOptions, 'mayAct' | 'onRequest'> {
   /** Of the Connector, for messages. */
@@ -140,7 +142,7 @@ const takeWatermark = async (parts: Parts, signal: AbortSignal): Promise<Waterma
   const { answer, held } = await whileLoggedIn(parts, write, signal);
   if (answer.status === 403) throw needsPerson(reasons.permissionMissing, 'update on cubbyhole/offboard, which the policy "default" gives');
   if (answer.status !== 204 && answer.status !== 200) {
-    throw retryable('NoWatermark', `${address} did not take the write by which a read is known to be current: ${describe(answer)}`);
+    throw retryable('NoWatermark', `${address} did not take the write by which a read is known to be current: ${describeAnswer(answer)}`);
   }
   const { clusterId } = await readHealth(ask, address, signal);
   const watermark: Watermark = { origin: { address, namespace, clusterId }, ...(answer.index !== undefined && { index: answer.index }) };
@@ -156,12 +158,10 @@ export interface Health {
 /** A standby is as healthy as the active node here: both know the name of their storage. */
 const readHealth = async (ask: Ask, address: string, signal: AbortSignal): Promise<Health> => {
   const answer = await ask({ method: 'GET', path: ['sys', 'health'], query: { standbyok: 'true', perfstandbyok: 'true' } }, undefined, signal);
-  const told = typeof answer.body === 'object' && answer.body !== null ? (answer.body as Readonly<Record<string, unknown>>) : {};
-  if (told['sealed'] === true) throw retryable('Sealed', `${address} is sealed`);
-  if (told['initialized'] === false) throw retryable('NotInitialized', `${address} is not initialized`);
-  const { cluster_id: clusterId, version } = told;
-  if (answer.status !== 200 || typeof clusterId !== 'string' || clusterId === '') {
-    throw retryable('Unhealthy', `${address} does not tell its cluster id: ${describe(answer)}`);
-  }
-  return { clusterId, version: typeof version === 'string' ? version : '' };
+  const { status, body } = answer;
+  if (fieldOf(body, 'sealed') === true) throw retryable('Sealed', `${address} is sealed`);
+  if (fieldOf(body, 'initialized') === false) throw retryable('NotInitialized', `${address} is not initialized`);
+  const clusterId = textOf(body, 'cluster_id') ?? '';
+  if (status !== 200 || clusterId === '') throw retryable('Unhealthy', `${address} does not tell its cluster id: ${describeAnswer(answer)}`);
+  return { clusterId, version: textOf(body, 'version') ?? '' };
 };

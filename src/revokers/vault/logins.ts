@@ -2,8 +2,9 @@
 import type { VaultConnectorSpec } from '../../api/v1alpha1/index.ts';
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import { type OutcomeError, needsPerson, retryable } from '../../runtime/outcome.ts';
+import { dataOf, fieldOf, numberOf, textOf } from './answers.ts';
 import type { VaultAnswer, VaultRequest } from './client.ts';
-import { describe } from './wire.ts';
+import { describeAnswer } from './errors.ts';
 
 /** A token as the server described it. */
 export interface VaultToken {
@@ -58,10 +59,10 @@ const byLogin = (by: string, mount: string, credentials: (signal: AbortSignal) =
     const body = await credentials(signal);
     const answer = await ask({ method: 'POST', path: ['auth', ...mount.split('/'), 'login'], body }, undefined, signal);
     if (answer.status !== 200) throw refused(`the login by ${by} is refused`, answer);
-    const auth = recordOf(answer.body, 'auth');
-    const { client_token: value } = auth;
-    if (typeof value !== 'string' || value === '') throw retryable('Garbage', `the login by ${by} gave no token`);
-    return toToken(value, auth, auth['lease_duration']);
+    const auth = fieldOf(answer.body, 'auth');
+    const value = textOf(auth, 'client_token') ?? '';
+    if (value === '') throw retryable('Garbage', `the login by ${by} gave no token`);
+    return toToken(value, auth, 'lease_duration');
   },
 });
 
@@ -73,8 +74,7 @@ const bySecret = ({ name, key }: { readonly name: string; readonly key: string }
       const value = await readSecret(name, key, signal);
       const answer = await ask(lookupSelf, value, signal);
       if (answer.status !== 200) throw refused(`${by} is refused`, answer);
-      const data = recordOf(answer.body, 'data');
-      return toToken(value, data, data['ttl']);
+      return toToken(value, dataOf(answer.body), 'ttl');
     },
     isReplaced: async (token, signal) => (await readSecret(name, key, signal)) !== token.value,
   };
@@ -85,28 +85,26 @@ export const lookupSelf: VaultRequest = { method: 'GET', path: ['auth', 'token',
 /** The token with the life that the server gave it anew; undefined when it refuses. */
 export const renew = async (token: VaultToken, ask: Ask, signal: AbortSignal): Promise<VaultToken | undefined> => {
   const answer = await ask({ method: 'POST', path: ['auth', 'token', 'renew-self'], body: {} }, token.value, signal);
-  if (answer.status >= 500) throw retryable('LoginFailed', `the token could not be renewed: ${describe(answer)}`);
+  if (answer.status >= 500) throw retryable('LoginFailed', `the token could not be renewed: ${describeAnswer(answer)}`);
   if (answer.status !== 200) return undefined;
-  return { ...token, ttl: ttlOf(recordOf(answer.body, 'auth')['lease_duration']) };
+  return { ...token, ttl: ttlOf(fieldOf(answer.body, 'auth'), 'lease_duration') };
 };
 
 const refused = (what: string, answer: VaultAnswer): OutcomeError => {
-  const message = `${what}: ${describe(answer)}`;
+  const message = `${what}: ${describeAnswer(answer)}`;
   return answer.status >= 500 ? retryable('LoginFailed', message) : needsPerson(reasons.loginRefused, message);
 };
 
-const toToken = (value: string, { accessor, entity_id: entityId, renewable }: Readonly<Record<string, unknown>>, ttl: unknown): VaultToken => ({
+const toToken = (value: string, described: unknown, ttl: string): VaultToken => ({
   value,
-  accessor: typeof accessor === 'string' ? accessor : '',
-  entityId: typeof entityId === 'string' ? entityId : '',
-  renewable: renewable === true,
-  ttl: ttlOf(ttl),
+  accessor: textOf(described, 'accessor') ?? '',
+  entityId: textOf(described, 'entity_id') ?? '',
+  renewable: fieldOf(described, 'renewable') === true,
+  ttl: ttlOf(described, ttl),
 });
 
 /** The server tells seconds, and zero of what never ends. */
-const ttlOf = (seconds: unknown): number | undefined => (typeof seconds === 'number' && seconds > 0 ? seconds * 1_000 : undefined);
-
-const recordOf = (body: unknown, key: string): Readonly<Record<string, unknown>> => {
-  const value = typeof body === 'object' && body !== null ? (body as Readonly<Record<string, unknown>>)[key] : undefined;
-  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+const ttlOf = (described: unknown, key: string): number | undefined => {
+  const seconds = numberOf(described, key) ?? 0;
+  return seconds > 0 ? seconds * 1_000 : undefined;
 };

@@ -6,7 +6,7 @@ import { createBreaker } from '../../runtime/breaker.ts';
 import { createHttpClient } from '../../runtime/http.ts';
 import { OutcomeError } from '../../runtime/outcome.ts';
 import type { VaultRequest } from './client.ts';
-import { type WireOptions, createWire, describe as said } from './wire.ts';
+import { type WireOptions, createWire } from './wire.ts';
 
 const never = new AbortController().signal;
 const token = 'hvs.CAESIJ0123456789abcdefghij';
@@ -222,22 +222,5 @@ describe('a server in trouble', () => {
     await clock.advance(10_000);
     for (const error of await Promise.all(calls)) expect(error).toMatchObject({ kind: 'Retryable', reason: 'Timeout' });
     expect(server.requests).toHaveLength(8);
-  });
-});
-
-describe('what a server said', () => {
-  it.each([
-    [{ status: 400, body: { errors: ['invalid lease'] } }, 'HTTP 400: invalid lease'],
-    [{ status: 403, body: { errors: ['1 error occurred:\n\t* permission denied\n\n'] } }, 'HTTP 403: 1 error occurred: * permission denied'],
-    [{ status: 404, body: { errors: [] } }, 'HTTP 404'],
-    [{ status: 204, body: undefined }, 'HTTP 204'],
-    [{ status: 400, body: { errors: 'text' } }, 'HTTP 400'],
-    [{ status: 400, body: { errors: [`token ${token} is bad`, 7] } }, 'HTTP 400: token [redacted] is bad'],
-  ])('is told on one line and without secrets: %j', (answer, text) => {
-    expect(said(answer)).toBe(text);
-  });
-
-  it('is told no longer than people read', () => {
-    expect(said({ status: 400, body: { errors: ['x '.repeat(10_000)] } }).length).toBeLessThanOrEqual(500);
   });
 });

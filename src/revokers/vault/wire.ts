@@ -7,9 +7,9 @@ import type { Clock } from '../../runtime/clock.ts';
 import { sleep } from '../../runtime/clock.ts';
 import { type HttpAnswer, type HttpClient, HttpError } from '../../runtime/http.ts';
 import { OutcomeError, invalid, retryable } from '../../runtime/outcome.ts';
-import { redactText } from '../../runtime/redact.ts';
 import { withDeadline } from '../../runtime/with-deadline.ts';
 import type { VaultAnswer, VaultRequest } from './client.ts';
+import { describeAnswer } from './errors.ts';
 
 export interface WireAnswer extends VaultAnswer {
   /** The state of the storage that the answer comes from, where the server tells one. */
@@ -55,7 +55,7 @@ export const createWire = (options: WireOptions): Wire => {
         if (!asksForPatience(answer.status)) return toAnswer(answer, address);
         const pause = pauseOf(answer);
         if (repeats === mostRepeats || clock.monotonic() + pause >= until) {
-          throw retryable('TooManyRequests', `${address} asks for patience: ${describe(toAnswer(answer, address))}`, { retryAfter: pause });
+          throw retryable('TooManyRequests', `${address} asks for patience: ${describeAnswer(toAnswer(answer, address))}`, { retryAfter: pause });
         }
         await sleep(clock, pause, signal);
       }
@@ -115,7 +115,7 @@ const diagnose = (settled: PromiseSettledResult<HttpAnswer>, address: string, ca
   }
   const answer = settled.value;
   if (!inTrouble.has(answer.status)) return 'well';
-  return retryable('Unavailable', `${address} is not available: ${describe(toAnswer(answer, address))}`);
+  return retryable('Unavailable', `${address} is not available: ${describeAnswer(toAnswer(answer, address))}`);
 };
 
 const isHealth = ({ path }: VaultRequest): boolean => path.join('/') === 'sys/health';
@@ -146,13 +146,6 @@ const parse = (body: string, status: number, address: string): object => {
     // Told below, without the text: it is anybody's.
   }
   throw retryable('Garbage', `the answer of ${address} (HTTP ${status}) is not one of Vault: is there a proxy in between?`);
-};
-
-/** What the server said of a failure, for people: on one line, without secrets. */
-export const describe = ({ status, body }: VaultAnswer): string => {
-  const errors = typeof body === 'object' && body !== null && 'errors' in body ? body.errors : undefined;
-  const said = Array.isArray(errors) ? errors.filter((each) => typeof each === 'string').join('; ') : '';
-  return redactText(said === '' ? `HTTP ${status}` : `HTTP ${status}: ${said}`);
 };
 
 const pathOf = ({ method, path, query = {} }: VaultRequest): string => {
