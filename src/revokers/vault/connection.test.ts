@@ -108,6 +108,19 @@ describe('logging in', () => {
     });
   });
 
+  it('that gives a batch token is none: it has no accessor and no cubbyhole', async () => {
+    const { client, hold, routes } = await setup({ kubernetes: { role: 'offboard', audience: 'vault' } });
+    routes.set('open POST auth/kubernetes/login', () => ({ status: 200, body: { auth: { client_token: 'b.made', accessor: '', token_type: 'batch', lease_duration: 60 } } }));
+    await expect(hold(never)).rejects.toMatchObject({ kind: 'NeedsPerson', reason: 'LoginRefused', message: expect.stringContaining('token_type=service') as string });
+    await expect(client.self(never)).rejects.toMatchObject({ reason: 'ConnectorNotReady' });
+  });
+
+  it('that gives no token is none', async () => {
+    const { client, routes } = await setup({ kubernetes: { role: 'offboard', audience: 'vault' } });
+    routes.set('open POST auth/kubernetes/login', () => ({ status: 200, body: { auth: null } }));
+    await expect(client.self(never)).rejects.toMatchObject({ kind: 'Retryable', reason: 'Garbage' });
+  });
+
   it('that the server cannot do now is tried again', async () => {
     const { client, routes, clock, tokens } = await setup({ kubernetes: { role: 'offboard', audience: 'vault' } });
     routes.set('open POST auth/kubernetes/login', () => ({ status: 500, body: { errors: ['could not load backend configuration'] } }));

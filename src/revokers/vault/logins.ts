@@ -9,7 +9,6 @@ import { describeAnswer } from './errors.ts';
 /** A token as the server described it. */
 export interface VaultToken {
   readonly value: string;
-  /** Empty for a batch token, which has none. */
   readonly accessor: string;
   readonly entityId: string;
   readonly renewable: boolean;
@@ -62,7 +61,7 @@ const byLogin = (by: string, mount: string, credentials: (signal: AbortSignal) =
     const auth = fieldOf(answer.body, 'auth');
     const value = textOf(auth, 'client_token') ?? '';
     if (value === '') throw retryable('Garbage', `the login by ${by} gave no token`);
-    return toToken(value, auth, 'lease_duration');
+    return toToken(by, value, auth, { type: 'token_type', ttl: 'lease_duration' });
   },
 });
 
@@ -74,7 +73,7 @@ const bySecret = ({ name, key }: { readonly name: string; readonly key: string }
       const value = await readSecret(name, key, signal);
       const answer = await ask(lookupSelf, value, signal);
       if (answer.status !== 200) throw refused(`${by} is refused`, answer);
-      return toToken(value, dataOf(answer.body), 'ttl');
+      return toToken(by, value, dataOf(answer.body), { type: 'type', ttl: 'ttl' });
     },
     isReplaced: async (token, signal) => (await readSecret(name, key, signal)) !== token.value,
   };
@@ -95,13 +94,20 @@ const refused = (what: string, answer: VaultAnswer): OutcomeError => {
   return answer.status >= 500 ? retryable('LoginFailed', message) : needsPerson(reasons.loginRefused, message);
 };
 
-const toToken = (value: string, described: unknown, ttl: string): VaultToken => ({
-  value,
-  accessor: textOf(described, 'accessor') ?? '',
-  entityId: textOf(described, 'entity_id') ?? '',
-  renewable: fieldOf(described, 'renewable') === true,
-  ttl: ttlOf(described, ttl),
-});
+/** A batch token has no accessor and no cubbyhole: neither could it be told from the tokens to end, nor how current a read is. */
+const toToken = (by: string, value: string, described: unknown, keys: { readonly type: string; readonly ttl: string }): VaultToken => {
+  const accessor = textOf(described, 'accessor') ?? '';
+  if (accessor === '' || textOf(described, keys.type) === 'batch') {
+    throw needsPerson(reasons.loginRefused, `${by}: it gives a batch token, and Offboard needs a service token (token_type=service)`);
+  }
+  return {
+    value,
+    accessor,
+    entityId: textOf(described, 'entity_id') ?? '',
+    renewable: fieldOf(described, 'renewable') === true,
+    ttl: ttlOf(described, keys.ttl),
+  };
+};
 
 /** The server tells seconds, and zero of what never ends. */
 const ttlOf = (described: unknown, key: string): number | undefined => {
