@@ -88,7 +88,11 @@ const bindRevoker = (bound: Bound, { name, after }: Dependency, vault: VaultDepe
     concurrency: maxConcurrent,
     lock: lockOf(bound, kubernetesAuthMounts.length > 0),
     inventory: (target, freshness, signal) => run('inventory', signal, async (bounded) => takeInventory(await look(target, bounded), freshness)),
-    usage: () => Promise.resolve([]),
+    // What runs as the identity runs in the cluster, whose revoker tells it.
+    usage: async (_, signal) => {
+      signal.throwIfAborted();
+      return Promise.resolve([]);
+    },
     preflight: (target, credentials, signal) =>
       run('preflight', signal, async (bounded) => {
         const { client, settings } = await connect(target, bounded);
