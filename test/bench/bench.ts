@@ -1,8 +1,8 @@
 /**
  * `make bench`: N waiting Offboardings (1000 unless told) on a real control plane, drained by the operator as a process of
  * its own, beside a plain loop that only deletes; then the operator at rest among IDLE identities (10000 unless told). 0 leaves
- * a half out. Writes its figures as JSON to the path given, `coverage/bench.json` unless told, and tables to standard output.
- * `PROFILE=1` adds which functions the operator's time went to.
+ * a half out. VAULT=10000 adds agents retired among that many tokens and leases of a Vault. Writes its figures as JSON to the
+ * path given, `coverage/bench.json` unless told, and tables to standard output. `PROFILE=1` adds which functions the operator's time went to.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -28,6 +28,7 @@ import { readProfile, renderProfile } from './profile.ts';
 import { percentiles, render } from './report.ts';
 import type { Report } from './report.ts';
 import { nameOf, openWindow, usageOf } from './usage.ts';
+import { measureVault, renderVault } from './vault.ts';
 
 /** As many calls at once as the operator's transport makes. */
 const connections = 8;
@@ -182,7 +183,7 @@ const measureDrain = (machine: Report['machine'], count: number, profileFolder: 
     return { offboardings: count, machine, operator, plain };
   });
 
-const numberOf = (name: 'N' | 'IDLE', fallback: number, what: string): number => {
+const numberOf = (name: 'N' | 'IDLE' | 'VAULT', fallback: number, what: string): number => {
   const text = process.env[name] ?? '';
   const number = text === '' ? fallback : Number(text);
   if (!Number.isInteger(number) || number < 0 || number === 1) throw new Error(`${name} is ${what}: 0, or a whole number of at least 2, not "${text}"`);
@@ -191,6 +192,7 @@ const numberOf = (name: 'N' | 'IDLE', fallback: number, what: string): number =>
 
 const count = numberOf('N', 1000, 'how many to offboard');
 const idleCount = numberOf('IDLE', 10_000, 'how many identities are at rest');
+const vaultCount = numberOf('VAULT', 0, 'how many tokens and leases are in the Vault');
 const machine = { processors: cpus().length, model: cpus()[0]?.model.trim() ?? '', node: process.version, loadAtStart: loadavg()[0] ?? 0 };
 const path = process.argv[2] ?? 'coverage/bench.json';
 const profileFolder = process.env['PROFILE'] === '1' && count > 0 ? mkdtempSync(join(tmpdir(), 'offboard-profile-')) : undefined;
@@ -200,8 +202,10 @@ try {
   if (profileFolder !== undefined) console.log(`\n${renderProfile(readProfile(profileFolder, bundlePath))}`);
   const idle = idleCount === 0 ? undefined : await onCluster((cluster, api) => measureIdle(cluster, api, idleCount, say));
   if (idle !== undefined) console.log(`\n${renderIdle(idle)}`);
+  const vault = vaultCount === 0 ? undefined : await measureVault(vaultCount, say);
+  if (vault !== undefined) console.log(`\n${renderVault(vault)}`);
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${JSON.stringify({ machine, ...report, idle }, null, 2)}\n`);
+  writeFileSync(path, `${JSON.stringify({ machine, ...report, idle, vault }, null, 2)}\n`);
   console.log(`\nAll figures: ${path}`);
 } finally {
   if (profileFolder !== undefined) rmSync(profileFolder, { recursive: true });
