@@ -8,9 +8,14 @@ import { startControlPlane } from '../env/control-plane.ts';
 import type { ControlPlane } from '../env/control-plane.ts';
 import { installOffboard } from '../integration/install.ts';
 import { startOperator } from '../env/operator.ts';
+import { startVaultWorld } from '../env/vault-world.ts';
+import type { VaultWorld } from '../env/vault-world.ts';
 import { follow } from './follow.ts';
 import { tryUntilRefused } from './probe.ts';
 import type { Attempts } from './probe.ts';
+import { connector, dependency, liveInVault } from './vault.ts';
+import { letIn } from './way.ts';
+import type { Way } from './way.ts';
 
 const say = (line = ''): void => {
   process.stdout.write(`${line}\n`);
@@ -37,25 +42,30 @@ metadata: {name: ${name}, namespace: ${namespace}}
 spec:
   serviceAccount: {name: ${name}}
   owner: {name: build-platform, contact: build-platform@example.com}
+  dependencies:${dependency(name)}
 `;
 
-const show = async (cluster: ControlPlane): Promise<boolean> => {
+const show = async (cluster: ControlPlane, world: VaultWorld): Promise<boolean> => {
   say('A build agent comes to life');
   const agent = await createBuildAgent(cluster);
+  const inCluster = agent.paths.map(({ attempt, ...path }): Way => ({ ...path, attempt: async () => String(await attempt()) }));
+  const ways = [...inCluster, ...(await liveInVault(world, agent))];
+  await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: connector(world, agent.namespace) });
+  await cluster.kubectl(['wait', '--for=condition=Ready', '--timeout=30s', 'connector/vault']);
   await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: workloadIdentity(agent) });
   await cluster.kubectl(['wait', '--for=condition=Ready', '--timeout=30s', `wid/${agent.name}`, '-n', agent.namespace]);
-  for (const { name, request, attempt } of agent.paths) row('alive', name, request, String(await attempt()));
+  for (const { name, request, attempt } of ways) row('alive', name, request, await attempt());
 
   say('\nkubectl apply -f offboarding.yaml');
-  const attempts = tryUntilRefused(agent.paths);
+  const attempts = tryUntilRefused(ways);
   await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: offboarding(agent) });
   const ready = await follow(cluster, agent.namespace, `${agent.name}-retired`, process.stdout);
   const results = await attempts.finish();
 
   say();
-  for (const { path, last } of results) row(last === 200 ? 'ALIVE' : 'dead', path.name, path.request, String(last));
+  for (const { way, last } of results) row(letIn(last) ? 'ALIVE' : 'dead', way.name, way.request, last);
   await conclusion(cluster, agent, results);
-  return ready && results.every(({ last }) => last !== 200);
+  return ready && results.every(({ last }) => !letIn(last));
 };
 
 /** What was proven, in the run's own words, and how long access lasted, as it was tried from outside. */
@@ -73,22 +83,29 @@ const conclusion = async (cluster: ControlPlane, { namespace, name }: BuildAgent
   say(`  access lasted ${(lasted / 1000).toFixed(1)} s after the request (${tries} attempts, about four a second on each path)`);
 };
 
+const keep = async (cluster: ControlPlane, { bao }: VaultWorld): Promise<void> => {
+  say(`\nStill running; Ctrl-C stops it. In another terminal:\n  export KUBECONFIG=${cluster.kubeconfig}\n  kubectl get offboardings -A`);
+  say(`  export BAO_ADDR=${bao.url} BAO_CACERT=${bao.folder}/ca.crt BAO_TOKEN=${bao.token}\n  bao list auth/token/accessors`);
+  const hold = setInterval(() => undefined, 2 ** 30);
+  await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
+  clearInterval(hold);
+};
+
 const started = performance.now();
-say('Starting etcd, kube-apiserver, kube-controller-manager and the operator on loopback');
+say('Starting etcd, kube-apiserver, kube-controller-manager, OpenBao, PostgreSQL and the operator on loopback');
 const cluster = await startControlPlane();
 let succeeded = false;
 try {
-  await installOffboard(cluster);
-  const operator = await startOperator(cluster);
-  say(`  ready after ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
-  succeeded = await show(cluster);
-  if (process.env['KEEP'] === '1') {
-    say(`\nStill running; Ctrl-C stops it. In another terminal:\n  export KUBECONFIG=${cluster.kubeconfig}\n  kubectl get offboardings -A`);
-    const hold = setInterval(() => undefined, 2 ** 30);
-    await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
-    clearInterval(hold);
+  const [world] = await Promise.all([startVaultWorld({ cluster }), installOffboard(cluster)]);
+  try {
+    const operator = await startOperator(cluster);
+    say(`  ready after ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+    succeeded = await show(cluster, world);
+    if (process.env['KEEP'] === '1') await keep(cluster, world);
+    await operator.stop();
+  } finally {
+    await world.stop();
   }
-  await operator.stop();
 } finally {
   await cluster.stop();
 }

@@ -1,10 +1,11 @@
-/** Tries every access path, again and again, until told to stop: how long access lasted is measured, not computed. */
-import type { AccessPath } from '../env/build-agent.ts';
+/** Tries every way in, again and again, until told to stop: how long access lasted is measured, not computed. */
+import { letIn } from './way.ts';
+import type { Way } from './way.ts';
 
 export interface Attempts {
-  readonly path: AccessPath;
+  readonly way: Way;
   /** The last answer. */
-  readonly last: number;
+  readonly last: string;
   /** Milliseconds from the start to the last time it worked. */
   readonly lastedMs: number;
   readonly tries: number;
@@ -12,22 +13,22 @@ export interface Attempts {
 
 const pause = 250;
 
-export const tryUntilRefused = (paths: readonly AccessPath[]): { readonly finish: () => Promise<readonly Attempts[]> } => {
+export const tryUntilRefused = (ways: readonly Way[]): { readonly finish: () => Promise<readonly Attempts[]> } => {
   const started = performance.now();
   let stopped = false;
-  const keepTrying = async (path: AccessPath): Promise<Attempts> => {
+  const keepTrying = async (way: Way): Promise<Attempts> => {
     let lastedMs = 0;
     let tries = 0;
     for (;;) {
-      const last = await path.attempt();
+      const last = await way.attempt();
       tries += 1;
-      if (last === 200) lastedMs = performance.now() - started;
+      if (letIn(last)) lastedMs = performance.now() - started;
       // The answer that counts was asked for after the run said that it was done.
-      if (stopped) return { path, last: await path.attempt(), lastedMs, tries: tries + 1 };
+      if (stopped) return { way, last: await way.attempt(), lastedMs, tries: tries + 1 };
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   };
-  const running = Promise.all(paths.map(keepTrying));
+  const running = Promise.all(ways.map(keepTrying));
   return {
     finish: () => {
       stopped = true;

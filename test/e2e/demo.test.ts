@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 
-it('make demo shows each access path alive and then refused, with the default settle time, and stops everything', () => {
+it('make demo shows each access path alive and then refused, with the default settle time of the cluster, and stops everything', () => {
   const demo = spawnSync(process.execPath, ['test/demo/demo.ts'], { encoding: 'utf8', timeout: 110_000 });
   expect(demo.stderr).toBe('');
   expect(demo.status).toBe(0);
@@ -13,6 +13,10 @@ it('make demo shows each access path alive and then refused, with the default se
     expect(demo.stdout).toMatch(new RegExp(`alive +${name} .* 200`));
     expect(demo.stdout).toMatch(new RegExp(`dead +${name} .* 403`));
   }
+  expect(demo.stdout).toMatch(/alive +Vault token .* 200/);
+  expect(demo.stdout).toMatch(/dead +Vault token .* 403/);
+  expect(demo.stdout).toMatch(/alive +leased PostgreSQL user .* ok/);
+  expect(demo.stdout).toMatch(/dead +leased PostgreSQL user .* refused/);
   expect(demo.stdout).toMatch(/access lasted \d+\.\d s after the request/);
   expect(demo.stdout).toContain('everything is stopped');
 });
