@@ -18,6 +18,11 @@ describe('an order of dependencies', () => {
     expect(orderDefect([cluster, ...all])).toBe(`these come after each other, so that none could be first: ${path}`);
   });
 
+  it('of as many as there can be, each after all before it, is found sound at once', () => {
+    const names = Array.from({ length: 32 }, (_, i) => `v${i}`);
+    expect(orderDefect(names.map((name, i) => ({ name, after: names.slice(0, i) })))).toBeUndefined();
+  });
+
   it('that names what is not there is told with what is', () => {
     expect(orderDefect([cluster, { name: 'vault', after: ['google'] }])).toBe(
       '"vault" is to come after "google", which is not a dependency of this identity; there are kubernetes, vault',

@@ -17,17 +17,25 @@ export const orderDefect = (all: readonly Ordered[]): string | undefined => {
     const unknown = waitsFor(each).find((name) => !byName.has(name));
     if (unknown !== undefined) return `"${each.name}" is to come after "${unknown}", which is not a dependency of this identity; there are ${[...byName.keys()].join(', ')}`;
   }
-  const cycle = all.map((each) => cycleFrom(each, byName, [])).find((found) => found !== undefined);
+  const sound = new Set<string>();
+  const cycle = all.map((each) => cycleFrom(each, { byName, sound }, [])).find((found) => found !== undefined);
   return cycle === undefined ? undefined : `these come after each other, so that none could be first: ${cycle.join(' after ')}`;
 };
 
-const cycleFrom = (each: Ordered, byName: ReadonlyMap<string, Ordered>, path: readonly string[]): readonly string[] | undefined => {
+/** Each is walked once: those from which no cycle was found are `sound`. */
+const cycleFrom = (
+  each: Ordered,
+  known: { readonly byName: ReadonlyMap<string, Ordered>; readonly sound: Set<string> },
+  path: readonly string[],
+): readonly string[] | undefined => {
   const at = path.indexOf(each.name);
   if (at >= 0) return [...path.slice(at), each.name];
+  if (known.sound.has(each.name)) return undefined;
   for (const name of waitsFor(each)) {
-    const before = byName.get(name);
-    const cycle = before === undefined ? undefined : cycleFrom(before, byName, [...path, each.name]);
+    const before = known.byName.get(name);
+    const cycle = before === undefined ? undefined : cycleFrom(before, known, [...path, each.name]);
     if (cycle !== undefined) return cycle;
   }
+  known.sound.add(each.name);
   return undefined;
 };

@@ -13,15 +13,30 @@ import type { Revoker } from '../../revokers/revoker.ts';
 import { remember } from './run.ts';
 import type { Context, Run } from './run.ts';
 
-export const assessment = (run: Run, revoker: Revoker, context: Context): Assessment => {
+export const assessment = (run: Run, revoker: Revoker, context: Context): Assessment => assessOnce(run, revoker, { ...context, assessed: new Map() });
+
+/** Each dependency that others wait for is assessed once for one answer, however many wait for it. */
+interface Assessing extends Context {
+  readonly assessed: Map<string, Assessment>;
+}
+
+const assessOnce = (run: Run, revoker: Revoker, context: Assessing): Assessment => {
+  const known = context.assessed.get(revoker.name);
+  if (known !== undefined) return known;
+  const answer = assessOne(run, revoker, context);
+  context.assessed.set(revoker.name, answer);
+  return answer;
+};
+
+const assessOne = (run: Run, revoker: Revoker, context: Assessing): Assessment => {
   if (run.draft.revokeStartedAt === undefined) return beforeRevokes(run, revoker);
   const { settleTime, name, lock } = revoker;
   const { tracked, failure, enumeratedAt, ...memory } = remember(run, revoker, {});
   const locked = memory.locked || (run.draft.lockedAt !== undefined && lock.kind === 'Lockable');
-  const ended = issuersEndedAt(run, revoker, context);
+  const ended = endOfIssuers(run, revoker, context);
   const enumerated = enumeratedAt !== undefined && ended !== undefined && enumeratedAt >= ended;
   const issuers = openIssuers(run, revoker, context);
-  const after = waitsFor(run, revoker, context);
+  const after = othersFirst(run, revoker, context);
   return underWaiver(assess(tracked, { failure, enumerated, settleTime, issuers, after, locked }), run.waivers.get(name), {
     tracked,
     settleTime,
@@ -54,39 +69,43 @@ export const verdictNow = (run: Run, context: Context): Verdict =>
   );
 
 /** The dependencies that must be proven gone before anything is revoked here, and are not. What was begun goes on, whatever comes. */
-export const waitsFor = (run: Run, revoker: Revoker, context: Context): readonly string[] => {
+export const waitsFor = (run: Run, revoker: Revoker, context: Context): readonly string[] => othersFirst(run, revoker, { ...context, assessed: new Map() });
+
+const othersFirst = (run: Run, revoker: Revoker, context: Assessing): readonly string[] => {
   const { after = [] } = revoker;
   if (after.length === 0) return after;
   const hasBegun = remember(run, revoker, {}).tracked.some(({ status }) => status.revokeRequestedAt !== undefined);
   return hasBegun ? [] : after.filter((name) => !isOver(run, name, context));
 };
 
-const isOver = (run: Run, name: string, context: Context): boolean => {
+const isOver = (run: Run, name: string, context: Assessing): boolean => {
   const other = named(run, name);
   if (other === undefined) return false;
-  const { state } = assessment(run, other, context);
+  const { state } = assessOnce(run, other, context);
   return state === 'Confirmed' || state === 'Waived';
 };
 
 const named = ({ revokers }: Run, wanted: string): Revoker | undefined => revokers.find(({ name }) => name === wanted);
 
 /** Those whose credentials may still let the identity in here. */
-export const openIssuers = (run: Run, revoker: Revoker, context: Context): readonly string[] =>
+const openIssuers = (run: Run, revoker: Revoker, context: Assessing): readonly string[] =>
   (revoker.issuers ?? []).filter((name) => endedAt(run, name, context) === undefined);
 
 /** Monotonic time after which the last enumeration must begin; undefined while a login may still come. */
-export const issuersEndedAt = (run: Run, revoker: Revoker, context: Context): number | undefined => {
+export const issuersEndedAt = (run: Run, revoker: Revoker, context: Context): number | undefined => endOfIssuers(run, revoker, { ...context, assessed: new Map() });
+
+const endOfIssuers = (run: Run, revoker: Revoker, context: Assessing): number | undefined => {
   const all = (revoker.issuers ?? []).map((name) => endedAt(run, name, context));
   const ends = all.filter((at) => at !== undefined);
   return ends.length < all.length ? undefined : Math.max(Number.NEGATIVE_INFINITY, ...ends);
 };
 
 /** An issuer that was given up is not waited for. */
-const endedAt = (run: Run, name: string, context: Context): number | undefined => {
+const endedAt = (run: Run, name: string, context: Assessing): number | undefined => {
   const issuer = named(run, name);
   if (issuer === undefined) return undefined;
   const { inventoried, tracked } = remember(run, issuer, {});
   const ended = issuingEndedAt({ issues: issuer.issues ?? [], tail: issuer.tail ?? 0, inventoried, tracked });
   if (ended !== undefined) return ended;
-  return run.waivers.has(name) && assessment(run, issuer, context).state === 'Waived' ? Number.NEGATIVE_INFINITY : undefined;
+  return run.waivers.has(name) && assessOnce(run, issuer, context).state === 'Waived' ? Number.NEGATIVE_INFINITY : undefined;
 };

@@ -62,7 +62,9 @@ export const cameBack = async (run: Run, signal: AbortSignal): Promise<Verdict |
   const { target } = run.draft;
   if (target === undefined) return undefined;
   for (const revoker of run.revokers) {
-    const listed = storedDependency(run, revoker)?.credentials ?? [];
+    const listed = storedDependency(run, revoker)?.credentials;
+    // One that nobody had looked at when it was given up: whatever is there may have been there all along.
+    if (listed === undefined) continue;
     const isNew = (credential: Credential): boolean => credential.seen && !isLeftOver(credential, listed);
     if (!remember(run, revoker, {}).tracked.some((entry) => isOpen(entry) && isNew(entry.credential))) continue;
     const { credentials } = await revoker.inventory(target, 'Fresh', signal);

@@ -54,6 +54,12 @@ export const summarise = (run: Run, verdict: Verdict, context: Context): Offboar
   };
 };
 
+/** The status has room for so many credentials in all; where they are more, each dependency has its share. */
+const listLimit = (run: Run): number => {
+  const counts = run.revokers.map((revoker) => remember(run, revoker, {}).tracked.length);
+  return counts.reduce((sum, count) => sum + count, 0) <= maxListedCredentials ? maxListedCredentials : Math.floor(maxListedCredentials / counts.length);
+};
+
 /** What this process knows of it, or, where it has not looked yet, what the status says. */
 const dependencyStatus = (run: Run, revoker: Revoker, context: Context): DependencyStatus | undefined => {
   const memory = remember(run, revoker, {});
@@ -64,7 +70,7 @@ const dependencyStatus = (run: Run, revoker: Revoker, context: Context): Depende
   const { failure } = memory;
   if (failure === undefined) remember(run, revoker, { attempts: 0 });
   const credentials = memory.inventoried
-    ? withStoredIntents(listed(memory.tracked, maxListedCredentials), stored?.credentials ?? [])
+    ? withStoredIntents(listed(memory.tracked, listLimit(run)), stored?.credentials ?? [])
     : stored?.credentials;
   const findings = memory.inventoried ? memory.findings.slice(0, maxFindings) : stored?.findings;
   const since = stored?.lastError?.code === failure?.reason ? stored?.lastError?.since : undefined;
