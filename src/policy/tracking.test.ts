@@ -135,6 +135,14 @@ describe('the list in the status', () => {
     expect(entries[0]?.digest).toMatch(/^[0-9a-f]{64}$/);
   });
 
+  it('never counts what is alone in its class, however little room there is', () => {
+    expect(listed([...many(1, 'ServiceAccount'), ...many(1, 'Access'), ...many(3)], 1).map(({ id, count }) => [id, count])).toEqual([
+      ['ServiceAccount/0', undefined],
+      ['Access/0', undefined],
+      ['every RoleBinding', 3],
+    ]);
+  });
+
   it('counts a class for each place in which it was seen, where the UIDs tell the places', () => {
     const there = (uid: string, n: number) => many(n, 'Lease').map((entry) => ({ ...entry, credential: { ...entry.credential, uid } }));
     const entries = listed([...there('one', 200), ...there('two', 3)]);

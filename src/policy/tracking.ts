@@ -127,7 +127,8 @@ export const listed = (tracked: readonly Tracked[], limit = maxListedCredentials
   let total = tracked.length;
   const counted = new Set<string>();
   for (const [name, members] of bySize) {
-    if (total <= limit) break;
+    // One of a class takes no more room than its count.
+    if (total <= limit || members.length === 1) break;
     counted.add(name);
     total -= members.length - 1;
   }

@@ -48,6 +48,8 @@ export interface Inventory {
   readonly credentials: readonly Credential[];
   /** What is true of the identity and is not a credential. */
   readonly findings: readonly Finding[];
+  /** Which place answered, where the UIDs of credentials say in which each was seen. */
+  readonly origin?: string;
 }
 
 /** Something the operator may not do, in words that name the exact permission. */

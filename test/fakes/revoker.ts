@@ -6,6 +6,8 @@ export interface FakeRevoker extends Revoker {
   /** What there is, by id. Taking one out is its absence. */
   readonly present: Map<string, Credential>;
   findings: readonly Finding[];
+  /** Which place answers; empty where nobody asks that. */
+  origin: string;
   missing: readonly MissingPermission[];
   /** What the next calls of an operation fail with, until it is taken back. */
   readonly failures: Partial<Record<'inventory' | 'usage' | 'preflight' | 'lock' | 'unlock' | 'observeLock' | 'revoke' | 'observe', Error>>;
@@ -72,6 +74,7 @@ export const createFakeRevoker = (options: FakeOptions = {}): FakeRevoker => {
     tail: 0,
     present,
     findings: [],
+    origin: '',
     missing: [],
     failures: {},
     calls: [],
@@ -87,7 +90,7 @@ export const createFakeRevoker = (options: FakeOptions = {}): FakeRevoker => {
     inventory: async (_, freshness) => {
       await call('inventory', freshness);
       const declared = revoker.declared.filter(({ id }) => !present.has(id)).map((credential) => ({ ...credential, seen: false }));
-      return { credentials: [...present.values(), ...declared], findings: revoker.findings.filter(({ type }) => type !== 'InUse') };
+      return { credentials: [...present.values(), ...declared], findings: revoker.findings.filter(({ type }) => type !== 'InUse'), ...(revoker.origin === '' ? {} : { origin: revoker.origin }) };
     },
     usage: async () => {
       await call('usage', '');

@@ -153,6 +153,36 @@ describe('a run with two dependencies', () => {
   });
 });
 
+describe('a count of many, in a new process', () => {
+  const shared = (name: string, uid: string): void => {
+    for (let i = 0; i < 200; i += 1) world.vault(name).present.set(`token ${i}`, { ...token, id: `token ${i}`, uid });
+  };
+
+  beforeEach(async () => {
+    world.vault('vault').present.clear();
+    shared('vault', 'here');
+    world.vault('vault').origin = 'here';
+    await world.look();
+    await world.look();
+    await world.look();
+    expect(dependency('vault')?.credentials).toMatchObject([{ id: 'every Token', uid: 'here', count: 200 }]);
+    world.restart();
+  });
+
+  it('is confirmed when the place in which they were seen shows none', async () => {
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+  });
+
+  it('is not when another place answers by now', async () => {
+    world.vault('vault').origin = 'elsewhere';
+    await pass(300_000);
+    expect(dependency('vault')).toMatchObject({ state: 'Unknown' });
+    expect(dependency('vault')?.message).toContain('they were seen in here, and elsewhere answers now');
+    expect(condition('Ready')?.status).toBe('False');
+  });
+});
+
 describe('the status', () => {
   it('lists no more credentials than it has room for, however many dependencies there are', async () => {
     declare([vault('vault'), vault('second')]);

@@ -6,7 +6,7 @@ import { believableFrom, isOpen, observed, trackedKey } from '../../policy/crede
 import type { Sighting, Tracked } from '../../policy/credential.ts';
 import { mergeFresh } from '../../policy/tracking.ts';
 import { isOnItsWay } from '../../policy/waiver.ts';
-import type { Credential, Observation, Revoker } from '../../revokers/revoker.ts';
+import type { Inventory, Observation, Revoker } from '../../revokers/revoker.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
 import { assessment, issuersEndedAt, verdictNow, waitsFor } from './assessment.ts';
@@ -97,10 +97,11 @@ const enumerate = async (run: TargetedRun, revoker: Revoker, { clock }: Context,
   const { tracked, findings: before } = remember(run, revoker, {});
   const askedAt = clock.monotonic();
   try {
-    const { credentials, findings } = await revoker.inventory(run.draft.target, 'Fresh', signal);
+    const inventory = await revoker.inventory(run.draft.target, 'Fresh', signal);
+    const { credentials, findings } = inventory;
     const merged = mergeFresh(tracked, credentials, clock.monotonic());
     const after = merged.tracked.map((entry) =>
-      entry.aggregate === true && isOpen(entry) ? observed(entry, stamp(enumerated(entry, credentials), askedAt, clock), revoker.settleTime) : entry,
+      entry.aggregate === true && isOpen(entry) ? observed(entry, stamp(enumerated(entry, inventory), askedAt, clock), revoker.settleTime) : entry,
     );
     const isLast = !merged.foundNew && !after.some(isOpen);
     remember(run, revoker, { tracked: after, findings: [...usesAmong(before), ...findings], enumeratedAt: isLast ? askedAt : undefined });
@@ -109,11 +110,11 @@ const enumerate = async (run: TargetedRun, revoker: Revoker, { clock }: Context,
   }
 };
 
-/** A count that was kept of one place, by the UID there, is not proven gone by an answer that shows nothing of that place. */
-const enumerated = ({ credential: { uid } }: Tracked, found: readonly Credential[]): Observation => {
+/** A count that was kept of one place, by the UID there, is not proven gone by the answer of another. */
+const enumerated = ({ credential: { uid } }: Tracked, { origin }: Inventory): Observation => {
   const method = 'enumeration';
-  if (uid === undefined || found.some((each) => each.uid === uid)) return { state: 'Absent', method };
-  return { state: 'Unknown', method, message: `they were seen in ${uid}, and what answers now is another` };
+  if (uid === undefined || uid === origin) return { state: 'Absent', method };
+  return { state: 'Unknown', method, message: `they were seen in ${uid}, and ${origin ?? 'nobody knows what'} answers now` };
 };
 
 /**

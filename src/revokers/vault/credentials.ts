@@ -69,6 +69,7 @@ export const toInventory = (facts: Facts): Inventory => ({
     ...facts.certificates.map(certificateCredential),
   ].map((credential) => ({ ...credential, uid: facts.origin })),
   findings: findingsOf(facts),
+  origin: facts.origin,
 });
 
 const person = (reason: string, message: string): CredentialEnd => ({ by: 'Person', reason, message: printable(message, 1_000) });
