@@ -186,6 +186,17 @@ const exists = async (bao: Openbao, entityId: string, { id, class: kind }: { rea
   }
 };
 
+const logsIn = async (bao: Openbao, { account, role }: Planted): Promise<boolean> =>
+  (await bao.call('POST', 'auth/kubernetes/login', { role, jwt: serviceAccountToken(account) }, '')).status === 200;
+
+/** What a lock may change of the entity: everything but when it was last written. No metadata is null before the first write. */
+const entityOf = async (bao: Openbao, id: string): Promise<unknown> => {
+  const { data } = await bao.ask<{ readonly data: Readonly<Record<string, unknown>> }>('GET', `identity/entity/id/${id}`);
+  const { last_update_time: _, aliases, metadata, ...entity } = data;
+  const names = (aliases as readonly { readonly id: string; readonly name: string }[]).map((alias) => [alias.id, alias.name]);
+  return { ...entity, metadata: metadata ?? {}, aliases: names };
+};
+
 const classOf = (id: string): string => {
   const kinds = ['Login', 'Token', 'SecretId', 'AuthRole', 'Certificate', 'Lease'];
   return kinds.find((kind) => locate({ id, class: kind }) !== undefined) ?? '';
@@ -257,6 +268,11 @@ const openStage = async (bao: Openbao, forwarder: Forwarder, gate: Gate, name: s
     writes,
     exists: (credential: Credential) => exists(bao, mine.entityId, credential),
     foreign: () => Promise.all(theirs.ids.map(async (id) => [id, await exists(bao, theirs.entityId, { id, class: classOf(id) })])),
+    admits: () => logsIn(bao, mine),
+    lockable: () => entityOf(bao, mine.entityId),
+    lockForeign: async () => {
+      await bao.ask('POST', `identity/entity/id/${mine.entityId}`, { disabled: true });
+    },
     deny,
     // In pieces, since between two time-outs something may have to come over the wire.
     advance: async (ms) => {

@@ -57,7 +57,7 @@ export const reasons = {
   reopened: 'Reopened',
 
   // Reconciling=True
-  /** The run was seen and has not been inventoried yet. */
+  /** The run is about to begin: it was not inventoried yet, or nothing is locked yet. */
   starting: 'Starting',
   /** Another run holds the same identity; this one goes on after it. */
   waitingForOtherRun: 'WaitingForOtherRun',
