@@ -199,6 +199,7 @@ const certificateCredential = ({ mount, serialNumber, commonName, state }: Named
 const findingsOf = (facts: Facts): readonly Finding[] => {
   const hasLoggedIn = facts.logins.some(({ entity }) => entity !== undefined && entity.metadata['offboard_created'] === undefined);
   const findings = [
+    ...(facts.mounts.length === 0 ? [noMounts] : []),
     // Also where no lease is left: that of a session may have ended long before it.
     ...(facts.prefixes.length > 0 ? [openSessions(facts.dependency)] : []),
     ...(hasLoggedIn ? [whatWasRead, orphans] : []),
@@ -208,6 +209,12 @@ const findingsOf = (facts: Facts): readonly Finding[] => {
   ];
   const more = findings.length - maxFindings;
   return more <= 0 ? findings : [...findings.slice(0, maxFindings), { type: 'NotEnumerated', message: `${more} more findings about roles are not shown` }];
+};
+
+const noMounts: Finding = {
+  type: 'NotProvable',
+  object: 'logins of the ServiceAccount',
+  message: 'the connector names no Kubernetes auth mount, so its logins, and the tokens that they gave, are neither looked for nor refused',
 };
 
 const openSessions = ({ leases = [] }: VaultDependency): Finding => ({

@@ -78,7 +78,7 @@ const lookInto = async (
 
 const bindRevoker = (bound: Bound, { name, after }: Dependency, vault: VaultDependency, connectors: VaultConnectors): Revoker => {
   const { run, connect, look } = bound;
-  const { settleTime, maxConcurrent, kubernetesAuthMounts } = connectors.settings(vault.connectorRef.name);
+  const { settleTime, maxConcurrent } = connectors.settings(vault.connectorRef.name);
   return {
     kind: 'vault',
     name,
@@ -86,7 +86,7 @@ const bindRevoker = (bound: Bound, { name, after }: Dependency, vault: VaultDepe
     issuers: ['kubernetes'],
     settleTime,
     concurrency: maxConcurrent,
-    lock: lockOf(bound, kubernetesAuthMounts.length > 0),
+    lock: lockOf(bound),
     inventory: (target, freshness, signal) => run('inventory', signal, async (bounded) => takeInventory(await look(target, bounded), freshness)),
     // What runs as the identity runs in the cluster, whose revoker tells it.
     usage: async (_, signal) => {
@@ -108,16 +108,16 @@ const bindRevoker = (bound: Bound, { name, after }: Dependency, vault: VaultDepe
   };
 };
 
-const lockOf = ({ run, connect }: Bound, hasMounts: boolean): LockCapability =>
-  hasMounts
-    ? {
-        kind: 'Lockable',
-        lock: (target, signal) => run('lock', signal, async (bounded) => lock(await connect(target, bounded), target, bounded)),
-        unlock: (target, signal) => run('unlock', signal, async (bounded) => unlock(await connect(target, bounded), target, bounded)),
-        observeLock: (target, signal) =>
-          run('observeLock', signal, async (bounded) => observeLock(await connect(target, bounded), target, bounded), ({ state }) => state).catch(
-            (error: unknown) => ({ state: 'Unknown', method: 'none', message: describeFailure(error) }),
-          ),
-      }
-    : { kind: 'NotLockable', explanation: 'the connector names no Kubernetes auth mount, so there is no login of the identity to refuse' };
-
+/**
+ * Also of a connector that names no mount, where there is no login to refuse, and of one that nobody granted: whether there is
+ * such a connector, and what it says, must not be told by what can be locked.
+ */
+const lockOf = ({ run, connect }: Bound): LockCapability => ({
+  kind: 'Lockable',
+  lock: (target, signal) => run('lock', signal, async (bounded) => lock(await connect(target, bounded), target, bounded)),
+  unlock: (target, signal) => run('unlock', signal, async (bounded) => unlock(await connect(target, bounded), target, bounded)),
+  observeLock: (target, signal) =>
+    run('observeLock', signal, async (bounded) => observeLock(await connect(target, bounded), target, bounded), ({ state }) => state).catch(
+      (error: unknown) => ({ state: 'Unknown', method: 'none', message: describeFailure(error) }),
+    ),
+});
