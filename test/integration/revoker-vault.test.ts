@@ -1,12 +1,12 @@
 /** The Vault revoker on a real OpenBao in front of a real PostgreSQL. That access is gone is always told by trying it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
+import { type ControlPlane, startControlPlane } from '../env/control-plane.ts';
 import { type Agent, startVaultWorld, type VaultWorld } from '../env/vault-world.ts';
 import type { VaultDependency } from '../../src/api/v1alpha1/index.ts';
 import type { VaultClient } from '../../src/revokers/vault/client.ts';
 import type { VaultConnectors } from '../../src/revokers/vault/connectors.ts';
-import { type Case, connectorsTo, createTestClient, openCase, type TestClientOptions } from './vault-connection.ts';
+import { type Case, connectorsTo, createTestClient, openCase, type TestClientOptions, testSettings } from './vault-connection.ts';
 
 let cluster: ControlPlane;
 let world: VaultWorld;
@@ -26,8 +26,8 @@ afterAll(async () => {
 });
 
 const closing: (() => Promise<void>)[] = [];
-const clientOf = (options?: TestClientOptions): VaultClient => {
-  const { client, close } = createTestClient(world.bao, () => token, options);
+const clientOf = ({ token: own, ...options }: TestClientOptions & { readonly token?: string } = {}): VaultClient => {
+  const { client, close } = createTestClient(world.bao, () => own ?? token, options);
   closing.push(close);
   return client;
 };
@@ -225,5 +225,213 @@ describe('what is not the identity\'s alone', () => {
     await one.lock();
     expect(await one.observeLock()).toMatchObject({ state: 'Present' });
     expect(await theirs.use()).toBe(200);
+  });
+});
+
+describe('what the identity names besides', () => {
+  it('ends the secret ids and tokens of an AppRole of its own', async () => {
+    const agent = await world.addAgent('robot');
+    const role = await world.addAppRole('ci-robot-role', [agent.role]);
+    const [first, second] = [await role.secretId(), await role.secretId()];
+    const used = await role.login(first.secretId);
+    const named = [{ mount: 'approle', name: role.name }];
+    const shared = await caseOf(agent, { appRoles: named });
+    expect((await shared.find('auth/approle/role/ci-robot-role')).end).toMatchObject({ by: 'Person', reason: 'SharedRole' });
+    expect(await ids(shared)).not.toContain(`auth/token accessor ${used.accessor}`);
+
+    const one = await caseOf(agent, { appRoles: [{ ...named[0], name: role.name, exclusive: true }] });
+    const ended = await one.endAll();
+    expect(Object.keys(ended)).toEqual(
+      expect.arrayContaining([
+        `auth/token accessor ${used.accessor}`,
+        ...[first, second].map(({ accessor }) => `auth/approle/role/ci-robot-role secret id accessor ${accessor}`),
+      ]),
+    );
+    expect(new Set(Object.values(ended))).toEqual(new Set(['Absent']));
+    expect(await used.use()).toBe(403);
+    await expect(role.login(second.secretId)).rejects.toThrow('invalid role or secret ID');
+    const gone = { id: `auth/approle/role/ci-robot-role secret id accessor ${first.accessor}`, uid: (await one.find(`auth/kubernetes alias ${await agent.uid()}`)).uid ?? '', class: 'SecretId', end: { by: 'Revoke' }, seen: true } as const;
+    expect(await one.revoke(gone)).toBe('NothingThere');
+  });
+
+  it('says of an AppRole without secret ids that a person must delete it', async () => {
+    const agent = await world.addAgent('open-robot');
+    const role = await world.addAppRole('ci-open-role', [agent.role]);
+    await world.bao.ask('POST', 'auth/approle/role/ci-open-role', { bind_secret_id: false, token_bound_cidrs: ['127.0.0.1/32'] });
+    const one = await caseOf(agent, { appRoles: [{ mount: 'approle', name: role.name, exclusive: true }] });
+    const open = await one.find('auth/approle/role/ci-open-role');
+    expect(open.end).toMatchObject({ by: 'Person', reason: 'SharedRole' });
+    expect(await one.observe(open)).toMatchObject({ state: 'Present' });
+    await world.bao.ask('DELETE', 'auth/approle/role/ci-open-role');
+    expect(await one.observe(open)).toMatchObject({ state: 'Absent' });
+  });
+
+  it('revokes a certificate of a granted name, and tells nothing of another', async () => {
+    const agent = await world.addAgent('certified');
+    const [mine, theirs] = [await world.issue('ci-certified'), await world.issue('payroll')];
+    const one = await caseOf(agent, { certificates: [{ mount: 'pki', serialNumber: mine.serialNumber }] });
+    const certificate = await one.find(`pki/cert/${mine.serialNumber}`);
+    expect(await one.observe(certificate)).toMatchObject({ state: 'Present' });
+    expect(await one.revoke(certificate)).toBe('Accepted');
+    expect([await mine.isRevoked(), (await one.observe(certificate)).state]).toEqual([true, 'Absent']);
+    expect(await one.revoke(certificate)).toBe('NothingThere');
+
+    const reaching = await caseOf(agent, { certificates: [{ mount: 'pki', serialNumber: theirs.serialNumber }] });
+    await expect(reaching.inventory()).rejects.toMatchObject({ kind: 'NeedsPerson', reason: 'NotGranted' });
+    await expect(reaching.revoke({ ...certificate, id: `pki/cert/${theirs.serialNumber}` })).rejects.toMatchObject({ reason: 'NotGranted' });
+    expect(await theirs.isRevoked()).toBe(false);
+  });
+
+  it('says of a certificate that is not stored that nobody can see its end', async () => {
+    const agent = await world.addAgent('unstored');
+    const one = await caseOf(agent, { certificates: [{ mount: 'pki', serialNumber: '00:11:22' }] });
+    const certificate = await one.find('pki/cert/00:11:22');
+    expect(certificate.end).toMatchObject({ by: 'Person', reason: 'CertificateNotStored' });
+    expect(await one.observe(certificate)).toMatchObject({ state: 'Unknown' });
+  });
+
+  it('says which field of a role does not let the identity in, and of which other aliases and batch tokens it makes', async () => {
+    const agent = await world.addAgent('mismatched', { aliasSource: 'serviceaccount_name' });
+    const other = await world.addAgent('mismatched-2');
+    await world.bao.ask('POST', `auth/kubernetes/role/${agent.role}`, { token_type: 'batch' });
+    const one = await caseOf(agent, { roles: [agent.role, other.role, 'nowhere'] });
+    const { credentials, findings } = await one.inventory();
+    const foreign = credentials.find(({ id }) => id.endsWith(other.role));
+    expect(foreign?.end).toMatchObject({ by: 'Person', reason: 'RoleMismatch' });
+    expect(JSON.stringify(foreign?.end)).toContain('bound_service_account_names (mismatched-2)');
+    expect(credentials.find(({ id }) => id.endsWith('nowhere'))).toMatchObject({ seen: false });
+    const about = findings.filter(({ object }) => object === `auth/kubernetes/role/${agent.role}`).map(({ message }) => message).join(' ');
+    expect(about).toContain('batch tokens');
+    expect(about).toContain('alias_name_source is serviceaccount_name');
+  });
+});
+
+describe('what is found of an identity', () => {
+  it('includes a login by the form of alias that its mount is not said to use', async () => {
+    const agent = await world.addAgent('by-name', { aliasSource: 'serviceaccount_name' });
+    const token = await agent.login();
+    const one = await caseOf(agent);
+    expect(await ids(one)).toEqual(expect.arrayContaining(['auth/kubernetes alias ci/by-name', `auth/token accessor ${token.accessor}`]));
+    expect(new Set(Object.values(await one.endAll()))).toEqual(new Set(['Absent']));
+    expect((await agent.tryLogin()).status).toBe(403);
+  });
+
+  it('is a login to be refused, where there was none yet', async () => {
+    const agent = await world.addAgent('unborn');
+    const one = await caseOf(agent);
+    const login = await one.find(`auth/kubernetes alias ${await agent.uid()}`);
+    expect(login).toMatchObject({ seen: false, end: { by: 'Revoke' } });
+    expect(await one.observe(login)).toMatchObject({ state: 'Present' });
+    expect(await one.revoke(login)).toBe('Accepted');
+    expect(await one.observe(login)).toMatchObject({ state: 'Absent' });
+    expect((await agent.tryLogin()).status).toBe(403);
+    expect((await one.inventory()).findings.map(({ object }) => object)).not.toContain('secrets that were read');
+  });
+
+  it('is a token whose alias somebody moved to another entity meanwhile', async () => {
+    const agent = await world.addAgent('moved');
+    const token = await agent.login();
+    const { data } = await world.bao.ask<{ readonly data: { readonly id: string } }>('POST', 'identity/entity', { name: 'a place to move to' });
+    await world.bao.ask('POST', 'identity/entity-alias', { name: await agent.uid(), canonical_id: data.id, mount_accessor: await mountAccessor() });
+    const one = await caseOf(agent);
+    await one.lock();
+    expect(await token.use()).toBe(200);
+    expect(await ids(one)).toContain(`auth/token accessor ${token.accessor}`);
+    await one.endAll();
+    expect(await token.use()).toBe(403);
+  });
+
+  it('is not what leads to no token any more', async () => {
+    const agent = await world.addAgent('dangling');
+    const token = await agent.login();
+    const stored = await world.bao.ask<{ readonly data: { readonly keys: readonly string[] } }>('LIST', 'sys/raw/sys/token/id');
+    for (const key of stored.data.keys) {
+      const { data } = await world.bao.ask<{ readonly data: { readonly value: string } }>('GET', `sys/raw/sys/token/id/${key}`);
+      if (data.value.includes(token.accessor)) await world.bao.ask('DELETE', `sys/raw/sys/token/id/${key}`);
+    }
+    expect(await token.use()).toBe(403);
+    const one = await caseOf(agent);
+    const { credentials, findings } = await one.inventory();
+    expect(credentials.map(({ id }) => id)).not.toContain(`auth/token accessor ${token.accessor}`);
+    expect(findings.find(({ object }) => object === 'token accessors')?.message).toContain('auth/token/tidy');
+    await world.bao.ask('POST', 'auth/token/tidy');
+  });
+
+  it('is never the operator itself', async () => {
+    const agent = await world.addAgent('the-operator');
+    const own = await agent.login();
+    const names = (await world.bao.ask<{ readonly data: { readonly keys: readonly string[] } }>('LIST', 'sys/policies/acl')).data.keys.filter((name) => name.startsWith('offboard-'));
+    await world.bao.ask('POST', `identity/entity/id/${own.entityId}`, { policies: names });
+    const one = openCase(connectorsTo(clientOf({ token: own.token })), { namespace: 'ci', name: agent.name, uid: await agent.uid() });
+    for (const call of [one.inventory, one.lock, one.unlock]) await expect(call()).rejects.toMatchObject({ kind: 'NeedsPerson', reason: 'ProtectedIdentity' });
+    expect(await own.use()).toBe(200);
+  });
+});
+
+describe('an id that is not the identity\'s', () => {
+  it('is never revoked, whatever thing it names', async () => {
+    const agent = await world.addAgent('tight');
+    const one = await caseOf(agent, exclusively(agent));
+    const { uid = '' } = await one.find(`auth/kubernetes alias ${await agent.uid()}`);
+    const reachedFor: readonly (readonly [string, string])[] = [
+      ['Lease', 'database/creds/ci-victim/abc'],
+      ['Lease', 'database/creds/ci-tight2/abc'],
+      ['Lease', 'sys/../database/creds/ci-tight/abc'],
+      ['AuthRole', 'auth/kubernetes/role/ci-victim'],
+      ['AuthRole', 'auth/kubernetes/role/offboard'],
+      ['SecretId', 'auth/approle/role/offboard secret id accessor abc'],
+      ['Certificate', 'pki/cert/00:11'],
+      ['Login', 'auth/kubernetes alias ci/victim'],
+      ['Login', 'auth/userpass alias root'],
+      ['SharedLeases', 'leases under database'],
+    ];
+    for (const [kind, id] of reachedFor)
+      await expect(one.revoke({ id, uid, class: kind, end: { by: 'Revoke' }, seen: true }), id).rejects.toMatchObject({ kind: 'Invalid', reason: 'NotRevocable' });
+  });
+
+  it('is never revoked: the token of another', async () => {
+    const [agent, victim] = [await world.addAgent('thief'), await world.addAgent('victim')];
+    const token = await victim.login();
+    const one = await caseOf(agent);
+    const { uid = '' } = await one.find(`auth/kubernetes alias ${await agent.uid()}`);
+    const theirs = { id: `auth/token accessor ${token.accessor}`, uid, class: 'Token', end: { by: 'Revoke' }, seen: true } as const;
+    await expect(one.revoke(theirs)).rejects.toMatchObject({ reason: 'NotRevocable' });
+    expect(await token.use()).toBe(200);
+  });
+});
+
+describe('rights that were taken away', () => {
+  it('are named by the line that gives them back', async () => {
+    const agent = await world.addAgent('denied');
+    const one = await caseOf(agent, { ...exclusively(agent), roles: [agent.role] });
+    const { credentials } = await one.inventory();
+    const missing = async () => (await one.revoker.preflight(one.target, credentials, new AbortController().signal)).map(({ permission }) => permission);
+    expect(await missing()).toEqual([]);
+    for (const path of ['sys/leases/revoke', 'auth/token/accessors', 'identity/entity-alias', 'sys/leases/lookup/*', 'auth/token/revoke-accessor']) {
+      await world.withdraw(path);
+      const lines = await missing();
+      await world.giveBack();
+      expect(lines, path).toHaveLength(1);
+      expect(lines[0]).toContain(path.replace('/*', `/${agent.prefix}/*`));
+    }
+  });
+});
+
+describe('a server that lost its storage', () => {
+  it('proves nothing about what was seen before, while the database user lives on', async () => {
+    const agent = await world.addAgent('survivor');
+    const lease = await (await agent.login()).lease();
+    const one = await caseOf(agent, exclusively(agent));
+    const credential = await one.find(lease.id);
+    await world.bao.kill();
+    await world.bao.start();
+    token = world.bao.token;
+    const later = openCase(connectorsTo(clientOf(), { ...testSettings, kubernetesAuthMounts: [] }), one.target.serviceAccount, exclusively(agent));
+    const observation = await later.observe(credential);
+    expect(observation).toMatchObject({ state: 'Unknown' });
+    expect(observation.message).toContain(credential.uid);
+    expect((await later.inventory()).credentials).toEqual([]);
+    await expect(later.revoke(credential)).rejects.toMatchObject({ kind: 'NeedsPerson' });
+    expect(await lease.login()).toBe('ok');
   });
 });

@@ -21,6 +21,8 @@ export interface TestClientOptions {
   /** Of the first node unless told. */
   readonly address?: string;
   readonly clock?: Clock;
+  /** For one request, such as `1s`; what is usual unless told. */
+  readonly timeout?: string;
   /** Told before each request of the revoker is sent. */
   readonly onRequest?: (request: Told) => void | Promise<void>;
 }
@@ -34,12 +36,12 @@ export interface TestClient {
 export const createTestClient = (
   bao: Pick<Openbao, 'url' | 'ca'>,
   token: () => string,
-  { address = bao.url, clock = systemClock, onRequest }: TestClientOptions = {},
+  { address = bao.url, clock = systemClock, timeout = '10s', onRequest }: TestClientOptions = {},
 ): TestClient => {
   const vault = { address, caBundle: bao.ca, auth: { tokenSecretRef: { name: 'vault', key: 'token' } } };
   const { client, close } = createConnection({
     name: 'vault',
-    spec: usable({ vault }, false),
+    spec: usable({ vault, timing: { timeout } }, false),
     clock,
     random: () => 0.5,
     userAgent: 'offboard/test',
@@ -88,8 +90,11 @@ export const openCase = (
   const dependency = { name: 'vault', vault: { connectorRef: { name: 'vault' }, ...named } };
   const target: Target = { serviceAccount, dependencies: [dependency] };
   const revoker = createVaultKind({ connectors, clock: systemClock }).bind(dependency);
-  if (revoker?.lock.kind !== 'Lockable') throw new Error('not a revoker of a Vault with logins');
-  const { lock } = revoker;
+  if (revoker === undefined) throw new Error('not a dependency on a Vault');
+  const lockable = () => {
+    if (revoker.lock.kind === 'NotLockable') throw new Error(revoker.lock.explanation);
+    return revoker.lock;
+  };
   const inventory = (): Promise<Inventory> => revoker.inventory(target, 'Fresh', never);
   const observe = (credential: Credential): Promise<Observation> => revoker.observe(credential, target, never);
   const revoke = (credential: Credential): Promise<RevokeAnswer> => revoker.revoke(credential, target, never);
@@ -105,9 +110,9 @@ export const openCase = (
       if (found === undefined) throw new Error(`${id} is not among ${credentials.map((credential) => credential.id).join(', ')}`);
       return found;
     },
-    lock: () => lock.lock(target, never),
-    unlock: () => lock.unlock(target, never),
-    observeLock: () => lock.observeLock(target, never),
+    lock: () => lockable().lock(target, never),
+    unlock: () => lockable().unlock(target, never),
+    observeLock: () => lockable().observeLock(target, never),
     endAll: async () => {
       const { credentials } = await inventory();
       const mine = credentials.filter(({ end }) => end.by === 'Revoke');

@@ -1,0 +1,58 @@
+/** The Vault revoker on two nodes that share one storage, one of which may be behind, or the only one that answers. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { startVaultWorld, type VaultWorld } from '../env/vault-world.ts';
+import { type Case, connectorsTo, createTestClient, openCase, type TestClient, testSettings } from './vault-connection.ts';
+
+let world: VaultWorld;
+let standby: number;
+let operator: string;
+const opened: TestClient[] = [];
+
+beforeAll(async () => {
+  world = await startVaultWorld({ storage: 'raft', nodes: 2 });
+  operator = await world.operator.token();
+  standby = (await world.bao.activeNode()) === 0 ? 1 : 0;
+});
+afterAll(async () => {
+  await Promise.all(opened.map(({ close }) => close()));
+  await world.stop();
+});
+
+/** Nobody logs in by Kubernetes here: what is tried is the leases, as a node tells of them. */
+const caseAt = (node: number, prefix: string): Case => {
+  const client = createTestClient(world.bao, () => operator, { address: world.bao.urls[node] ?? '', timeout: '1s' });
+  opened.push(client);
+  return openCase(connectorsTo(client.client, { ...testSettings, kubernetesAuthMounts: [] }), { namespace: 'ci', name: 'bot', uid: 'u' }, { leases: [{ prefix, exclusive: true }] });
+};
+
+describe('a standby', () => {
+  it('lists every lease that was given before it was asked, and sees each end at once', async () => {
+    const agent = await world.addAgent('writer');
+    const token = await agent.token();
+    const one = caseAt(standby, agent.prefix);
+    for (let round = 0; round < 20; round += 1) {
+      const lease = await token.lease();
+      const credential = await one.find(lease.id);
+      expect(await one.revoke(credential)).toBe('Accepted');
+      expect(await one.observe(credential)).toMatchObject({ state: 'Absent' });
+      expect(await one.inventory()).toMatchObject({ credentials: [] });
+    }
+  });
+
+  it('proves nothing while the active node is frozen, whatever it still tells', async () => {
+    const agent = await world.addAgent('frozen');
+    const lease = await (await agent.token()).lease();
+    const one = caseAt(standby, agent.prefix);
+    const credential = await one.find(lease.id);
+    world.bao.pause(1 - standby);
+    const told = await world.bao.call('POST', 'sys/leases/lookup', { lease_id: lease.id }, operator, { node: standby });
+    const [observation, inventory, revoke] = await Promise.allSettled([one.observe(credential), one.inventory(), one.revoke(credential)]);
+    world.bao.resume(1 - standby);
+    expect(told.status).toBe(200);
+    expect(observation).toMatchObject({ status: 'fulfilled', value: { state: 'Unknown' } });
+    expect(inventory).toMatchObject({ status: 'rejected', reason: { kind: 'Retryable' } });
+    expect(revoke).toMatchObject({ status: 'rejected', reason: { kind: 'Retryable' } });
+    expect(await lease.login()).toBe('ok');
+  });
+});
