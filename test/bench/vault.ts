@@ -24,6 +24,7 @@ export interface Step {
   readonly requests: number;
   /** Milliseconds of the slowest request, its wait for a connection included; the client gives up after 10,000. */
   readonly slowest: number;
+  readonly slowestPath: string;
   /** Requests under way at once, those included that wait for a connection. */
   readonly mostAtOnce: number;
 }
@@ -160,7 +161,8 @@ interface TimedClient {
 
 const timedClient = (inner: VaultClient): TimedClient => {
   let [requests, slowest, atOnce, mostAtOnce] = [0, 0, 0, 0];
-  const timed = async <T>(call: () => Promise<T>): Promise<T> => {
+  let slowestPath = '';
+  const timed = async <T>(path: string, call: () => Promise<T>): Promise<T> => {
     requests += 1;
     atOnce += 1;
     mostAtOnce = Math.max(mostAtOnce, atOnce);
@@ -169,27 +171,30 @@ const timedClient = (inner: VaultClient): TimedClient => {
       return await call();
     } finally {
       atOnce -= 1;
-      slowest = Math.max(slowest, performance.now() - began);
+      const took = performance.now() - began;
+      if (took > slowest) [slowest, slowestPath] = [took, path];
     }
   };
   return {
-    client: { ...inner, request: (request, signal) => timed(() => inner.request(request, signal)) },
+    client: { ...inner, request: (request, signal) => timed(request.path.join('/'), () => inner.request(request, signal)) },
     step: async (work) => {
       [requests, slowest, mostAtOnce] = [0, 0, 0];
       const began = performance.now();
       const result = await work();
-      return { result, figures: { seconds: (performance.now() - began) / 1000, requests, slowest, mostAtOnce } };
+      return { result, figures: { seconds: (performance.now() - began) / 1000, requests, slowest, slowestPath, mostAtOnce } };
     },
   };
 };
 
 export const renderVault = ({ agents, tokens, leases, naive, find, findAgain, end, others, rss }: VaultReport): string => {
-  const row = (name: string, { seconds, requests }: Pick<Step, 'seconds' | 'requests'>, step?: Step): string =>
-    `  ${name.padEnd(40)}${`${seconds.toFixed(1)} s`.padStart(10)}${String(requests).padStart(10)}${step === undefined ? '' : `${step.slowest.toFixed(0)} ms`.padStart(12)}${step === undefined ? '' : String(step.mostAtOnce).padStart(10)}`;
+  const row = (name: string, { seconds, requests }: Pick<Step, 'seconds' | 'requests'>, step?: Step): string => {
+    const more = step === undefined ? '' : `${String(step.mostAtOnce).padStart(10)}${`${step.slowest.toFixed(0)} ms`.padStart(12)}  ${step.slowestPath}`;
+    return `  ${name.padEnd(36)}${`${seconds.toFixed(1)} s`.padStart(10)}${String(requests).padStart(10)}${more}`;
+  };
   return [
     `${tokens} tokens and ${leases} leases of ${agents} agents on one OpenBao, retired at once; ${testSettings.maxConcurrent} connections`,
     `Taken by other programs meanwhile, the servers included: ${(100 * others).toFixed(0)} % of the machine; peak RSS of this process ${(rss / 2 ** 20).toFixed(0)} MiB`,
-    `  ${''.padEnd(40)}${'time'.padStart(10)}${'requests'.padStart(10)}${'slowest'.padStart(12)}${'at once'.padStart(10)}`,
+    `  ${''.padEnd(36)}${'time'.padStart(10)}${'requests'.padStart(10)}${'at once'.padStart(10)}${'slowest'.padStart(12)}`,
     row('found by a script for each agent', naive),
     row('found by Offboard', find, find),
     row('found once more', findAgain, findAgain),
