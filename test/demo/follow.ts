@@ -29,9 +29,10 @@ const mark: Readonly<Record<string, string>> = { Confirmed: '✔', Absent: '◔'
 
 const table = (status: OffboardingStatus, seconds: string): readonly string[] => [
   `  ${status.phase ?? 'Pending'}  ${status.progress ?? ''}  after ${seconds} s`,
-  ...(status.dependencies ?? []).flatMap(({ credentials = [] }) =>
-    credentials.map(({ state, id, method }) => `    ${mark[state] ?? ' '} ${state.padEnd(10)} ${id}${method === undefined ? '' : `  (${method})`}`),
-  ),
+  ...(status.dependencies ?? []).flatMap(({ name, state: reached, credentials = [] }) => [
+    `    ${name}: ${reached}`,
+    ...credentials.map(({ state, id, method }) => `      ${mark[state] ?? ' '} ${state.padEnd(10)} ${id}${method === undefined ? '' : `  (${method})`}`),
+  ]),
   ...(status.residualUntil === undefined ? [] : [`    residual access until ${status.residualUntil}`]),
 ];
 
