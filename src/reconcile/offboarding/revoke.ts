@@ -82,5 +82,5 @@ const revokeAll = async (run: TargetedRun, revoker: Revoker, { clock }: Context,
 const allAccepted = (run: TargetedRun): boolean =>
   run.revokers.every((revoker) => {
     const { inventoried, tracked } = remember(run, revoker, {});
-    return inventoried && tracked.every((entry) => !needsRevoke(entry) || (entry.accepted === true && entry.refusal === undefined));
+    return inventoried && tracked.every((entry) => !needsRevoke(entry) || entry.accepted === true);
   });

@@ -390,6 +390,20 @@ describe('a WorkloadIdentity that depends on more than the cluster', () => {
     expect(status().dependencies?.map(({ name }) => name)).toEqual(['fake', 'vault']);
   });
 
+  it('does not count what may be another\'s while that cannot be asked', async () => {
+    declare({ name: 'vault', vault: connected('prod', 'a', 'b') });
+    await look();
+    declare({ name: 'vault', vault: connected('prod', 'a') });
+    await look();
+    const [kind] = kinds;
+    kinds = [{ kind: 'vault', bind: (dependency) => {
+      failure = dependency.undeclared === true ? undefined : retryable('Unavailable', 'connection refused');
+      return kind?.bind(dependency);
+    } }];
+    await look();
+    expect(status().dependencies?.map(({ declared, credentials }) => [declared, credentials])).toEqual([[undefined, 1], [true, 2], [false, 1]]);
+  });
+
   it('lets a mistake go that was mended before anything was granted for it', async () => {
     declare({ name: 'vault', vault: connected('prod', 'typo') });
     failure = needsPerson('NotGranted', 'no connector grants this');
