@@ -1,12 +1,13 @@
 /**
- * A real OpenBao, with everything that this revoker can find of one identity and the same of another beside it. Between the
+ * A real OpenBao in front of a real PostgreSQL, with everything that this revoker can find of one identity and the same of another beside it. Between the
  * operator's own client and the server stands a proxy, at which things go wrong.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { type Openbao, startOpenbao } from '../env/openbao.ts';
+import type { Openbao } from '../env/openbao.ts';
 import { type Forwarder, startForwarder } from '../env/proxy.ts';
+import { type Lease, startVaultWorld, type VaultWorld } from '../env/vault-world.ts';
 import { createFakeClock } from '../fakes/clock.ts';
 import { type Account, serviceAccountToken, startTokenReviewer } from '../fakes/token-review.ts';
 import { connectorsTo, createTestClient, type TestClient } from '../integration/vault-connection.ts';
@@ -49,8 +50,9 @@ interface Gate {
 }
 
 export const startVaultStages = async (): Promise<VaultStages> => {
-  const [bao, reviewer] = await Promise.all([startOpenbao(), startTokenReviewer()]);
-  await furnish(bao, reviewer.url);
+  const [world, reviewer] = await Promise.all([startVaultWorld(), startTokenReviewer()]);
+  const { bao } = world;
+  await mountKubernetes(bao, reviewer.url);
   const gate: Gate = { fault: undefined, healthy: 0, writes: 0 };
   const forwarder = await startForwarder(bao, {
     onRequest: ({ method, path }) => {
@@ -65,28 +67,23 @@ export const startVaultStages = async (): Promise<VaultStages> => {
   return {
     open: () => {
       stages += 1;
-      return openStage(bao, forwarder, gate, `stage-${String(stages)}`);
+      return openStage(world, forwarder, gate, `stage-${String(stages)}`);
     },
     stop: async () => {
       await forwarder.stop();
-      await Promise.all([bao.stop(), reviewer.close()]);
+      await Promise.all([world.stop(), reviewer.close()]);
     },
   };
 };
 
-const furnish = async (bao: Openbao, reviewer: string): Promise<void> => {
-  await Promise.all([
-    bao.ask('POST', 'sys/auth/kubernetes', { type: 'kubernetes' }),
-    bao.ask('POST', 'sys/auth/approle', { type: 'approle' }),
-    bao.ask('POST', 'sys/mounts/pki', { type: 'pki' }),
-  ]);
+const mountKubernetes = async (bao: Openbao, reviewer: string): Promise<void> => {
+  await bao.ask('POST', 'sys/auth/kubernetes', { type: 'kubernetes' });
   await bao.ask('POST', 'auth/kubernetes/config', {
     kubernetes_host: reviewer,
     kubernetes_ca_cert: bao.ca,
     token_reviewer_jwt: serviceAccountToken({ namespace: 'vault', name: 'vault', uid: 'vault' }),
     disable_local_ca_jwt: true,
   });
-  await bao.ask('POST', 'pki/root/generate/internal', { common_name: 'example.com', key_type: 'ec' });
 };
 
 // ---- what there is ---------------------------------------------------------------------------------------------
@@ -102,47 +99,47 @@ interface Planted {
   readonly prefix: string;
   readonly serialNumber: string;
   readonly entityId: string;
+  readonly lease: Lease;
   readonly ids: readonly string[];
   readonly secrets: readonly string[];
 }
 
-const plant = async (bao: Openbao, account: Account): Promise<Planted> => {
-  const role = `ci-${account.namespace}-${account.name}`;
-  await Promise.all([
-    bao.ask('PUT', `sys/policies/acl/${role}`, { policy: `path "pki/issue/${role}" { capabilities = ["update"] }` }),
-    bao.ask('POST', `pki/roles/${role}`, { allow_any_name: true, key_type: 'ec', generate_lease: true }),
-    bao.ask('POST', 'pki/roles/plain', { allow_any_name: true, key_type: 'ec' }),
-    bao.ask('POST', `auth/kubernetes/role/${role}`, {
-      bound_service_account_names: [account.name],
-      bound_service_account_namespaces: [account.namespace],
-      token_policies: [role],
-    }),
-    bao.ask('POST', `auth/approle/role/${role}`, { token_policies: [role] }),
-  ]);
-  const { auth } = await bao.ask<Made>('POST', 'auth/kubernetes/login', { role, jwt: serviceAccountToken(account) }, '');
-  const leased = await bao.ask<{ readonly lease_id: string }>('POST', `pki/issue/${role}`, { common_name: 'ci-leased', ttl: '1h' }, auth.client_token);
-  const issued = await bao.ask<{ readonly data: { readonly serial_number: string } }>('POST', 'pki/issue/plain', { common_name: 'ci-plain', ttl: '1h' });
-  const { data: { role_id } } = await bao.ask<{ readonly data: { readonly role_id: string } }>('GET', `auth/approle/role/${role}/role-id`);
-  const { data: { secret_id, secret_id_accessor } } = await bao.ask<{ readonly data: { readonly secret_id: string; readonly secret_id_accessor: string } }>('POST', `auth/approle/role/${role}/secret-id`);
-  const byRole = await bao.ask<Made>('POST', 'auth/approle/login', { role_id, secret_id }, '');
+const plant = async (world: VaultWorld, account: Account): Promise<Planted> => {
+  const { bao } = world;
+  const { role, prefix } = await world.addAgent(`${account.namespace}-${account.name}`);
+  await bao.ask('POST', `auth/kubernetes/role/${role}`, {
+    bound_service_account_names: [account.name],
+    bound_service_account_namespaces: [account.namespace],
+    token_policies: [role],
+  });
+  const { auth } = await logIn(bao, role, account);
+  const leased = await bao.ask<{ readonly lease_id: string; readonly data: { readonly username: string; readonly password: string } }>('GET', `database/creds/${role}`, undefined, auth.client_token);
+  const { username: user, password } = leased.data;
+  const [{ serialNumber }, appRole] = await Promise.all([world.issue(`ci-${role}`), world.addAppRole(role, [role])]);
+  const { secretId, accessor } = await appRole.secretId();
+  const byRole = await appRole.login(secretId);
   return {
     account,
     role,
-    prefix: `pki/issue/${role}`,
-    serialNumber: issued.data.serial_number,
+    prefix,
+    serialNumber,
     entityId: auth.entity_id,
+    lease: { id: leased.lease_id, user, password, login: () => world.postgres.login(user, password) },
     ids: [
       `auth/kubernetes alias ${account.uid}`,
       `auth/token accessor ${auth.accessor}`,
-      `auth/token accessor ${byRole.auth.accessor}`,
+      `auth/token accessor ${byRole.accessor}`,
       leased.lease_id,
       `auth/kubernetes/role/${role}`,
-      `auth/approle/role/${role} secret id accessor ${secret_id_accessor}`,
-      `pki/cert/${issued.data.serial_number}`,
+      `auth/approle/role/${role} secret id accessor ${accessor}`,
+      `pki/cert/${serialNumber}`,
     ],
-    secrets: [auth.client_token, byRole.auth.client_token, secret_id],
+    secrets: [auth.client_token, byRole.token, secretId, password],
   };
 };
+
+const logIn = (bao: Openbao, role: string, account: Account): Promise<Made> =>
+  bao.ask<Made>('POST', 'auth/kubernetes/login', { role, jwt: serviceAccountToken(account) }, '');
 
 const targetOf = ({ account, role, prefix, serialNumber }: Planted): Target => ({
   serviceAccount: account,
@@ -186,17 +183,6 @@ const exists = async (bao: Openbao, entityId: string, { id, class: kind }: { rea
   }
 };
 
-const logsIn = async (bao: Openbao, { account, role }: Planted): Promise<boolean> =>
-  (await bao.call('POST', 'auth/kubernetes/login', { role, jwt: serviceAccountToken(account) }, '')).status === 200;
-
-/** What a lock may change of the entity: everything but when it was last written. No metadata is null before the first write. */
-const entityOf = async (bao: Openbao, id: string): Promise<unknown> => {
-  const { data } = await bao.ask<{ readonly data: Readonly<Record<string, unknown>> }>('GET', `identity/entity/id/${id}`);
-  const { last_update_time: _, aliases, metadata, ...entity } = data;
-  const names = (aliases as readonly { readonly id: string; readonly name: string }[]).map((alias) => [alias.id, alias.name]);
-  return { ...entity, metadata: metadata ?? {}, aliases: names };
-};
-
 const classOf = (id: string): string => {
   const kinds = ['Login', 'Token', 'SecretId', 'AuthRole', 'Certificate', 'Lease'];
   return kinds.find((kind) => locate({ id, class: kind }) !== undefined) ?? '';
@@ -224,8 +210,9 @@ const admit = async (bao: Openbao, name: string): Promise<{ readonly token: stri
   };
 };
 
-const openStage = async (bao: Openbao, forwarder: Forwarder, gate: Gate, name: string): Promise<Stage> => {
-  const [mine, theirs] = await Promise.all(['bot', 'other'].map((account) => plant(bao, { namespace: name, name: account, uid: `uid-of-${account}-in-${name}` })));
+const openStage = async (world: VaultWorld, forwarder: Forwarder, gate: Gate, name: string): Promise<Stage> => {
+  const { bao } = world;
+  const [mine, theirs] = await Promise.all(['bot', 'other'].map((account) => plant(world, { namespace: name, name: account, uid: `uid-of-${account}-in-${name}` })));
   if (mine === undefined || theirs === undefined) throw new Error('nothing was planted');
   const { token, deny } = await admit(bao, name);
   const target = targetOf(mine);
@@ -268,10 +255,25 @@ const openStage = async (bao: Openbao, forwarder: Forwarder, gate: Gate, name: s
     writes,
     exists: (credential: Credential) => exists(bao, mine.entityId, credential),
     foreign: () => Promise.all(theirs.ids.map(async (id) => [id, await exists(bao, theirs.entityId, { id, class: classOf(id) })])),
-    admits: () => logsIn(bao, mine),
-    lockable: () => entityOf(bao, mine.entityId),
+    refuse: async ({ id }) => {
+      if (id !== mine.lease.id) return false;
+      await world.stick(mine.lease);
+      return true;
+    },
+    relent: () => world.unstick(mine.lease),
+    admits: async () => {
+      const { status, body } = await bao.call<Partial<Made>>('POST', 'auth/kubernetes/login', { role: mine.role, jwt: serviceAccountToken(mine.account) }, '');
+      if (body.auth !== undefined) await bao.ask('POST', 'auth/token/revoke-accessor', { accessor: body.auth.accessor });
+      return status === 200;
+    },
     lockForeign: async () => {
       await bao.ask('POST', `identity/entity/id/${mine.entityId}`, { disabled: true });
+    },
+    lockable: async () => {
+      const { data } = await bao.ask<{ readonly data: Readonly<Record<string, unknown>> }>('GET', `identity/entity/id/${mine.entityId}`);
+      const { last_update_time: _, metadata, ...entity } = data;
+      // The server tells none in two ways.
+      return { ...entity, metadata: metadata ?? {} };
     },
     deny,
     // In pieces, since between two time-outs something may have to come over the wire.

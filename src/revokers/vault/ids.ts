@@ -4,9 +4,6 @@
  */
 import { isPlainPath } from './paths.ts';
 
-export const classes = ['Login', 'Token', 'Lease', 'SharedLeases', 'AuthRole', 'AppRole', 'SecretId', 'Certificate'] as const;
-export type VaultClass = (typeof classes)[number];
-
 export interface AliasName {
   readonly mount: string;
   readonly alias: string;
