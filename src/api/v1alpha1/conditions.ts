@@ -103,8 +103,6 @@ export const reasons = {
   sharedLeasePath: 'SharedLeasePath',
   /** A role lets others in as well, or nobody said that it does not. */
   sharedRole: 'SharedRole',
-  /** A role that the identity names does not let it in; the message names the field of the role that does not fit. */
-  roleMismatch: 'RoleMismatch',
   /** The identity's entity in Vault is also that of others, who would be locked out with it. */
   sharedEntity: 'SharedEntity',
   /** A dependency accepted the revoke and cannot carry it out; the message holds its words. Retried, and clears itself. */

@@ -64,7 +64,7 @@ export const toInventory = (facts: Facts): Inventory => ({
     ...facts.logins.flatMap((login) => loginCredential(login, facts.logins)),
     ...ownTokens(facts).map(tokenCredential),
     ...facts.prefixes.flatMap(leaseCredentials),
-    ...facts.roles.map((named) => roleCredential(named, facts.target)),
+    ...facts.roles.flatMap((named) => roleCredential(named, facts.target)),
     ...facts.appRoles.flatMap((named) => appRoleCredentials(named, facts.tokens.filter((token) => isFromAppRole(token, named)).length)),
     ...facts.certificates.map(certificateCredential),
   ].map((credential) => ({ ...credential, uid: facts.origin })),
@@ -124,7 +124,7 @@ const leaseCredentials = ({ prefix, exclusive, leaseIds }: NamedPrefix): readonl
   if (leaseIds.length === 0) return [];
   const end = person(
     reasons.sharedLeasePath,
-    `there are ${leaseIds.length} leases under ${prefix}, and nobody said that they are all this identity's: Vault cannot tell whose a lease is. ` +
+    `there are leases under ${prefix}, and nobody said that they are all this identity's: Vault cannot tell whose a lease is. ` +
       `Set exclusive: true for this prefix if nobody else reads from it; otherwise end the identity's own ones (vault lease revoke <id>) and take the prefix out`,
   );
   return [{ id: sharedLeasesId(prefix), class: 'SharedLeases', grants: [`${leaseIds.length} leases`], end, seen: true }];
@@ -132,38 +132,24 @@ const leaseCredentials = ({ prefix, exclusive, leaseIds }: NamedPrefix): readonl
 
 // ---- roles -----------------------------------------------------------------------------------------------------
 
-const roleCredential = ({ mount, name, role }: NamedRole, { serviceAccount }: Target): Credential => {
+/** One that does not let the identity in gives it nothing, however it came to that: it is told as a finding. */
+const roleCredential = ({ mount, name, role }: NamedRole, { serviceAccount }: Target): readonly Credential[] => {
   const found = { id: roleId({ mount: mount.path, role: name }), class: 'AuthRole', seen: role !== undefined };
-  if (role === undefined) return { ...found, end: revoke };
-  const coverage = coverageOf(role, serviceAccount);
-  const where = `auth/${mount.path}/role/${name}`;
-  const who = `${serviceAccount.namespace}/${serviceAccount.name}`;
-  switch (coverage.covers) {
-    case 'Only':
-      return { ...found, end: revoke };
-    case 'Shared':
-      return {
-        ...found,
-        end: person(
-          reasons.sharedRole,
-          `${where} also lets others than ${who} in, by ${coverage.by}. It is left as it is: take the identity out of that field, or delete the role if nobody else needs it`,
-        ),
-      };
-    case 'None':
-      return {
-        ...found,
-        end: person(
-          reasons.roleMismatch,
-          `${where} does not let ${who} in, because of ${coverage.by}. Correct the role, or take it out of the roles that the identity names`,
-        ),
-      };
-  }
+  const coverage = role === undefined ? undefined : coverageOf(role, serviceAccount);
+  if (coverage?.covers === 'None') return [];
+  if (coverage?.covers !== 'Shared') return [{ ...found, end: revoke }];
+  const message =
+    `auth/${mount.path}/role/${name} also lets others than ${serviceAccount.namespace}/${serviceAccount.name} in, by ${coverage.by}. ` +
+    'It is left as it is: take the identity out of that field, or delete the role if nobody else needs it';
+  return [{ ...found, end: person(reasons.sharedRole, message) }];
 };
 
 const appRoleCredentials = ({ mount, name, exclusive, needsSecretId, secretIds, exists }: NamedAppRole, tokens: number): readonly Credential[] => {
   const role = { mount, role: name };
   const whole = { id: roleId(role), class: 'AppRole', seen: true };
-  if (!exists && (exclusive || tokens === 0)) return [];
+  const isOpen = exists && !needsSecretId;
+  // Without secret ids and tokens it gives nobody anything.
+  if (!isOpen && secretIds.length + tokens === 0) return [];
   if (!exclusive) {
     const message =
       `nobody said that only this identity logs in by auth/${mount}/role/${name}. Set exclusive: true for it if that is so; ` +
@@ -171,7 +157,7 @@ const appRoleCredentials = ({ mount, name, exclusive, needsSecretId, secretIds, 
     return [{ ...whole, grants: [`${secretIds.length} secret ids, ${tokens} tokens`], end: person(reasons.sharedRole, message) }];
   }
   const ids = secretIds.map((accessor): Credential => ({ id: secretIdId(role, accessor), class: 'SecretId', end: revoke, seen: true }));
-  if (needsSecretId) return ids;
+  if (!isOpen) return ids;
   const open = person(
     reasons.sharedRole,
     `auth/${mount}/role/${name} asks for no secret id (bind_secret_id is false), so whoever knows its role id logs in. Delete it: vault delete auth/${mount}/role/${name}`,
@@ -201,11 +187,12 @@ const findingsOf = (facts: Facts): readonly Finding[] => {
   const findings = [
     ...(facts.mounts.length === 0 ? [noMounts] : []),
     // Also where no lease is left: that of a session may have ended long before it.
-    ...(facts.prefixes.length > 0 ? [openSessions(facts.dependency)] : []),
+    ...(facts.prefixes.length > 0 ? [openSessions(facts.prefixes)] : []),
+    ...(facts.certificates.length > 0 ? [revocationLists] : []),
     ...(hasLoggedIn ? [whatWasRead, orphans] : []),
-    ...facts.roles.flatMap(roleFindings),
+    ...facts.roles.flatMap((named) => roleFindings(named, facts.target)),
     ...facts.appRoles.flatMap(({ mount, name, batchTokens }) => (batchTokens ? [batch(`auth/${mount}/role/${name}`, false)] : [])),
-    ...(facts.danglingAccessors > 0 ? [dangling(facts.danglingAccessors)] : []),
+    ...(facts.danglingAccessors > 0 ? [dangling] : []),
   ];
   const more = findings.length - maxFindings;
   return more <= 0 ? findings : [...findings.slice(0, maxFindings), { type: 'NotEnumerated', message: `${more} more findings about roles are not shown` }];
@@ -217,13 +204,19 @@ const noMounts: Finding = {
   message: 'the connector names no Kubernetes auth mount, so its logins, and the tokens that they gave, are neither looked for nor refused',
 };
 
-const openSessions = ({ leases = [] }: VaultDependency): Finding => ({
+const openSessions = (prefixes: readonly NamedPrefix[]): Finding => ({
   type: 'NotProvable',
-  object: printable(`open sessions of users leased under ${leases.map(({ prefix }) => prefix).join(', ')}`, 1_000),
+  object: printable(`open sessions of users leased under ${prefixes.map(({ prefix }) => prefix).join(', ')}`, 1_000),
   message:
     'a database session that was opened before the end may go on after its user is gone. What ends it is a revocation statement of the ' +
     'database role, in PostgreSQL: SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = \'{{name}}\'',
 });
+
+const revocationLists: Finding = {
+  type: 'NotProvable',
+  object: 'revoked certificates',
+  message: 'a certificate that is revoked is refused only by those who read the revocation list of its mount, or ask it; others take it until it expires',
+};
 
 const whatWasRead: Finding = {
   type: 'NotProvable',
@@ -239,14 +232,22 @@ const orphans: Finding = {
     'only an identity whose policies allow that can have one',
 };
 
-const roleFindings = ({ mount, name, role }: NamedRole): readonly Finding[] => {
+const roleFindings = ({ mount, name, role }: NamedRole, { serviceAccount }: Target): readonly Finding[] => {
   if (role === undefined) return [];
   const where = `auth/${mount.path}/role/${name}`;
+  const coverage = coverageOf(role, serviceAccount);
+  if (coverage.covers === 'None') return [letsNobodyIn(where, coverage.by)];
   return [
     ...(role.tokenType === 'batch' || role.tokenType === 'default-batch' ? [batch(where, true)] : []),
     ...(role.aliasSource === mount.aliasSource ? [] : [otherAliasSource(where, role.aliasSource, mount)]),
   ];
 };
+
+const letsNobodyIn = (where: string, by: string): Finding => ({
+  type: 'NotEnumerated',
+  object: where,
+  message: printable(`it does not let the identity in, because of ${by}, and is left as it is; if another role was meant, name that one`, 1_000),
+});
 
 const batch = (where: string, stopped: boolean): Finding => ({
   type: stopped ? 'NotEnumerated' : 'NotProvable',
@@ -264,8 +265,8 @@ const otherAliasSource = (where: string, source: string, mount: KubernetesAuthMo
     'both forms are looked for, but a login by this role cannot be refused before there was one. Correct aliasSource or the role',
 });
 
-const dangling = (count: number): Finding => ({
+const dangling: Finding = {
   type: 'NotEnumerated',
   object: 'token accessors',
-  message: `${count} accessors in the token store lead to no token, so nobody can use one; vault write -f auth/token/tidy removes them`,
-});
+  message: 'some accessors in the token store lead to no token, so there is nothing to end; vault write -f auth/token/tidy removes them',
+};

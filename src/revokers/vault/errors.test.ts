@@ -89,7 +89,7 @@ describe('a lease', () => {
   const lease = (content: object): VaultAnswer => data({ id, path: 'database/creds/app', issue_time: '…', ...content });
 
   it('is live while it has time left', () => {
-    expect(classifyLease(lease({ ttl: 3_599, renewable: true, expire_time: '…' }), id)).toEqual({ state: 'Live', ttl: 3_599 });
+    expect(classifyLease(lease({ ttl: 3_599, renewable: true, expire_time: '…' }), id)).toEqual({ state: 'Live' });
   });
 
   it('is gone when the server says that there is none, in just those words', () => {
@@ -99,8 +99,10 @@ describe('a lease', () => {
   });
 
   it('is pending when its time is over and the server has not given up', () => {
-    expect(classifyLease(lease({ ttl: 0, renewable: false }), id)).toEqual({ state: 'Pending', ttl: 0 });
-    expect(classifyLease(lease({ ttl: -61, renewable: false }), id)).toEqual({ state: 'Pending', ttl: -61 });
+    const since = '2026-11-24T23:38:54.183960626Z';
+    expect(classifyLease(lease({ ttl: 0, renewable: false, expire_time: since }), id)).toEqual({ state: 'Pending', seconds: 0, since });
+    expect(classifyLease(lease({ ttl: -61, renewable: false, expire_time: since }), id)).toEqual({ state: 'Pending', seconds: 61, since });
+    expect(classifyLease(lease({ renewable: false, expire_time: since }), id).state).toBe('Unknown');
   });
 
   it('is irrevocable when it tells why', () => {

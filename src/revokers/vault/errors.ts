@@ -27,10 +27,10 @@ const says = ({ body }: VaultAnswer, words: string): boolean => (errorsOf(body) 
 
 export type LeaseVerdict =
   | { readonly state: 'Gone' }
-  /** Nobody asked for its end, or it was refused. `ttl` is in seconds, by the server's clock. */
-  | { readonly state: 'Live'; readonly ttl: number }
-  /** Its time is over, or its end was asked for, and the server is at it. */
-  | { readonly state: 'Pending'; readonly ttl: number }
+  /** Nobody asked for its end, or it was refused. */
+  | { readonly state: 'Live' }
+  /** Its time is over, or its end was asked for, and the server is at it: for so many seconds, by its clock, and since then. */
+  | { readonly state: 'Pending'; readonly seconds: number; readonly since: string }
   /** The server has given up. */
   | { readonly state: 'Irrevocable'; readonly why: string }
   | Unknown;
@@ -42,8 +42,9 @@ export const classifyLease = (answer: VaultAnswer, leaseId: string): LeaseVerdic
   if (answer.status !== 200 || textOf(data, 'id') !== leaseId) return unknown(answer);
   const why = textOf(data, 'revoke_error');
   if (why !== undefined && why !== '') return { state: 'Irrevocable', why: redactText(why) };
-  const ttl = numberOf(data, 'ttl') ?? 0;
-  return ttl > 0 ? { state: 'Live', ttl } : { state: 'Pending', ttl };
+  const ttl = numberOf(data, 'ttl');
+  if (ttl === undefined) return unknown(answer);
+  return ttl > 0 ? { state: 'Live' } : { state: 'Pending', seconds: ttl === 0 ? 0 : -ttl, since: redactText(textOf(data, 'expire_time') ?? 'an unknown time') };
 };
 
 export type LeaseRevokeVerdict =
@@ -84,7 +85,7 @@ export type TokenVerdict =
 
 /** The answer to `auth/token/lookup-accessor`. */
 export const classifyToken = (answer: VaultAnswer, accessor: string): TokenVerdict => {
-  if (answer.status === 400 && says(answer, 'invalid accessor')) return { state: 'Gone' };
+  if ((answer.status === 400 || answer.status === 403) && says(answer, 'invalid accessor')) return { state: 'Gone' };
   if (answer.status === 403) return { state: 'Denied', message: describeAnswer(answer) };
   const data = dataOf(answer.body);
   const [path, entityId] = [textOf(data, 'path'), textOf(data, 'entity_id')];

@@ -83,18 +83,19 @@ const observeLease = async ({ connection, mark, signal }: Look, leaseId: string)
   return leaseObservation(method, await lookUpLease(connection.client, leaseId, mark, signal));
 };
 
+/** In words that stay the same while nothing changes: the status that holds them is written when they do. */
 const leaseObservation = (method: string, verdict: LeaseVerdict): Observation => {
   switch (verdict.state) {
     case 'Gone':
       return { state: 'Absent', method };
     case 'Live':
-      return { state: 'Present', method, message: `it is live for another ${verdict.ttl} s` };
+      return { state: 'Present', method, message: 'it is live' };
     case 'Irrevocable':
       return { state: 'Present', method, reason: reasons.revocationStuck, message: `the server has given up on it: ${verdict.why}` };
     case 'Pending':
-      return verdict.ttl < -patience
-        ? { state: 'Present', method, reason: reasons.revocationStuck, message: `its end was asked for ${-verdict.ttl} s ago; the server keeps trying` }
-        : { state: 'Present', method, message: 'its end was asked for, and the server is at it' };
+      return verdict.seconds > patience
+        ? { state: 'Present', method, reason: reasons.revocationStuck, message: `its end was due at ${verdict.since}; the server keeps trying` }
+        : { state: 'Present', method, message: 'its end is due, and the server is at it' };
     case 'Unknown':
       return unknown(method, verdict.message);
   }
@@ -102,8 +103,8 @@ const leaseObservation = (method: string, verdict: LeaseVerdict): Observation =>
 
 const observeSharedLeases = async ({ connection, mark, signal }: Look, prefix: string): Promise<Observation> => {
   const method = 'leases/list';
-  const { length } = await listLeases(connection.client, prefix, mark, signal);
-  return length === 0 ? { state: 'Absent', method } : { state: 'Present', method, message: `${length} leases are there` };
+  const left = await listLeases(connection.client, prefix, mark, signal);
+  return left.length === 0 ? { state: 'Absent', method } : { state: 'Present', method, message: 'leases are there' };
 };
 
 /** A role that does not let the identity in is none of its credentials any more, whoever changed it. */
@@ -131,7 +132,7 @@ const observeAppRole = async ({ connection, dependency, memory, mark, signal }: 
   const secretIds = read.state === 'Present' ? (await listSecretIds(connection.client, mount, role, mark, signal)).length : 0;
   const { tokens } = await memory.tokens.sweep('Fresh', signal);
   const left = tokens.filter((token) => isFromAppRole(token, { mount, name: role })).length;
-  return secretIds + left === 0 ? { state: 'Absent', method } : { state: 'Present', method, message: `it has ${secretIds} secret ids and ${left} tokens` };
+  return secretIds + left === 0 ? { state: 'Absent', method } : { state: 'Present', method, message: 'it has secret ids or tokens' };
 };
 
 const observeSecretId = async ({ connection, mark, signal }: Look, { mount, role }: RoleName, accessor: string): Promise<Observation> => {

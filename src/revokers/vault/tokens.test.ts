@@ -10,9 +10,9 @@ const denied = refused(403, '1 error occurred:\n\t* permission denied\n\n');
 
 const setup = (first: readonly string[]) => {
   const clock = createFakeClock();
-  const server = { accessors: first, gone: new Set<string>(), denied: new Set<string>(), may: ['update'] };
+  const server = { accessors: first, own: true, gone: new Set<string>(), denied: new Set<string>(), may: ['update'] };
   const vault = createFakeVault((what, { body }) => {
-    if (what === 'LIST auth/token/accessors') return server.accessors.length === 0 ? refused(404) : found({ keys: server.accessors });
+    if (what === 'LIST auth/token/accessors') return found({ keys: [...(server.own ? ['own'] : []), ...server.accessors] });
     if (what === 'POST sys/capabilities-self') return found({ 'auth/token/lookup-accessor': server.may });
     const { accessor } = body as { readonly accessor: string };
     if (server.gone.has(accessor)) return invalidAccessor;
@@ -21,7 +21,7 @@ const setup = (first: readonly string[]) => {
   });
   const reader = createTokenReader(vault.client, clock, 4);
   const lookups = (): number => vault.asked.filter((what) => what.endsWith('lookup-accessor')).length;
-  const accessors = async (freshness: 'Fresh' | 'Cached') => (await reader.sweep(freshness, never)).tokens.map(({ accessor }) => accessor);
+  const accessors = async (freshness: 'Fresh' | 'Cached') => (await reader.sweep(freshness, never)).tokens.map(({ accessor }) => accessor).filter((accessor) => accessor !== 'own');
   return { clock, server, vault, reader, lookups, accessors };
 };
 
@@ -31,10 +31,10 @@ describe('a sweep of all tokens', () => {
     expect(await accessors('Fresh')).toEqual(['a', 'b']);
     server.accessors = ['b', 'c'];
     expect(await accessors('Fresh')).toEqual(['b', 'c']);
-    expect(lookups()).toBe(3);
+    expect(lookups()).toBe(4);
     server.accessors = ['a', 'b', 'c'];
     expect(await accessors('Fresh')).toEqual(['a', 'b', 'c']);
-    expect(lookups()).toBe(4);
+    expect(lookups()).toBe(5);
   });
 
   it('is shared by all who ask while it waits, and begins after the last of them', async () => {
@@ -65,15 +65,17 @@ describe('a sweep of all tokens', () => {
   it('counts what leads to no token, if it may look', async () => {
     const { server, reader } = setup(['a', 'b']);
     server.denied.add('a');
-    expect(await reader.sweep('Fresh', never)).toMatchObject({ dangling: 1, tokens: [{ accessor: 'b' }] });
+    expect(await reader.sweep('Fresh', never)).toMatchObject({ dangling: 1, tokens: [{ accessor: 'own' }, { accessor: 'b' }] });
     server.may = ['deny'];
     await expect(reader.sweep('Fresh', never)).rejects.toMatchObject({ kind: 'NeedsPerson', reason: 'PermissionMissing' });
   });
 
-  it('is never an empty list: our own token is in it', async () => {
-    const { server, reader } = setup(['a']);
-    server.accessors = [];
-    await expect(reader.sweep('Fresh', never)).rejects.toMatchObject({ name: 'OutcomeError' });
+  it('is not believed without our own token in it, where that must be', async () => {
+    const { server, vault, reader } = setup(['a']);
+    server.own = false;
+    await expect(reader.sweep('Fresh', never)).rejects.toMatchObject({ kind: 'Retryable', reason: 'OwnTokenMissing' });
+    vault.moveTo({ namespace: 'team' });
+    expect(await reader.sweep('Fresh', never)).toMatchObject({ tokens: [{ accessor: 'a' }] });
   });
 
   it('believes nothing that it knew of another server', async () => {
@@ -81,6 +83,6 @@ describe('a sweep of all tokens', () => {
     await accessors('Fresh');
     vault.moveTo({ clusterId: 'cluster-2' });
     await accessors('Fresh');
-    expect(lookups()).toBe(2);
+    expect(lookups()).toBe(4);
   });
 });

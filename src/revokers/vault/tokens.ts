@@ -5,6 +5,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { createCoalescer } from '../../runtime/coalesce.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
+import { retryable } from '../../runtime/outcome.ts';
 import { createShare } from '../../runtime/share.ts';
 import type { Freshness } from '../revoker.ts';
 import { dataOf, textsOf } from './answers.ts';
@@ -85,10 +86,13 @@ const createFactMemory = (): FactMemory => {
 
 const takeSweep = async (client: VaultClient, known: FactMemory, concurrency: number, signal: AbortSignal): Promise<TokenSweep> => {
   const mark = await client.watermark(signal);
+  const own = await client.self(signal);
   const answer = await client.request(list(tokenAccessors, mark), signal);
   const verdict = classifyList(answer);
-  // Our own token is always in the list: an empty one is not of this server.
-  if (verdict.state === 'Unknown' || verdict.keys.length === 0) throw failureOf(answer, 'listing token accessors');
+  if (verdict.state === 'Unknown') throw failureOf(answer, 'listing token accessors');
+  // Our own token shows that the list is one, unless it has no accessor (batch) or may be another namespace's.
+  const mustHaveOwn = own.accessor !== '' && mark.origin.namespace === '';
+  if (mustHaveOwn && !verdict.keys.includes(own.accessor)) throw retryable('OwnTokenMissing', 'the list of token accessors lacks our own token, so it is not whole');
   known.keepOnly(originText(mark.origin), verdict.keys);
   const looked = await mapBounded(
     verdict.keys,
