@@ -20,10 +20,13 @@ afterAll(async () => {
 });
 
 /** Nobody logs in by Kubernetes here: what is tried is the leases, as a node tells of them. */
-const caseAt = (node: number, prefix: string): Case => {
+const clientAt = (node: number): TestClient => {
   const client = createTestClient(world.bao, () => operator, { address: world.bao.urls[node] ?? '', timeout: '1s' });
   opened.push(client);
-  return openCase(connectorsTo(client.client, { ...testSettings, kubernetesAuthMounts: [] }), { namespace: 'ci', name: 'bot', uid: 'u' }, { leases: [{ prefix, exclusive: true }] });
+  return client;
+};
+const caseAt = (node: number, prefix: string): Case => {
+  return openCase(connectorsTo(clientAt(node).client, { ...testSettings, kubernetesAuthMounts: [] }), { namespace: 'ci', name: 'bot', uid: 'u' }, { leases: [{ prefix, exclusive: true }] });
 };
 
 describe('a standby', () => {
@@ -37,6 +40,21 @@ describe('a standby', () => {
       expect(await one.revoke(credential)).toBe('Accepted');
       expect(await one.observe(credential)).toMatchObject({ state: 'Absent' });
       expect(await one.inventory()).toMatchObject({ credentials: [] });
+    }
+  });
+
+  it('never takes a login for refused that is not, whatever was so a moment before', async () => {
+    const active = 1 - standby;
+    await world.bao.ask('POST', 'sys/auth/kubernetes', { type: 'kubernetes' }, undefined, { node: active });
+    const { data } = await world.bao.ask<{ readonly data: Readonly<Record<string, { readonly accessor: string }>> }>('GET', 'sys/auth', undefined, undefined, { node: active });
+    const alias = { name: 'uid-of-bot', mount_accessor: data['kubernetes/']?.accessor };
+    const made = await world.bao.ask<{ readonly data: { readonly canonical_id: string } }>('POST', 'identity/entity-alias', alias, undefined, { node: active });
+    const one = openCase(connectorsTo(clientAt(standby).client), { namespace: 'ci', name: 'bot', uid: 'uid-of-bot' });
+    const login = await one.find('auth/kubernetes alias uid-of-bot');
+    for (let round = 0; round < 20; round += 1) {
+      const disabled = round % 2 === 0;
+      await world.bao.ask('POST', `identity/entity/id/${made.data.canonical_id}`, { disabled }, undefined, { node: active });
+      expect((await one.observe(login)).state, `round ${String(round)}`).toBe(disabled ? 'Absent' : 'Present');
     }
   });
 
