@@ -75,9 +75,9 @@ export const seenLive = async (
   return looked.flat();
 };
 
-/** Those that the server has given up on, wherever they are. */
+/** Those that the server has given up on, wherever they are. Unless told that there is no limit, it lists ten thousand. */
 export const irrevocableLeases = async (client: VaultClient, mark: Watermark, signal: AbortSignal): Promise<readonly IrrevocableLease[]> => {
-  const answer = await client.request({ ...get(leases, mark), query: { type: 'irrevocable' } }, signal);
+  const answer = await client.request({ ...get(leases, mark), query: { type: 'irrevocable', limit: 'none' } }, signal);
   const verdict = classifyIrrevocable(answer);
   if (verdict.state === 'Unknown') throw failureOf(answer, 'listing irrevocable leases');
   return verdict.leases;
