@@ -1,7 +1,7 @@
 /** The Vault revoker on a real OpenBao in front of a real PostgreSQL. That access is gone is always told by trying it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type ControlPlane, startControlPlane } from '../env/control-plane.ts';
+import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
 import { type Agent, startVaultWorld, type VaultWorld } from '../env/vault-world.ts';
 import type { VaultDependency } from '../../src/api/v1alpha1/index.ts';
 import type { VaultClient } from '../../src/revokers/vault/client.ts';
@@ -289,6 +289,18 @@ describe('what the identity names besides', () => {
     await expect(reaching.inventory()).rejects.toMatchObject({ kind: 'NeedsPerson', reason: 'NotGranted' });
     await expect(reaching.revoke({ ...certificate, id: `pki/cert/${theirs.serialNumber}` })).rejects.toMatchObject({ reason: 'NotGranted' });
     expect(await theirs.isRevoked()).toBe(false);
+  });
+
+  it('takes a certificate for ended when its time is over, since the server does not revoke it then', async () => {
+    const agent = await world.addAgent('expired');
+    const { data } = await world.bao.ask<{ readonly data: { readonly serial_number: string } }>('POST', 'pki/issue/ci', { common_name: 'ci-expired', ttl: '2s' });
+    const one = await caseOf(agent, { certificates: [{ mount: 'pki', serialNumber: data.serial_number }] });
+    const certificate = await one.find(`pki/cert/${data.serial_number}`);
+    expect([certificate.seen, (await one.observe(certificate)).state]).toEqual([true, 'Present']);
+    await waitFor(async () => (await one.observe(certificate)).state === 'Absent', { what: 'the end of the certificate' });
+    expect(await world.bao.ask('POST', 'pki/revoke', { serial_number: data.serial_number })).toMatchObject({ data: null, warnings: [expect.stringContaining('already expired')] });
+    expect(await one.revoke(certificate)).toBe('NothingThere');
+    expect(await one.find(certificate.id)).toMatchObject({ seen: false });
   });
 
   it('says of a certificate that is not stored that nobody can see its end', async () => {

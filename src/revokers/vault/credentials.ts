@@ -38,7 +38,7 @@ export interface NamedCertificate {
   readonly mount: string;
   readonly serialNumber: string;
   readonly commonName?: string;
-  readonly state: 'Valid' | 'Revoked' | 'NotStored';
+  readonly state: 'Valid' | 'Expired' | 'Revoked' | 'NotStored';
 }
 
 /** Everything that was read for one inventory. */

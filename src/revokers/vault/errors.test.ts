@@ -272,6 +272,8 @@ describe('a certificate', () => {
   it('was revoked, also when it was already; an unknown serial is a 400', () => {
     expect(classifyCertificateRevoke(data({ revocation_time: 1_795_563_533, state: 'revoked' }))).toEqual({ state: 'Accepted' });
     expect(classifyCertificateRevoke(errors(400, 'certificate with serial 00:11 not found.'))).toEqual({ state: 'NothingThere' });
+    const expired = 'certificate with serial 32:09 already expired; refusing to add to CRL.';
+    expect(classifyCertificateRevoke(answer(200, { data: null, warnings: [expired] }))).toEqual({ state: 'NothingThere' });
     expect(classifyCertificateRevoke(data({ revocation_time: 0 })).state).toBe('Unknown');
   });
 });

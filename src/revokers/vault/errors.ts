@@ -265,7 +265,10 @@ export const classifyCertificate = (answer: VaultAnswer): CertificateVerdict => 
 /** The answer to a PKI `revoke` by serial. */
 export const classifyCertificateRevoke = (answer: VaultAnswer): EndVerdict => {
   if (answer.status === 200 && (numberOf(dataOf(answer.body), 'revocation_time') ?? 0) > 0) return { state: 'Accepted' };
-  return answer.status === 400 && /certificate with serial \S+ not found/.test(wordsOf(answer.body)) ? { state: 'NothingThere' } : unknown(answer);
+  // One that has expired is left as it is, with a success.
+  const expired = answer.status === 200 && (textsOf(answer.body, 'warnings') ?? []).some((warning) => warning.includes('already expired'));
+  const unheardOf = answer.status === 400 && /certificate with serial \S+ not found/.test(wordsOf(answer.body));
+  return expired || unheardOf ? { state: 'NothingThere' } : unknown(answer);
 };
 
 // ---- failures --------------------------------------------------------------------------------------------------

@@ -1,12 +1,11 @@
 /** Reads what a Vault holds for one identity, and leaves it to the pure part to tell what of it is a credential. */
-import { X509Certificate } from 'node:crypto';
-
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { Target, VaultDependency } from '../../api/v1alpha1/index.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
 import { needsPerson, retryable } from '../../runtime/outcome.ts';
 import type { Freshness, Inventory } from '../revoker.ts';
 import { fieldOf, textOf } from './answers.ts';
+import { isExpired, readPem } from './certificates.ts';
 import type { VaultClient, VaultConnection, Watermark } from './client.ts';
 import { isOwnToken, type NamedAppRole, type NamedCertificate, type NamedPrefix, type NamedRole, toInventory } from './credentials.ts';
 import { classifyCertificate, classifyRead, classifySecretIdList, failureOf, type TokenFacts } from './errors.ts';
@@ -24,6 +23,8 @@ export interface Look {
   readonly target: Target;
   readonly memory: ServerMemory;
   readonly mark: Watermark;
+  /** When it was asked. */
+  readonly now: Date;
   readonly signal: AbortSignal;
 }
 
@@ -163,7 +164,7 @@ const readCertificates = (look: Look): Promise<readonly NamedCertificate[]> =>
 
 /** Refuses one whose common name is not granted: the serial alone does not tell whose it is. */
 export const readCertificate = async (
-  { connection, mark, signal }: Pick<Look, 'connection' | 'mark' | 'signal'>,
+  { connection, mark, now, signal }: Look,
   mount: string,
   serialNumber: string,
 ): Promise<NamedCertificate> => {
@@ -171,21 +172,9 @@ export const readCertificate = async (
   const verdict = classifyCertificate(answer);
   if (verdict.state === 'Unknown') throw failureOf(answer, `reading the certificate ${serialNumber} of ${mount}`);
   if (verdict.state === 'NotStored') return { mount, serialNumber, state: 'NotStored' };
-  const commonName = commonNameOf(verdict.pem, serialNumber);
-  if (commonName === undefined || !connection.grantsCertificate(mount, commonName))
+  const facts = readPem(verdict.pem, serialNumber);
+  if (facts === undefined || !connection.grantsCertificate(mount, facts.commonName))
     throw needsPerson(reasons.notGranted, `the connector grants this namespace no certificate ${serialNumber} of ${mount}, or there is none`);
-  return { mount, serialNumber, commonName, state: verdict.state };
-};
-
-/** Of the very certificate that was asked for; undefined when it is another, or has not exactly one common name. */
-const commonNameOf = (pem: string, serialNumber: string): string | undefined => {
-  try {
-    const parsed = new X509Certificate(pem);
-    const plain = (serial: string): string => serial.replaceAll(':', '').toLowerCase().replace(/^0+/, '');
-    if (plain(parsed.serialNumber) !== plain(serialNumber)) return undefined;
-    const names = parsed.subject.split('\n').filter((line) => line.startsWith('CN='));
-    return names.length === 1 ? names[0]?.slice('CN='.length) : undefined;
-  } catch {
-    return undefined;
-  }
+  const state = verdict.state === 'Valid' && isExpired(facts, now) ? 'Expired' : verdict.state;
+  return { mount, serialNumber, commonName: facts.commonName, state };
 };

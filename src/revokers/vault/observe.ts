@@ -6,6 +6,7 @@ import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { Credential, Observation } from '../revoker.ts';
 import { printable } from '../text.ts';
 import { fieldOf } from './answers.ts';
+import { isExpired, readPem } from './certificates.ts';
 import { isFromAppRole } from './credentials.ts';
 import { classifyCertificate, classifyRead, classifySecretId, classifyToken, describeAnswer, type LeaseVerdict } from './errors.ts';
 import { locate, type Locator, type RoleName } from './ids.ts';
@@ -143,15 +144,17 @@ const observeSecretId = async ({ connection, mark, signal }: Look, { mount, role
   return verdict.state === 'Gone' ? { state: 'Absent', method } : { state: 'Present', method, message: 'the secret id still works' };
 };
 
-const observeCertificate = async ({ connection, mark, signal }: Look, mount: string, serial: string): Promise<Observation> => {
+const observeCertificate = async ({ connection, mark, now, signal }: Look, mount: string, serial: string): Promise<Observation> => {
   const method = 'pki/cert';
   const answer = await connection.client.request(get(certificate(mount, serial), mark), signal);
   const verdict = classifyCertificate(answer);
   switch (verdict.state) {
     case 'Revoked':
       return { state: 'Absent', method };
-    case 'Valid':
-      return { state: 'Present', method, message: 'it is not revoked' };
+    case 'Valid': {
+      const facts = readPem(verdict.pem, serial);
+      return facts !== undefined && isExpired(facts, now) ? { state: 'Absent', method: 'pki/not-after' } : { state: 'Present', method, message: 'it is not revoked' };
+    }
     case 'NotStored':
       // It may be valid and not stored, which nobody can tell from one that never was.
       return unknown(method, `no certificate of this serial is stored: ${describeAnswer(answer)}`);

@@ -148,6 +148,6 @@ const deleteRole = async (look: Look, { mount, role }: RoleName, credential: Cre
 
 const revokeCertificate = async (look: Look, mount: string, serial: string): Promise<RevokeAnswer> => {
   const { state } = await readCertificate(look, mount, serial);
-  if (state === 'NotStored' || state === 'Revoked') return 'NothingThere';
+  if (state !== 'Valid') return 'NothingThere';
   return ending(look, post(certificateRevoke(mount), { serial_number: serial }), classifyCertificateRevoke, `revoking a certificate of ${mount}`);
 };

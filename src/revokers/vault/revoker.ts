@@ -14,7 +14,7 @@ import { lock, observeLock, unlock } from './lock.ts';
 import { observe } from './observe.ts';
 import { missingPermissions, neededFor } from './permissions.ts';
 import { revoke } from './revoke.ts';
-import { createServerMemories, type ServerMemory } from './server-memory.ts';
+import { createServerMemories } from './server-memory.ts';
 
 export interface VaultKindOptions {
   readonly connectors: VaultConnectors;
@@ -54,27 +54,18 @@ export const createVaultKind = ({ connectors, clock, onOperation }: VaultKindOpt
       const { vault } = dependency;
       if (vault === undefined) return undefined;
       const connect: Bound['connect'] = (target, signal) => connectors.connect(vault, target, signal);
-      const look: Bound['look'] = async (target, signal) => lookInto(await connect(target, signal), vault, target, memoryOf, signal);
+      /** Everything that is read for one question is no older than its beginning. */
+      const look: Bound['look'] = async (target, signal) => {
+        const now = clock.now();
+        const connection = await connect(target, signal);
+        const { client, settings } = connection;
+        const mark = await client.watermark(signal);
+        return { connection, dependency: vault, target, memory: memoryOf(client, settings.maxConcurrent), mark, now, signal };
+      };
       return bindRevoker({ run, connect, look }, dependency, vault, connectors);
     },
   };
 };
-
-/** Everything that is read for one question is no older than its beginning. */
-const lookInto = async (
-  connection: VaultConnection,
-  dependency: VaultDependency,
-  target: Target,
-  memoryOf: (client: VaultConnection['client'], concurrency: number) => ServerMemory,
-  signal: AbortSignal,
-): Promise<Look> => ({
-  connection,
-  dependency,
-  target,
-  signal,
-  memory: memoryOf(connection.client, connection.settings.maxConcurrent),
-  mark: await connection.client.watermark(signal),
-});
 
 const bindRevoker = (bound: Bound, { name, after }: Dependency, vault: VaultDependency, connectors: VaultConnectors): Revoker => {
   const { run, connect, look } = bound;
