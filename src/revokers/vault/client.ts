@@ -34,6 +34,8 @@ export interface VaultAnswer {
   readonly status: number;
   /** Parsed; undefined for an empty body. */
   readonly body: unknown;
+  /** What was asked. */
+  readonly asked?: Pick<VaultRequest, 'method' | 'path'>;
 }
 
 export interface VaultClient {

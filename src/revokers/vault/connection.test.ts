@@ -82,7 +82,7 @@ describe('logging in', () => {
   it('by Kubernetes sends a token of the audience that the connector names', async () => {
     const { client, server, routes, tokens, ownToken } = await setup({ kubernetes: { mount: 'team/k8s', role: 'offboard', audience: 'vault' } }, 'team');
     routes.set('open POST auth/team/k8s/login', () => { tokens.set('s.made', 'accessor-m'); return loggedIn; });
-    expect(await client.request(lookup, never)).toEqual({ status: 200, body: { data: {} } });
+    expect(await client.request(lookup, never)).toEqual({ status: 200, body: { data: {} }, asked: { method: 'POST', path: ['sys', 'leases', 'lookup'] } });
     expect(ownToken).toHaveBeenCalledWith('vault', expect.anything());
     expect(server.requests[0]).toMatchObject({ body: '{"role":"offboard","jwt":"a.b.c"}', headers: { 'x-vault-namespace': 'team' } });
     expect(server.requests[0]?.headers).not.toHaveProperty('x-vault-token');

@@ -66,7 +66,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
     client: {
       request: async (request, signal) => {
         const { answer: { status, body } } = await whileLoggedIn(parts, request, signal);
-        return { status, body };
+        return { status, body, asked: { method: request.method, path: request.path } };
       },
       watermark: watermarks.read,
       self: async (signal) => {

@@ -62,8 +62,9 @@ const revoke: CredentialEnd = { by: 'Revoke' };
 export const toInventory = (facts: Facts): Inventory => ({
   credentials: [
     ...facts.logins.flatMap((login) => loginCredential(login, facts.logins)),
-    ...ownTokens(facts).map(tokenCredential),
+    // Before the tokens: what ends with a token is ended by the server in its own time, beside what is asked for here.
     ...facts.prefixes.flatMap(leaseCredentials),
+    ...ownTokens(facts).map(tokenCredential),
     ...facts.roles.flatMap((named) => roleCredential(named, facts.target)),
     ...facts.appRoles.flatMap((named) => appRoleCredentials(named, facts.tokens.filter((token) => isFromAppRole(token, named)).length)),
     ...facts.certificates.map(certificateCredential),

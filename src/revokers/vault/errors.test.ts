@@ -294,6 +294,12 @@ describe('a failure', () => {
     expect(failureOf(given, 'listing leases')).toMatchObject({ kind, reason });
   });
 
+  it('names the right that was lacking, as a policy says it', () => {
+    const asked = { method: 'LIST', path: ['sys', 'leases', 'lookup', 'database', 'creds', 'ci-7'] } as const;
+    expect(failureOf({ ...denied, asked }, 'listing leases').message).toContain('path "sys/leases/lookup/database/creds/ci-7" { capabilities = ["list"] }');
+    expect(failureOf({ ...badToken, asked }, 'listing leases').message).not.toContain('capabilities');
+  });
+
   it('is told on one line, without secrets', () => {
     const leaky = errors(500, 'dial\n\tpostgres://root:hunter2pass@db failed for hvs.CAESIJ1234567890abcdef');
     for (const text of [describeAnswer(leaky), failureOf(leaky, 'revoking').message, describeFailure(retryable('X', describeAnswer(leaky)))]) {

@@ -287,7 +287,7 @@ export const failureOf = (answer: VaultAnswer, doing: string): OutcomeError => {
       return needsPerson('Rejected', message);
     case 403:
       // Our own token that has ended is refused in fewer words than a missing permission; a new login may be all it takes.
-      return says(answer, '1 error occurred') ? needsPerson(reasons.permissionMissing, message) : retryable('Unauthorized', message);
+      return says(answer, '1 error occurred') ? needsPerson(reasons.permissionMissing, `${message}${lacked(answer)}`) : retryable('Unauthorized', message);
     case 404:
       return errorsOf(answer.body) === undefined ? retryable('Garbage', message) : needsPerson('NoSuchPath', message);
     case 429:
@@ -298,6 +298,12 @@ export const failureOf = (answer: VaultAnswer, doing: string): OutcomeError => {
       return retryable(answer.status >= 500 ? 'ServerError' : 'Unexpected', message);
   }
 };
+
+const capabilities = { GET: 'read', LIST: 'list', POST: 'update', PUT: 'update', DELETE: 'delete' } as const;
+
+/** The right that would have been needed, as a policy says it; that of a list needs more where Vault guards it. */
+const lacked = ({ asked }: VaultAnswer): string =>
+  asked === undefined ? '' : `; it takes ${redactText(`path "${asked.path.join('/')}" { capabilities = ["${capabilities[asked.method]}"] }`, 400)} in the operator's policy`;
 
 /** Why something could not be told, on one line, without secrets. */
 export const describeFailure = (error: unknown): string =>
