@@ -24,8 +24,8 @@ export interface Stage {
   readonly apply: (yaml: string) => Promise<void>;
   /** An Offboarding; `undefined` when it is gone. Its conditions are held to kstatus each time. */
   readonly run: (namespace: string, name: string) => Promise<OffboardingObject | undefined>;
-  /** Waits until the Ready condition has this reason. */
-  readonly reason: (namespace: string, name: string, reason: string) => Promise<OffboardingStatus>;
+  /** Waits until the Ready condition has this reason, for 60 s unless told (in milliseconds). */
+  readonly reason: (namespace: string, name: string, reason: string, timeout?: number) => Promise<OffboardingStatus>;
   readonly exists: (...args: readonly string[]) => Promise<boolean>;
   readonly stop: () => Promise<void>;
 }
@@ -69,7 +69,7 @@ export const startStage = async (options: StageOptions = {}): Promise<Stage> => 
       await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: yaml });
     },
     run,
-    reason: async (namespace, name, reason) => {
+    reason: async (namespace, name, reason, timeout = 60_000) => {
       let last: OffboardingStatus | undefined;
       try {
         return await waitFor(
@@ -77,7 +77,7 @@ export const startStage = async (options: StageOptions = {}): Promise<Stage> => 
             last = (await run(namespace, name))?.status;
             return readyOf(last)?.reason === reason ? last : undefined;
           },
-          { timeout: 60_000, interval: 200, what: `${name} to be ${reason}` },
+          { timeout, interval: 200, what: `${name} to be ${reason}` },
         );
       } catch (error) {
         throw new Error(`${String(error)}; it is ${JSON.stringify(readyOf(last))}\n${operator.process.tail(5)}`);

@@ -44,6 +44,8 @@ export interface VaultWorld extends Agents, StuckLeases {
   /** Takes a path, as the policy names it, out of the operator's rights. */
   readonly withdraw: (path: string) => Promise<void>;
   readonly giveBack: () => Promise<void>;
+  /** Sets up what a server that lost its storage has lost, but for the agents: it looks like the one that it was. */
+  readonly setUpAgain: () => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -58,14 +60,17 @@ export const startVaultWorld = async (options: VaultWorldOptions = {}): Promise<
     const stop = async (): Promise<void> => {
       await Promise.all([bao.stop(), postgres.stop()]);
     };
-    return { bao, postgres, stop, ...(await furnish(bao, postgres, options.cluster)) };
+    const setUpAgain = async (): Promise<void> => {
+      await furnish(bao, postgres, options.cluster);
+    };
+    return { bao, postgres, stop, setUpAgain, ...(await furnish(bao, postgres, options.cluster)) };
   } catch (error) {
     await Promise.all([bao.stop(), postgres.stop()]);
     throw error;
   }
 };
 
-const furnish = async (bao: Openbao, postgres: Postgres, cluster: ControlPlane | undefined): Promise<Omit<VaultWorld, 'bao' | 'postgres' | 'stop'>> => {
+const furnish = async (bao: Openbao, postgres: Postgres, cluster: ControlPlane | undefined): Promise<Omit<VaultWorld, 'bao' | 'postgres' | 'setUpAgain' | 'stop'>> => {
   await Promise.all([mountSecrets(bao, postgres), bao.ask('POST', 'sys/auth/approle', { type: 'approle' }), writePolicies(bao)]);
   if (cluster !== undefined) await mountKubernetes(bao, cluster);
   const names = policies().map(({ name }) => name);

@@ -1,0 +1,67 @@
+/** Two Vault nodes on raft: one is killed, or frozen, in the middle of runs, and the other goes on answering. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { waitFor } from '../env/control-plane.ts';
+import { retire, startVaultStage, vaultOf } from './vault-stage.ts';
+import type { VaultAgent, VaultStage } from './vault-stage.ts';
+
+let stage: VaultStage;
+
+beforeAll(async () => {
+  stage = await startVaultStage({ world: { storage: 'raft', nodes: 2 } });
+});
+afterAll(async () => {
+  await stage.stop();
+});
+
+const done = 'ConfirmedWithUnprovable';
+
+const soaking = async (name: string): Promise<VaultAgent> => {
+  const agent = await stage.addAgent(name);
+  await stage.apply(retire(agent, 'soak: 1h'));
+  await stage.reason(agent.namespace, 'retire', 'Soaking');
+  return agent;
+};
+
+const goOn = ({ namespace }: VaultAgent): Promise<string> =>
+  stage.cluster.kubectl(['patch', 'offboarding', 'retire', '-n', namespace, '--type=merge', '-p', '{"spec":{"soak":"0s"}}']);
+
+const standbyOf = async (): Promise<{ readonly active: number; readonly standby: number; readonly address: string }> => {
+  const active = await stage.world.bao.activeNode();
+  const standby = 1 - active;
+  return { active, standby, address: stage.world.bao.urls[standby] ?? '' };
+};
+
+it('a run by way of the standby is as true as by the active node', async () => {
+  const { address } = await standbyOf();
+  await stage.connect({ address });
+  const agent = await soaking('standby');
+  await goOn(agent);
+  await stage.reason(agent.namespace, 'retire', done);
+  await stage.oracle.judged(agent);
+});
+
+it('a standby whose active node is frozen proves nothing, though it answers', async () => {
+  const { active, address } = await standbyOf();
+  await stage.connect({ address });
+  const agent = await soaking('frozen');
+  stage.world.bao.pause(active);
+  await goOn(agent);
+  await waitFor(async () => (await vaultOf(stage, agent))?.lastError !== undefined, { what: 'the run to notice', timeout: 60_000 });
+  expect(stage.oracle.claims(agent)).toBe(0);
+  stage.world.bao.resume(active);
+  await stage.reason(agent.namespace, 'retire', done);
+  await stage.oracle.judged(agent);
+});
+
+it('revokes that were accepted before every node was killed are carried out, or asked for again', async () => {
+  const { bao } = stage.world;
+  const agent = await soaking('killed');
+  await goOn(agent);
+  await waitFor(async () => (await stage.run(agent.namespace, 'retire'))?.status?.revokeStartedAt !== undefined, { what: 'the revokes to begin', interval: 20 });
+  await Promise.all([bao.kill(0), bao.kill(1)]);
+  expect((await stage.run(agent.namespace, 'retire'))?.status?.completedAt).toBeUndefined();
+  await Promise.all([bao.start(0), bao.start(1)]);
+  await stage.reason(agent.namespace, 'retire', done);
+  await stage.oracle.judged(agent);
+  expect(await agent.lease.login()).toBe('refused');
+});
