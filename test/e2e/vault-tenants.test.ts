@@ -8,7 +8,7 @@ import type { VaultDependency } from '../../src/api/v1alpha1/index.ts';
 import { type Agent, startVaultWorld, type VaultWorld } from '../env/vault-world.ts';
 import { connector, inVault, offboarding, workloadIdentity, type Fields, type Manifest } from '../integration/manifests.ts';
 import { type Person, person, writesOurKinds } from '../integration/people.ts';
-import { type Stage, startStage } from './stage.ts';
+import { readyOf, type Stage, startStage } from './stage.ts';
 
 /** What one agent has in Vault. */
 interface Belongings {
@@ -146,6 +146,35 @@ describe.concurrent("what is another's", () => {
     expect(there).toEqual(absent);
     for (const text of there) expect(text).toContain('no connector');
     expect(there.join()).not.toContain(world.bao.url);
+  });
+
+  it.each([
+    ['an account of my own that is not there', 'Routine', false],
+    ['an account of my own that is not there, in a hurry', 'Emergency', false],
+    ['an account of my own that is', 'Routine', true],
+    ['an account of my own that is, in a hurry', 'Emergency', true],
+  ])('is not had ended by giving its UID to %s', async (_, urgency, exists) => {
+    const name = `${urgency.toLowerCase()}-${String(exists)}`;
+    // One has logged in, and one never did: its first login must not be refused.
+    const newcomer = await world.addAgent(`b-${name}`, { namespace: 'b' });
+    for (const agent of [theirs.agent, newcomer]) {
+      const account = `as-${name}-${agent.name}`;
+      if (exists) await mallory.kubectl(['create', 'serviceaccount', account, '-n', 'a']);
+      const serviceAccount = { name: account, uid: await agent.uid() };
+      await submit(offboarding('a', account, { identity: { serviceAccount, dependencies: [vaultOf({})] }, mode: 'Enforce', urgency }));
+      await mallory.kubectl(['wait', '--for=jsonpath={.status.dependencies[?(@.name=="vault")].lastError.code}=UIDMismatch', '--timeout=60s', `ofb/${account}`, '-n', 'a']);
+    }
+    expect((await newcomer.tryLogin()).status).toBe(200);
+  });
+
+  it('is not had ended by its UID when its account is gone and what it got in Vault is not', async () => {
+    const leaver = await world.addAgent('b-leaver', { namespace: 'b' });
+    const [uid, token] = [await leaver.uid(), await leaver.login()];
+    await stage.cluster.kubectl(['delete', 'serviceaccount', leaver.name, '-n', 'b']);
+    await submit(offboarding('a', 'as-leaver', { identity: { serviceAccount: { name: 'as-leaver', uid }, dependencies: [vaultOf({})] }, mode: 'Enforce' }));
+    const { message } = readyOf(await stage.reason('a', 'as-leaver', 'UIDMismatch')) ?? {};
+    expect(message).toBe('vault: by auth/kubernetes the UID is that of another ServiceAccount than a/as-leaver, which is left alone; correct serviceAccount.uid, or leave it out');
+    expect(await token.use()).toBe(200);
   });
 
   it('does not go with an account of the same name', async () => {
