@@ -219,6 +219,7 @@ const createRevokers = ({ config, metrics, ...common }: OperatorOptions, connect
   const vault = createVaultKind({
     connectors,
     clock: common.clock,
+    isForeign: kubernetes.serviceAccounts.isForeign,
     onOperation: (operation) => {
       metrics.onOperation({ revoker: 'vault', ...operation });
     },

@@ -233,7 +233,7 @@ const openStage = async (world: VaultWorld, forwarder: Forwarder, gate: Gate, na
   };
   const create = (): Revoker => {
     const [dependency] = target.dependencies ?? [];
-    const revoker = dependency && createVaultKind({ connectors: connectorsTo(client), clock }).bind(dependency);
+    const revoker = dependency && createVaultKind({ connectors: connectorsTo(client), clock, isForeign: () => false }).bind(dependency);
     if (revoker === undefined) throw new Error('not a dependency on a Vault');
     return revoker;
   };

@@ -89,7 +89,7 @@ export const openCase = (
 ): Case => {
   const dependency = { name: 'vault', vault: { connectorRef: { name: 'vault' }, ...named } };
   const target: Target = { serviceAccount, dependencies: [dependency] };
-  const revoker = createVaultKind({ connectors, clock: systemClock }).bind(dependency);
+  const revoker = createVaultKind({ connectors, clock: systemClock, isForeign: () => false }).bind(dependency);
   if (revoker === undefined) throw new Error('not a dependency on a Vault');
   const lockable = () => {
     if (revoker.lock.kind === 'NotLockable') throw new Error(revoker.lock.explanation);

@@ -123,7 +123,7 @@ export const reasons = {
   approvedByRequester: 'ApprovedByRequester',
   /** WorkloadIdentity: the ServiceAccount is not there. */
   serviceAccountMissing: 'ServiceAccountMissing',
-  /** WorkloadIdentity: the ServiceAccount that exists has another UID than the spec pins. */
+  /** The ServiceAccount that exists has another UID than the spec pins; or the pinned one is that of another ServiceAccount. */
   uidMismatch: 'UIDMismatch',
 
   // The conditions behind Ready

@@ -2,6 +2,7 @@
  * Kubernetes itself as a dependency: the ServiceAccount and the tokens bound to it, legacy token Secrets, the bindings
  * that name it or the users of its certificates, and the access that is left.
  */
+import type { Target } from '../../api/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Reflector } from '../../kube/reflector.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -45,16 +46,20 @@ export interface KubernetesRevoker {
   /** Calls `listener` after something that may be a credential of that identity came, went or changed. */
   readonly onIdentityChange: (listener: (identity: ChangedIdentity) => void) => void;
   /** Every ServiceAccount, as the watch knows it. */
-  readonly serviceAccounts: { readonly get: (namespace: string, name: string) => Account | undefined };
+  readonly serviceAccounts: {
+    readonly get: (namespace: string, name: string) => Account | undefined;
+    /** Whether the UID is known to be that of another one. */
+    readonly isForeign: (account: Target['serviceAccount']) => boolean;
+  };
 }
 
 export const createKubernetesRevoker = (options: KubernetesRevokerOptions): KubernetesRevoker => {
-  const { cached, reflectors, onIdentityChange } = createWatches(options);
+  const { cached, reflectors, onIdentityChange, isForeign } = createWatches(options);
   return {
     revoker: assembleRevoker({ ...options, cached }),
     reflectors,
     onIdentityChange,
-    serviceAccounts: { get: (namespace, name) => cached.account({ namespace, name }) },
+    serviceAccounts: { get: (namespace, name) => cached.account({ namespace, name }), isForeign },
   };
 };
 

@@ -41,6 +41,8 @@ export interface Watches {
   /** To be run, and awaited, by whoever made them. */
   readonly reflectors: readonly Reflector<unknown>[];
   readonly cached: CachedCluster;
+  /** Whether the UID is known to be that of another ServiceAccount. */
+  readonly isForeign: (account: { readonly namespace: string; readonly name: string; readonly uid?: string }) => boolean;
   /** Calls `listener` after something that may be a credential of that identity came, went or changed. */
   readonly onIdentityChange: (listener: (identity: ChangedIdentity) => void) => void;
 }
@@ -86,6 +88,12 @@ export const createWatches = (given: WatchOptions): Watches => {
     onIdentityChange: (listener) => {
       listeners.push(listener);
     },
+    isForeign: ({ namespace, name, uid }) =>
+      uid !== undefined &&
+      accounts.store.get(namespace, name)?.uid !== uid &&
+      // Of one that was retired here, and that is asked for often from then on.
+      !deletions.has(uid) &&
+      accounts.store.list().some((account) => account.uid === uid),
     cached: {
       unsynced: () =>
         reflectors.filter((reflector) => !reflector.synced()).map(({ resource }) => qualifiedName(resource)),

@@ -8,7 +8,7 @@ const mounts = [{ path: 'kubernetes', aliasSource: 'serviceaccount_uid' }] as co
 const entityOf = (given: Partial<Entity> = {}): Entity => ({
   id: 'entity-1',
   disabled: false,
-  aliases: [{ id: 'alias-1', name: 'uid-1', mountAccessor: 'accessor-k', mountPath: 'auth/kubernetes/' }],
+  aliases: [{ id: 'alias-1', name: 'uid-1', mountAccessor: 'accessor-k', mountPath: 'auth/kubernetes/', metadata: {} }],
   mergedIds: [],
   metadata: {},
   ...given,
@@ -41,7 +41,7 @@ const findingsOf = (given: Partial<Facts>): readonly string[] => toInventory(fac
 describe('the logins of an identity', () => {
   it('are the declared form always, and the other one where somebody logged in by it', () => {
     expect(idsOf({})).toEqual(['auth/kubernetes alias uid-1']);
-    const entity = entityOf({ aliases: [{ id: 'alias-2', name: 'ci/bot', mountAccessor: 'accessor-k', mountPath: 'auth/kubernetes/' }] });
+    const entity = entityOf({ aliases: [{ id: 'alias-2', name: 'ci/bot', mountAccessor: 'accessor-k', mountPath: 'auth/kubernetes/', metadata: {} }] });
     expect(idsOf({ logins: [byUid, { ...byName, entity }] })).toEqual(['auth/kubernetes alias uid-1', 'auth/kubernetes alias ci/bot']);
   });
 
@@ -51,7 +51,7 @@ describe('the logins of an identity', () => {
   });
 
   it('are for a person where the entity is also that of others, who are named', () => {
-    const shared = entityOf({ aliases: [...entityOf().aliases, { id: 'alias-9', name: 'alice', mountAccessor: 'accessor-o', mountPath: 'auth/oidc/' }] });
+    const shared = entityOf({ aliases: [...entityOf().aliases, { id: 'alias-9', name: 'alice', mountAccessor: 'accessor-o', mountPath: 'auth/oidc/', metadata: {} }] });
     const [login] = toInventory(facts({ logins: [{ ...byUid, entity: shared }] })).credentials;
     expect(login?.end).toMatchObject({ by: 'Person', reason: 'SharedEntity' });
     expect(JSON.stringify(login?.end)).toMatch(/auth\/oidc\/ alice.*identity\/entity-alias\/id\/alias-1/);
@@ -90,7 +90,7 @@ describe('the tokens of an identity', () => {
   });
 
   it('are not all those of an entity that is also that of others', () => {
-    const shared = entityOf({ aliases: [...entityOf().aliases, { id: 'alias-9', name: 'alice', mountAccessor: 'accessor-o', mountPath: 'auth/oidc/' }] });
+    const shared = entityOf({ aliases: [...entityOf().aliases, { id: 'alias-9', name: 'alice', mountAccessor: 'accessor-o', mountPath: 'auth/oidc/', metadata: {} }] });
     const tokens = [token('hers', { entityId: 'entity-1', path: 'auth/oidc/callback' }), token('its', { entityId: 'entity-1', ...loggedIn('uid-1') })];
     expect(idsOf({ logins: [{ ...byUid, entity: shared }], tokens }).slice(1)).toEqual(['auth/token accessor its']);
   });

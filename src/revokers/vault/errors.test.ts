@@ -175,7 +175,7 @@ describe('an entity', () => {
       entity: {
         id: 'e',
         disabled: true,
-        aliases: [{ id: 'a', name: 'u', mountAccessor: 'auth_kubernetes_1', mountPath: 'auth/kubernetes/' }],
+        aliases: [{ id: 'a', name: 'u', mountAccessor: 'auth_kubernetes_1', mountPath: 'auth/kubernetes/', metadata: {} }],
         mergedIds: ['f'],
         metadata: { team: 'build' },
       },

@@ -115,6 +115,8 @@ export interface Alias {
   readonly name: string;
   readonly mountAccessor: string;
   readonly mountPath: string;
+  /** What the mount said of whoever logged in by it last; empty where nobody did. */
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 export interface Entity {
@@ -151,7 +153,7 @@ const listOrNull = (value: unknown): readonly unknown[] | undefined => (value ==
 const readAlias = (value: unknown): Alias | undefined => {
   const [id, name, mountAccessor] = [textOf(value, 'id'), textOf(value, 'name'), textOf(value, 'mount_accessor')];
   if (id === undefined || name === undefined || mountAccessor === undefined) return undefined;
-  return { id, name, mountAccessor, mountPath: textOf(value, 'mount_path') ?? '' };
+  return { id, name, mountAccessor, mountPath: textOf(value, 'mount_path') ?? '', metadata: textPairs(fieldOf(value, 'metadata')) };
 };
 
 export type EntityWriteVerdict = { readonly state: 'Done' } | { readonly state: 'NoSuchEntity' } | Unknown;

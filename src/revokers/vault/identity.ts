@@ -5,7 +5,7 @@
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { Target } from '../../api/v1alpha1/index.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
-import { needsPerson } from '../../runtime/outcome.ts';
+import { needsPerson, type OutcomeError } from '../../runtime/outcome.ts';
 import { fieldOf, textOf, dataOf } from './answers.ts';
 import type { KubernetesAuthMount, VaultClient, VaultConnection, Watermark } from './client.ts';
 import { classifyEntity, type Entity, failureOf } from './errors.ts';
@@ -37,16 +37,40 @@ export const readLogins = async (
   const aliases = mounts.flatMap((mount) =>
     aliasesOn(mount, serviceAccount).map((alias) => ({ ...alias, mountAccessor: accessors.get(mount.path) ?? '' })),
   );
-  return mapBounded(aliases, 4, async (alias) => withEntity(alias, await lookUp(client, alias, mark, signal)), signal);
+  return mapBounded(aliases, 4, (alias) => readAlias(client, alias, serviceAccount, mark, signal), signal);
 };
 
-const withEntity = (alias: Omit<Login, 'entity'>, entity: Entity | undefined): Login => (entity === undefined ? alias : { ...alias, entity });
+const readAlias = async (
+  client: VaultClient,
+  alias: Omit<Login, 'entity'>,
+  serviceAccount: ServiceAccount,
+  mark: Watermark,
+  signal: AbortSignal,
+): Promise<Login> => {
+  const entity = await lookUp(client, alias, mark, signal);
+  if (entity === undefined) return alias;
+  refuseForeign(alias, entity, serviceAccount);
+  return { ...alias, entity };
+};
+
+/**
+ * An alias by UID is only as good as the UID, which whoever names the identity may have pinned: it must not lead to another's
+ * entity. The mount wrote down who logged in.
+ */
+const refuseForeign = ({ alias, mount, mountAccessor }: Omit<Login, 'entity'>, { aliases }: Entity, { namespace, name }: ServiceAccount): void => {
+  const metadata = aliases.find((one) => one.name === alias && one.mountAccessor === mountAccessor)?.metadata ?? {};
+  const [itsNamespace, itsName] = [metadata['service_account_namespace'], metadata['service_account_name']];
+  if ((itsNamespace ?? namespace) === namespace && (itsName ?? name) === name) return;
+  throw foreignUid(`by auth/${mount}`, { namespace, name });
+};
+
+/** In words that do not tell whose it is. */
+export const foreignUid = (whoSays: string, { namespace, name }: ServiceAccount): OutcomeError =>
+  needsPerson(reasons.uidMismatch, `${whoSays} the UID is that of another ServiceAccount than ${namespace}/${name}, which is left alone; correct serviceAccount.uid, or leave it out`);
 
 /** One login, as it is now. */
-export const readLogin = async (client: VaultClient, login: Login, mark: Watermark, signal: AbortSignal): Promise<Login> => {
-  const { entity: _, ...alias } = login;
-  return withEntity(alias, await lookUp(client, login, mark, signal));
-};
+export const readLogin = (client: VaultClient, { entity: _, ...alias }: Login, { serviceAccount }: Target, mark: Watermark, signal: AbortSignal): Promise<Login> =>
+  readAlias(client, alias, serviceAccount, mark, signal);
 
 /** The form that is declared comes first. An account whose UID nobody knows has no alias by UID. */
 export const aliasesOn = (mount: KubernetesAuthMount, { namespace, name, uid }: ServiceAccount): readonly (AliasName & { readonly declared: boolean })[] => {
@@ -76,7 +100,7 @@ export const mountAccessors = async (
   );
 };
 
-const lookUp = async (client: VaultClient, { alias, mount, mountAccessor }: Login, mark: Watermark, signal: AbortSignal): Promise<Entity | undefined> => {
+const lookUp = async (client: VaultClient, { alias, mount, mountAccessor }: Omit<Login, 'entity'>, mark: Watermark, signal: AbortSignal): Promise<Entity | undefined> => {
   const answer = await client.request(ask(entityLookup, { alias_name: alias, alias_mount_accessor: mountAccessor }, mark), signal);
   const verdict = classifyEntity(answer);
   if (verdict.state === 'Unknown') throw failureOf(answer, `looking up an alias on auth/${mount}`);

@@ -70,7 +70,7 @@ const lockLogin = async (
     // Others would be locked out with it: a person is told by the inventory.
     else if (foreignAliases(entity, logins).length > 0) return 'Shared';
     else await disable(client, entity, entity.id === made ? createdMark : lockedMark, target, signal);
-    login = await readLogin(client, login, await client.watermark(signal), signal);
+    login = await readLogin(client, login, target, await client.watermark(signal), signal);
   }
   if (login.entity?.disabled === true) return 'Locked';
   throw retryable('Conflict', `the entity of auth/${login.mount} alias ${login.alias} keeps changing while it is being disabled`);

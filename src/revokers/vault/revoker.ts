@@ -9,6 +9,7 @@ import { createRunner, type Operation, outcomeOfRevoke, type ReportedOperation, 
 import type { VaultConnection } from './client.ts';
 import type { VaultConnectors } from './connectors.ts';
 import { describeFailure } from './errors.ts';
+import { foreignUid } from './identity.ts';
 import { type Look, takeInventory } from './inventory.ts';
 import { lock, observeLock, unlock } from './lock.ts';
 import { observe } from './observe.ts';
@@ -19,6 +20,8 @@ import { createServerMemories } from './server-memory.ts';
 export interface VaultKindOptions {
   readonly connectors: VaultConnectors;
   readonly clock: Clock;
+  /** Whether the cluster knows the UID as that of another ServiceAccount: whoever names an identity may pin any. */
+  readonly isForeign: (account: Target['serviceAccount']) => boolean;
   /** Told after each call of the contract. */
   readonly onOperation?: (operation: ReportedOperation) => void;
 }
@@ -45,7 +48,7 @@ interface Bound {
   readonly look: (target: Target, signal: AbortSignal) => Promise<Look>;
 }
 
-export const createVaultKind = ({ connectors, clock, onOperation }: VaultKindOptions): DependencyKind => {
+export const createVaultKind = ({ connectors, clock, isForeign, onOperation }: VaultKindOptions): DependencyKind => {
   const memoryOf = createServerMemories(clock);
   const run = createRunner({ clock, deadlines, ...(onOperation && { onOperation }) });
   return {
@@ -53,7 +56,11 @@ export const createVaultKind = ({ connectors, clock, onOperation }: VaultKindOpt
     bind: (dependency) => {
       const { vault } = dependency;
       if (vault === undefined) return undefined;
-      const connect: Bound['connect'] = (target, signal) => connectors.connect(vault, target, signal);
+      const connect: Bound['connect'] = async (target, signal) => {
+        const connection = await connectors.connect(vault, target, signal);
+        if (isForeign(target.serviceAccount)) throw foreignUid('in the cluster', target.serviceAccount);
+        return connection;
+      };
       /** Everything that is read for one question is no older than its beginning. */
       const look: Bound['look'] = async (target, signal) => {
         const now = clock.now();
