@@ -183,6 +183,37 @@ describe('a lease that its database does not let go', () => {
   });
 });
 
+describe('a database that is away', () => {
+  it('is told where it is down, and ends what it held when it is back', async () => {
+    const agent = await world.addAgent('down');
+    const lease = await (await agent.login()).lease();
+    const one = await caseOf(agent, exclusively(agent));
+    const credential = await one.find(lease.id);
+    await world.postgres.shutDown();
+    const answer = await one.revoke(credential).finally(() => world.postgres.startAgain());
+    expect(answer).toMatchObject({ refused: 'RevocationStuck' });
+    expect(JSON.stringify(answer)).not.toContain(world.postgres.superuser.password);
+    expect(await one.revoke(credential)).toBe('Accepted');
+    expect([(await one.observe(credential)).state, await lease.login()]).toEqual(['Absent', 'refused']);
+  });
+
+  it('is waited for no longer than one request may take where it hangs', async () => {
+    const agent = await world.addAgent('hanging');
+    const lease = await (await agent.login()).lease();
+    const one = openCase(connectorsTo(clientOf({ timeout: '1s' })), { namespace: 'ci', name: agent.name, uid: await agent.uid() }, exclusively(agent));
+    const credential = await one.find(lease.id);
+    const { user, password } = world.postgres.superuser;
+    const session = await world.postgres.session(user, password);
+    await session.query('begin; lock table pg_authid in share row exclusive mode');
+    await expect(one.revoke(credential)).rejects.toMatchObject({ kind: 'Retryable' });
+    const meanwhile = await one.observe(credential);
+    await session.query('rollback').finally(session.close);
+    expect(meanwhile).toMatchObject({ state: 'Present' });
+    await waitFor(async () => (await one.observe(credential)).state === 'Absent', { what: 'the revoke that nobody waited for', timeout: 20_000 });
+    expect(await lease.login()).toBe('refused');
+  });
+});
+
 describe('what is not the identity\'s alone', () => {
   it('is told and left alone: a prefix that nobody called exclusive', async () => {
     const agent = await world.addAgent('sharer');
