@@ -210,7 +210,7 @@ const openSessions = (prefixes: readonly NamedPrefix[]): Finding => ({
   object: printable(`open sessions of users leased under ${prefixes.map(({ prefix }) => prefix).join(', ')}`, 1_000),
   message:
     'a database session that was opened before the end may go on after its user is gone. What ends it is a revocation statement of the ' +
-    'database role, in PostgreSQL: SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = \'{{name}}\'',
+    'database role, before the one that drops the user; in PostgreSQL: SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = \'{{name}}\'',
 });
 
 const revocationLists: Finding = {
