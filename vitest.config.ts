@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Real servers share two cores with the tests. Those of the operator mostly wait, so two files of them run side by side. */
+/** Real servers share two cores with the tests. They mostly wait, those of the operator most of all: so files of them run side by side. */
 const onServers = { pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000 } as const;
 
 export default defineConfig({
@@ -9,8 +9,8 @@ export default defineConfig({
     coverage: { provider: 'v8', include: ['src/**/*.ts'], exclude: ['src/**/*.test.ts', 'src/api/**'], reporter: ['text-summary'] },
     projects: [
       { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'test/fakes/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/soak/**/*.test.ts'] } },
-      { extends: true, test: { name: 'integration', include: ['test/env/**/*.test.ts', 'test/integration/**/*.test.ts'], ...onServers, maxWorkers: 1, sequence: { groupOrder: 1 } } },
-      { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...onServers, maxWorkers: 2, sequence: { groupOrder: 2 } } },
+      { extends: true, test: { name: 'integration', include: ['test/env/**/*.test.ts', 'test/integration/**/*.test.ts'], ...onServers, maxWorkers: 2, sequence: { groupOrder: 1 } } },
+      { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...onServers, maxWorkers: 3, sequence: { groupOrder: 2 } } },
     ],
   },
 });

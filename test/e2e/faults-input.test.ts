@@ -44,18 +44,18 @@ const kubectl = (...args: readonly string[]): Promise<string> => stage.cluster.k
 
 /** Before the others: it changes a CRD. */
 describe('an identity with a dependency of a type that this version does not know', () => {
-  const rule = '/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/dependencies/x-kubernetes-validations';
+  const rule = '/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/dependencies/items/x-kubernetes-validations';
 
   it('that was stored all the same is not retired without it', async () => {
     const agent = await createBuildAgent(stage.cluster, 'from-the-future');
     const crd = 'crd/workloadidentities.offboard.dev';
-    const rules = await kubectl('get', crd, '-o', 'jsonpath={.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.dependencies.x-kubernetes-validations}');
+    const rules = await kubectl('get', crd, '-o', 'jsonpath={.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.dependencies.items.x-kubernetes-validations}');
     await kubectl('patch', crd, '--type=json', '-p', JSON.stringify([{ op: 'remove', path: rule }]));
-    await waitFor(() => stage.apply(identityOf(agent, 'dependencies: [{name: vault-1, vault: {roles: [ci]}}]')).then(() => true), { what: 'the rule to be gone' });
+    await waitFor(() => stage.apply(identityOf(agent, 'dependencies: [{name: vault-2030}]')).then(() => true), { what: 'the rule to be gone' });
     await kubectl('patch', crd, '--type=json', '-p', JSON.stringify([{ op: 'add', path: rule, value: JSON.parse(rules) as unknown }]));
     await stage.apply(retireByReference(agent.namespace, `{name: ${agent.name}}`));
     await oracle.reason(agent.namespace, 'retire', 'InvalidSpec');
-    expect(message(agent.namespace)).toMatch(/spec\.dependencies.*vault-1/);
+    expect(message(agent.namespace)).toMatch(/spec\.dependencies.*vault-2030/);
     await expectAlive(agent);
   });
 });
