@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { startVaultWorld, type VaultWorld } from '../env/vault-world.ts';
+import { waitFor } from '../env/wait-for.ts';
 import { type Case, connectorsTo, createTestClient, openCase, type TestClient, testSettings } from './vault-connection.ts';
 
 let world: VaultWorld;
@@ -20,13 +21,13 @@ afterAll(async () => {
 });
 
 /** Nobody logs in by Kubernetes here: what is tried is the leases, as a node tells of them. */
-const clientAt = (node: number): TestClient => {
-  const client = createTestClient(world.bao, () => operator, { address: world.bao.urls[node] ?? '', timeout: '1s' });
+const clientAt = (node: number, timeout = '30s'): TestClient => {
+  const client = createTestClient(world.bao, () => operator, { address: world.bao.urls[node] ?? '', timeout });
   opened.push(client);
   return client;
 };
-const caseAt = (node: number, prefix: string): Case => {
-  return openCase(connectorsTo(clientAt(node).client, { ...testSettings, kubernetesAuthMounts: [] }), { namespace: 'ci', name: 'bot', uid: 'u' }, { leases: [{ prefix, exclusive: true }] });
+const caseAt = (node: number, prefix: string, timeout?: string): Case => {
+  return openCase(connectorsTo(clientAt(node, timeout).client, { ...testSettings, kubernetesAuthMounts: [] }), { namespace: 'ci', name: 'bot', uid: 'u' }, { leases: [{ prefix, exclusive: true }] });
 };
 
 describe('a standby', () => {
@@ -61,8 +62,9 @@ describe('a standby', () => {
   it('proves nothing while the active node is frozen, whatever it still tells', async () => {
     const agent = await world.addAgent('frozen');
     const lease = await (await agent.token()).lease();
-    const one = caseAt(standby, agent.prefix);
-    const credential = await one.find(lease.id);
+    const one = caseAt(standby, agent.prefix, '2s');
+    // On a slow machine it may not be through with all of it in so little time at first.
+    const credential = await waitFor(() => one.find(lease.id), { what: 'the lease to be found', timeout: 60_000 });
     world.bao.pause(1 - standby);
     const told = await world.bao.call('POST', 'sys/leases/lookup', { lease_id: lease.id }, operator, { node: standby });
     const [observation, inventory, revoke] = await Promise.allSettled([one.observe(credential), one.inventory(), one.revoke(credential)]);

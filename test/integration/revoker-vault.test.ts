@@ -200,12 +200,13 @@ describe('a database that is away', () => {
   it('is waited for no longer than one request may take where it hangs', async () => {
     const agent = await world.addAgent('hanging');
     const lease = await (await agent.login()).lease();
-    const one = openCase(connectorsTo(clientOf({ timeout: '1s' })), { namespace: 'ci', name: agent.name, uid: await agent.uid() }, exclusively(agent));
+    const one = await caseOf(agent, exclusively(agent));
+    const impatient = openCase(connectorsTo(clientOf({ timeout: '1s' })), { namespace: 'ci', name: agent.name, uid: await agent.uid() }, exclusively(agent));
     const credential = await one.find(lease.id);
     const { user, password } = world.postgres.superuser;
     const session = await world.postgres.session(user, password);
     await session.query('begin; lock table pg_authid in share row exclusive mode');
-    await expect(one.revoke(credential)).rejects.toMatchObject({ kind: 'Retryable' });
+    await expect(impatient.revoke(credential)).rejects.toMatchObject({ kind: 'Retryable' });
     const meanwhile = await one.observe(credential);
     await session.query('rollback').finally(session.close);
     expect(meanwhile).toMatchObject({ state: 'Present' });
