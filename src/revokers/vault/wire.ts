@@ -49,13 +49,12 @@ export const createWire = (options: WireOptions): Wire => {
       const path = pathOf(request);
       for (let repeats = 0; ; repeats += 1) {
         const busy = retryable('Timeout', `there was no turn at ${address} in time: others are asking it`);
-        const answer = await withDeadline(clock, until - clock.monotonic(), busy, signal, (waiting) =>
+        const { answer, pause } = await withDeadline(clock, until - clock.monotonic(), busy, signal, (waiting) =>
           breaker.run(() => exchange(options, request, path, token, until, signal), (settled) => diagnose(settled, address, signal), waiting),
         );
-        if (!asksForPatience(answer.status)) return toAnswer(answer, address);
-        const pause = pauseOf(answer);
+        if (!asksForPatience(answer.status)) return answer;
         if (repeats === mostRepeats || clock.monotonic() + pause >= until) {
-          throw retryable('TooManyRequests', `${address} asks for patience: ${describeAnswer(toAnswer(answer, address))}`, { retryAfter: pause });
+          throw retryable('TooManyRequests', `${address} asks for patience: ${describeAnswer(answer)}`, { retryAfter: pause });
         }
         await sleep(clock, pause, signal);
       }
@@ -63,10 +62,16 @@ export const createWire = (options: WireOptions): Wire => {
   };
 };
 
+interface Exchanged {
+  readonly answer: WireAnswer;
+  /** Milliseconds before asking again, where the server asks for patience. */
+  readonly pause: number;
+}
+
 const exchange = async (
   { http, clock, namespace, address, mayAct, onRequest }: WireOptions,
   request: VaultRequest, path: string, token: string | undefined, until: number, signal: AbortSignal,
-): Promise<HttpAnswer> => {
+): Promise<Exchanged> => {
   if (!mayAct()) throw retryable('NotLeading', `nothing was sent to ${address}: this process does not lead any more`);
   const { method, body, notBefore } = request;
   let code = '<error>';
@@ -92,8 +97,7 @@ const exchange = async (
     });
     code = String(answer.status);
     // Here, so that an answer of something else counts as none.
-    toAnswer(answer, address);
-    return answer;
+    return { answer: toAnswer(answer, address), pause: pauseOf(answer) };
   } catch (error) {
     if (error instanceof HttpError) throw retryable(error.reason, error.reason === 'Timeout' ? `no whole answer from ${address} in time` : error.message);
     throw error;
@@ -108,14 +112,14 @@ const exchange = async (
  */
 const inTrouble: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
-const diagnose = (settled: PromiseSettledResult<HttpAnswer>, address: string, caller: AbortSignal): Diagnosis => {
+const diagnose = (settled: PromiseSettledResult<Exchanged>, address: string, caller: AbortSignal): Diagnosis => {
   if (settled.status === 'rejected') {
     const { reason } = settled as { readonly reason: unknown };
     return caller.aborted || !(reason instanceof OutcomeError) || reason.reason === 'NotLeading' ? 'untold' : reason;
   }
-  const answer = settled.value;
+  const { answer } = settled.value;
   if (!inTrouble.has(answer.status)) return 'well';
-  return retryable('Unavailable', `${address} is not available: ${describeAnswer(toAnswer(answer, address))}`);
+  return retryable('Unavailable', `${address} is not available: ${describeAnswer(answer)}`);
 };
 
 const isHealth = ({ path }: VaultRequest): boolean => path.join('/') === 'sys/health';
