@@ -45,10 +45,7 @@ export const downloadEnvtest = async (
   const release = index.releases[`v${version}`]?.[name];
   if (release === undefined) throw new Error(`${sites.envtestIndex} lists no ${name}`);
   say(`Downloading ${release.selfLink}`);
-  const archive = join(folder, name);
-  await writeFile(archive, verified(await get(release.selfLink, archiveTimeout), release.hash, release.selfLink));
-  await run('tar', ['-xzf', archive, '-C', folder, '--strip-components=2']);
-  await rm(archive);
+  await unpack(release.selfLink, release.hash, 'sha512', folder, '--strip-components=2');
 };
 
 /** Puts kube-controller-manager into `folder`. It is published for Linux only. */
@@ -81,10 +78,7 @@ export const downloadHelm = async (
   const url = `${site}/helm-v${version}-${os}-${arch}.tar.gz`;
   const hash = (await get(`${url}.sha256sum`, indexTimeout)).toString('utf8').trim().split(/\s/)[0] ?? '';
   say(`Downloading ${url}`);
-  const archive = join(folder, 'helm.tar.gz');
-  await writeFile(archive, verified(await get(url, archiveTimeout), hash, url, 'sha256'));
-  await run('tar', ['-xzf', archive, '-C', folder, '--strip-components=1', `${os}-${arch}/helm`]);
-  await rm(archive);
+  await unpack(url, hash, 'sha256', folder, '--strip-components=1', `${os}-${arch}/helm`);
 };
 
 /** Where OpenBao publishes its releases. */
@@ -105,13 +99,20 @@ export const downloadOpenbao = async (
   const hash = sums.split('\n').map((line) => line.trim().split(/\s+\*?/)).find(([, file]) => file === name)?.[0];
   if (hash === undefined) throw new Error(`${site}/v${version}/checksums.txt lists no ${name}`);
   say(`Downloading ${url}`);
-  const archive = join(folder, name);
-  await writeFile(archive, verified(await get(url, archiveTimeout), hash, url, 'sha256'));
-  await run('tar', ['-xzf', archive, '-C', folder, 'bao']);
+  await unpack(url, hash, 'sha256', folder, 'bao');
+};
+
+type Algorithm = 'sha256' | 'sha512';
+
+/** Puts what `tar` is told to take of an archive into `folder`, once the archive is known to be the published one. */
+const unpack = async (url: string, hash: string, algorithm: Algorithm, folder: string, ...what: readonly string[]): Promise<void> => {
+  const archive = join(folder, 'download.tar.gz');
+  await writeFile(archive, verified(await get(url, archiveTimeout), hash, url, algorithm));
+  await run('tar', ['-xzf', archive, '-C', folder, ...what]);
   await rm(archive);
 };
 
-export const verified = (body: Buffer, expected: string, url: string, algorithm: 'sha256' | 'sha512' = 'sha512'): Buffer => {
+export const verified = (body: Buffer, expected: string, url: string, algorithm: Algorithm = 'sha512'): Buffer => {
   const actual = createHash(algorithm).update(body).digest('hex');
   if (actual !== expected) throw new Error(`${url}: ${algorithm.replace('sha', 'SHA-')} is ${actual}, published is ${expected}`);
   return body;
