@@ -1,7 +1,7 @@
 /** Two Vault nodes on raft: one is killed, or frozen, in the middle of runs, and the other goes on answering. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { waitFor } from '../env/control-plane.ts';
-import { retire, startVaultStage, vaultOf } from './vault-stage.ts';
+import { addSoakingAgent, changeRun, done, startVaultStage, vaultOf } from './vault-stage.ts';
 import type { VaultAgent, VaultStage } from './vault-stage.ts';
 
 let stage: VaultStage;
@@ -13,17 +13,8 @@ afterAll(async () => {
   await stage.stop();
 });
 
-const done = 'ConfirmedWithUnprovable';
-
-const soaking = async (name: string): Promise<VaultAgent> => {
-  const agent = await stage.addAgent(name);
-  await stage.apply(retire(agent, 'soak: 1h'));
-  await stage.reason(agent.namespace, 'retire', 'Soaking');
-  return agent;
-};
-
-const goOn = ({ namespace }: VaultAgent): Promise<string> =>
-  stage.cluster.kubectl(['patch', 'offboarding', 'retire', '-n', namespace, '--type=merge', '-p', '{"spec":{"soak":"0s"}}']);
+const soaking = (name: string): Promise<VaultAgent> => addSoakingAgent(stage, name);
+const goOn = (agent: VaultAgent): Promise<string> => changeRun(stage, agent, { soak: '0s' });
 
 const standbyOf = async (): Promise<{ readonly active: number; readonly standby: number; readonly address: string }> => {
   const active = await stage.world.bao.activeNode();

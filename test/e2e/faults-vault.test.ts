@@ -4,7 +4,7 @@ import { waitFor } from '../env/control-plane.ts';
 import { startForwarder } from '../env/proxy.ts';
 import type { Exchange, Forwarder, OwnAnswer } from '../env/proxy.ts';
 import { createAuthority } from '../env/x509.ts';
-import { retire, startVaultStage, vaultOf } from './vault-stage.ts';
+import { addSoakingAgent, changeRun, done, retire, startVaultStage, vaultOf } from './vault-stage.ts';
 import type { ConnectorChange, VaultAgent, VaultStage } from './vault-stage.ts';
 
 /** What the way to Vault does to a request. */
@@ -31,20 +31,8 @@ afterAll(async () => {
   await stage.stop();
 });
 
-const done = 'ConfirmedWithUnprovable';
-
-/** A run that is past its lock and waits before the first revoke, so that a fault meets the revokes. */
-const soaking = async (name: string): Promise<VaultAgent> => {
-  const agent = await stage.addAgent(name);
-  await stage.apply(retire(agent, 'soak: 1h'));
-  await stage.reason(agent.namespace, 'retire', 'Soaking');
-  return agent;
-};
-
-const change = ({ namespace }: VaultAgent, spec: object): Promise<string> =>
-  stage.cluster.kubectl(['patch', 'offboarding', 'retire', '-n', namespace, '--type=merge', '-p', JSON.stringify({ spec })]);
-
-const goOn = (agent: VaultAgent): Promise<string> => change(agent, { soak: '0s' });
+const soaking = (name: string): Promise<VaultAgent> => addSoakingAgent(stage, name);
+const goOn = (agent: VaultAgent): Promise<string> => changeRun(stage, agent, { soak: '0s' });
 
 /** While the operator's policy lacks a path. */
 const without = async (path: string, act: () => Promise<void>): Promise<void> => {
@@ -93,7 +81,7 @@ const endsTruly = async (agent: VaultAgent): Promise<void> => {
 
 /** From here on nothing stands in its way, and whoever has mended that wakes the run; some meet what comes next as well. */
 const letEnd = async (agent: VaultAgent, then: () => Promise<void> = () => Promise.resolve()): Promise<void> => {
-  await change(agent, { deadline: '2h' });
+  await changeRun(stage, agent, { deadline: '2h' });
   const ended = endsTruly(agent).then(then);
   // Awaited by the last test but one.
   ended.catch(() => undefined);
@@ -212,7 +200,7 @@ it('a lease that is made after the inventory is found and ended', async () => {
   await stage.reason(agent.namespace, 'retire', 'Suspended');
   const late = await agent.token.lease();
   expect(await late.login()).toBe('ok');
-  await stage.cluster.kubectl(['patch', 'offboarding', 'retire', '-n', agent.namespace, '--type=merge', '-p', '{"spec":{"suspend":false}}']);
+  await changeRun(stage, agent, { suspend: false });
   await letEnd(agent, async () => { expect(await late.login()).toBe('refused'); });
 });
 

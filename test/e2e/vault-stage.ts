@@ -122,6 +122,21 @@ spec:
   ${spec}
 `;
 
+/** Of the Ready condition of a run that has ended here: open sessions and what was read from Vault are never provable. */
+export const done = 'ConfirmedWithUnprovable';
+
+/** Changes the spec of the run `retire`. */
+export const changeRun = ({ cluster }: Pick<Stage, 'cluster'>, { namespace }: Pick<VaultAgent, 'namespace'>, spec: object): Promise<string> =>
+  cluster.kubectl(['patch', 'offboarding', 'retire', '-n', namespace, '--type=merge', '-p', JSON.stringify({ spec })]);
+
+/** With a run that is past its lock and waits before the first revoke, so that what comes meets the revokes. */
+export const addSoakingAgent = async (stage: VaultStage, name: string): Promise<VaultAgent> => {
+  const agent = await stage.addAgent(name);
+  await stage.apply(retire(agent, 'soak: 1h'));
+  await stage.reason(agent.namespace, 'retire', 'Soaking');
+  return agent;
+};
+
 /** What the run `retire` of an agent says of Vault. */
 export const vaultOf = async (stage: Pick<Stage, 'run'>, { namespace }: Pick<VaultAgent, 'namespace'>): Promise<DependencyStatus | undefined> =>
   (await stage.run(namespace, 'retire'))?.status?.dependencies?.find(({ name }) => name === 'vault');

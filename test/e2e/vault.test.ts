@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { waitFor } from '../env/control-plane.ts';
 import { expectAlive } from './stage.ts';
-import { dependencyOf, leasedUser, retire, startVaultStage, vaultOf, vaultToken } from './vault-stage.ts';
+import { changeRun, dependencyOf, done, leasedUser, retire, startVaultStage, vaultOf, vaultToken } from './vault-stage.ts';
 import type { VaultStage } from './vault-stage.ts';
 
 let stage: VaultStage;
@@ -16,8 +16,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await stage.stop();
 });
-
-const done = 'ConfirmedWithUnprovable';
 
 it.concurrent('a leased database user, its token and what came of that are gone before Ready is said', async () => {
   const agent = await stage.addAgent('seven');
@@ -40,7 +38,7 @@ it.concurrent('an identity that never logged in cannot do so once its run is loc
   await stage.reason(agent.namespace, 'retire', 'Soaking');
   expect((await other.tryLogin()).status).toBe(403);
   expect((await agent.vault.tryLogin()).status).toBe(200);
-  await stage.cluster.kubectl(['patch', 'offboarding', 'retire', '-n', agent.namespace, '--type=merge', '-p', '{"spec":{"cancel":{"reason":"needed after all"}}}']);
+  await changeRun(stage, agent, { cancel: { reason: 'needed after all' } });
   await stage.reason(agent.namespace, 'retire', 'Cancelled');
   expect((await other.tryLogin()).status).toBe(200);
   await expectAlive(agent);
@@ -52,7 +50,7 @@ it.concurrent('the cancel of a locked run gives the tokens their life back', asy
   await stage.reason(agent.namespace, 'retire', 'Soaking');
   expect(await agent.token.use()).toBe(403);
   expect(await agent.lease.login()).toBe('ok');
-  await stage.cluster.kubectl(['patch', 'offboarding', 'retire', '-n', agent.namespace, '--type=merge', '-p', '{"spec":{"cancel":{"reason":"needed after all"}}}']);
+  await changeRun(stage, agent, { cancel: { reason: 'needed after all' } });
   await stage.reason(agent.namespace, 'retire', 'Cancelled');
   expect(await agent.token.use()).toBe(200);
 });
