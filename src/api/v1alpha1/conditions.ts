@@ -105,6 +105,12 @@ export const reasons = {
   sharedRole: 'SharedRole',
   /** The identity's entity in Vault is also that of others, who would be locked out with it. */
   sharedEntity: 'SharedEntity',
+  /** Others act as the same service account, and nobody can tell whose this part of it is. */
+  sharedAccount: 'SharedAccount',
+  /** A member of a policy means the same name in other clusters as well. */
+  sharedAcrossClusters: 'SharedAcrossClusters',
+  /** There is no service account of that e-mail, and its unique id was neither pinned nor ever seen. */
+  accountUnknown: 'AccountUnknown',
   /** A dependency accepted the revoke and cannot carry it out; the message holds its words. Retried, and clears itself. */
   revocationStuck: 'RevocationStuck',
   /** Something keeps putting a revoked credential back; the message names its manager. */

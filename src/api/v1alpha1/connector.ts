@@ -100,6 +100,103 @@ export interface Connector {
       }[];
     };
     /**
+     * Google Cloud IAM.
+     */
+    googleCloud?: {
+      /**
+       * How Offboard logs in. Secrets are read from the operator's own namespace only.
+       */
+      auth: {
+        /**
+         * By a short-lived token of the operator's own ServiceAccount, through a workload identity pool. There is no key to lose.
+         */
+        workloadIdentityFederation?: {
+          /**
+           * The pool's provider, by its full name //iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER.
+           */
+          audience: string;
+          /**
+           * The audience of the ServiceAccount's token, where the provider takes another than its own name as an https address. It must never be one of the API server's own.
+           */
+          tokenAudience?: string;
+          /**
+           * The service account that Offboard then acts as; none means that the pool's subject itself has the role.
+           */
+          serviceAccount?: string;
+        };
+        /**
+         * As the service account that the machine or the pod has, by the metadata server.
+         */
+        attached?: {};
+        /**
+         * By a key file, as Google makes it, from a Secret.
+         */
+        keySecretRef?: {
+          /**
+           * The Secret's name.
+           */
+          name: string;
+          /**
+           * The key in its data.
+           */
+          key: string;
+        };
+      };
+      /**
+       * The project that requests count against; the one of Offboard's own account where none is given.
+       */
+      quotaProject?: string;
+      /**
+       * Addresses of services, by name, where they are not https://SERVICE.googleapis.com, such as those of Private Service Connect. The names are those of full resource names, and sts, iamcredentials, oauth2 and metadata.
+       */
+      endpoints?: {
+        [k: string]: string;
+      };
+      /**
+       * The workload identity pools by which ServiceAccounts of this cluster are members of policies.
+       */
+      workloadIdentityPools?: {
+        /**
+         * Its full name, with the number of its project: projects/NUMBER/locations/global/workloadIdentityPools/POOL.
+         */
+        name: string;
+        /**
+         * OnlyThis: no other cluster uses the pool. Shared: a member by namespace and name is the same name in other clusters as well, and is left to a person; in GKE all clusters of a project share one pool.
+         */
+        clusters: 'OnlyThis' | 'Shared';
+        /**
+         * What the pool calls a ServiceAccount, made of {namespace}, {name} and {uid}. Unless told, ns/{namespace}/sa/{name} in a pool of GKE, whose name ends in .svc.id.goog, and system:serviceaccount:{namespace}:{name} in any other.
+         */
+        subject?: string;
+        /**
+         * How ServiceAccounts of this cluster log in there. Needed where an identity asks for a probe.
+         */
+        provider?: {
+          /**
+           * What the security token service knows the provider by, as in auth.
+           */
+          audience: string;
+          /**
+           * The audience of the tokens, as in auth.
+           */
+          tokenAudience?: string;
+        };
+      }[];
+      /**
+       * Has Cloud Asset Inventory searched for resources on which an identity has roles, beyond those that it names.
+       */
+      assetSearch?: {
+        /**
+         * Beneath what, such as organizations/123.
+         */
+        scope: string;
+      };
+      /**
+       * How long an access token may live, which nobody can revoke. 1h unless the organisation allows more.
+       */
+      accessTokenLifetime?: string;
+    };
+    /**
      * Who may have what retired. All that a dependency names must be in one grant. The identity's own logins and tokens need no more than a grant to its namespace.
      */
     grants?: {
@@ -144,13 +241,30 @@ export interface Connector {
          */
         certificates?: string[];
       };
+      /**
+       * What may be retired in Google Cloud.
+       */
+      googleCloud?: {
+        /**
+         * Projects, with all that lies in them, by patterns such as acme-*, in which * stands for anything.
+         */
+        projects?: string[];
+        /**
+         * Service accounts that identities act as, by patterns such as ci-*@acme-ci.iam.gserviceaccount.com.
+         */
+        serviceAccounts?: string[];
+        /**
+         * What lies in no project, by patterns such as folders/123, organizations/123 or //storage.googleapis.com/acme-*, in which * stands for anything but a slash.
+         */
+        resources?: string[];
+      };
     }[];
     /**
      * How patient Offboard is with it.
      */
     timing?: {
       /**
-       * How long an absence must hold before it is believed.
+       * How long an absence must hold before it is believed. Unless told, 30s in a Vault and 7m in Google Cloud.
        */
       settle?: string;
       /**
@@ -179,6 +293,10 @@ export interface Connector {
      * The server's own id, by which a server that lost its storage is told from the one it was.
      */
     clusterId?: string;
+    /**
+     * Who Offboard is there.
+     */
+    account?: string;
     /**
      * The token that Offboard uses there.
      */

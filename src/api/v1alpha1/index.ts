@@ -32,6 +32,7 @@ export type Certificate = NonNullable<Target['certificates']>[number];
 /** One dependency other than the cluster, as the run goes by it. */
 export type Dependency = NonNullable<Target['dependencies']>[number];
 export type VaultDependency = NonNullable<Dependency['vault']>;
+export type GoogleCloudDependency = NonNullable<Dependency['googleCloud']>;
 export type Summary = NonNullable<OffboardingStatus['summary']>;
 export type DependencyStatus = NonNullable<OffboardingStatus['dependencies']>[number];
 export type DependencyState = DependencyStatus['state'];
@@ -48,4 +49,5 @@ export type OffboardingWaiverStatus = DeepReadonly<NonNullable<GeneratedOffboard
 export type ConnectorSpec = DeepReadonly<GeneratedConnector['spec']>;
 export type ConnectorStatus = DeepReadonly<NonNullable<GeneratedConnector['status']>>;
 export type VaultConnectorSpec = NonNullable<ConnectorSpec['vault']>;
+export type GoogleCloudConnectorSpec = NonNullable<ConnectorSpec['googleCloud']>;
 export type Grant = NonNullable<ConnectorSpec['grants']>[number];

@@ -146,6 +146,45 @@ export interface Offboarding {
             serialNumber: string;
           }[];
         };
+        /**
+         * Google Cloud IAM. The identity's own bindings are found by its ServiceAccount and by the service account that is named here, in the policies of that account and of the resources that are named or found.
+         */
+        googleCloud?: {
+          /**
+           * The Connector to Google Cloud. It must grant to this namespace all that is named here.
+           */
+          connectorRef: {
+            /**
+             * The Connector's name.
+             */
+            name: string;
+          };
+          /**
+           * The service account that the identity acts as. One that others use as well is neither disabled nor deleted: only this identity's part in it ends.
+           */
+          serviceAccount?: {
+            /**
+             * Its e-mail address, which also tells its project.
+             */
+            email: string;
+            /**
+             * Its unique id, 21 digits as a rule. It pins the account, since an account that is made anew has the same e-mail.
+             */
+            uniqueId?: string;
+            /**
+             * What is left in the end. KeepDisabled: the account, disabled, which a person may enable. Delete: nothing; Google can bring a deleted account back for 30 days.
+             */
+            onRetire?: 'KeepDisabled' | 'Delete';
+          };
+          /**
+           * Where the identity may have been given roles: projects/P, folders/N, organizations/N, or a full resource name such as //secretmanager.googleapis.com/projects/P/secrets/S or //storage.googleapis.com/BUCKET.
+           */
+          resources?: string[];
+          /**
+           * True has Offboard try, by a short-lived token of the ServiceAccount, to act as the service account: before the lock it must work, after the end it must be refused. Offboard must be allowed to make such tokens in this namespace.
+           */
+          probe?: boolean;
+        };
       }[];
     };
     /**
@@ -376,6 +415,45 @@ export interface Offboarding {
             serialNumber: string;
           }[];
         };
+        /**
+         * The dependency as it was declared.
+         */
+        googleCloud?: {
+          /**
+           * The Connector.
+           */
+          connectorRef: {
+            /**
+             * Its name.
+             */
+            name: string;
+          };
+          /**
+           * The service account that the identity acts as.
+           */
+          serviceAccount?: {
+            /**
+             * Its e-mail address.
+             */
+            email: string;
+            /**
+             * Its unique id.
+             */
+            uniqueId?: string;
+            /**
+             * What is left in the end.
+             */
+            onRetire?: 'KeepDisabled' | 'Delete';
+          };
+          /**
+           * Where the identity may have been given roles.
+           */
+          resources?: string[];
+          /**
+           * Whether a login as the service account is tried.
+           */
+          probe?: boolean;
+        };
       }[];
     };
     /**
@@ -543,9 +621,9 @@ export interface Offboarding {
        */
       findings?: {
         /**
-         * Inherited: access through a group, which does not block. NotProvable: access whose end nobody can observe. NotEnumerated: credentials that cannot be listed and die with another. InUse: a workload that runs as, or names, the identity.
+         * Inherited: access through a group, which does not block. NotProvable: access whose end nobody can observe. NotEnumerated: credentials that cannot be listed and die with another. InUse: a workload that runs as, or names, the identity. Shared: what others use as well, and is left to them.
          */
-        type: 'Inherited' | 'NotProvable' | 'NotEnumerated' | 'InUse';
+        type: 'Inherited' | 'NotProvable' | 'NotEnumerated' | 'InUse' | 'Shared';
         /**
          * What it is about.
          */
