@@ -2,6 +2,8 @@
  * Google Cloud as the revoker talks to it: any call of any of its REST services, any answer. What an answer means is judged
  * elsewhere (errors.ts); here it is only made sure that it is one, from the service that was meant.
  */
+import type { GoogleCloudDependency, Target } from '../../api/v1alpha1/index.ts';
+import type { Observation } from '../revoker.ts';
 
 export interface GoogleRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -71,4 +73,25 @@ export interface GoogleConnection {
   readonly settings: GoogleSettings;
   /** Whether the grant also covers a resource that was found and not named, by the name that a dependency would give it. */
   readonly grantsResource: (resource: string) => boolean;
+}
+
+/** One use of one service account by one identity, as a probe tries it. */
+export interface Attempt {
+  readonly target: Target;
+  readonly dependency: GoogleCloudDependency;
+  readonly settings: GoogleSettings;
+}
+
+/**
+ * Tries to act as the service account as the identity does: by a short-lived token of its ServiceAccount, exchanged at the security
+ * token service. No token is kept anywhere but in memory, and none outlives its minutes.
+ */
+export interface ImpersonationProbe {
+  /**
+   * The positive control, taken before the lock. `Worked`: from now on a refusal means something. `Refused`: it does not work while it
+   * should, so that a refusal later proves nothing. Rejects when it could not be tried; names the permission that is missing.
+   */
+  readonly control: (attempt: Attempt, signal: AbortSignal) => Promise<'Worked' | 'Refused'>;
+  /** The same again. Undefined when no control of this process worked whose token still lives: then it proves nothing, whatever is answered. */
+  readonly attempt: (attempt: Attempt, signal: AbortSignal) => Promise<Observation | undefined>;
 }
