@@ -2,7 +2,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['node_modules/', 'coverage/', 'dist/', '.dependency-cruiser.cjs', 'src/api/v1alpha1/offboarding.ts', 'src/api/v1alpha1/workload-identity.ts'] },
+  { ignores: ['node_modules/', 'coverage/', 'dist/', '.dependency-cruiser.cjs', 'src/api/v1alpha1/connector.ts', 'src/api/v1alpha1/offboarding.ts', 'src/api/v1alpha1/workload-identity.ts'] },
   tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['eslint.config.js'] } } },
