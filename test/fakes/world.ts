@@ -43,7 +43,7 @@ export interface World {
   /** How often a status was written. */
   readonly writes: () => number;
   readonly look: (name?: string) => Promise<ReconcileResult>;
-  /** Looks again and again, each time when the last look said so, until it says done or `limit` looks have passed. */
+  /** Looks again and again, each time when the last look said so, until it says done, the run is Ready, or `limit` looks have passed. */
   readonly settle: (name?: string, limit?: number) => Promise<OffboardingStatus>;
   /** A new process: nothing but the stored objects is left. */
   readonly restart: () => void;
@@ -157,7 +157,8 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
     settle: async (name = 'retire', limit = 30) => {
       for (let i = 0; i < limit; i += 1) {
         const result = await look(name);
-        if (result.kind === 'done') break;
+        const isReady = object(name).status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+        if (result.kind === 'done' || isReady) break;
         await clock.advance(result.after);
       }
       return object(name).status ?? {};

@@ -373,7 +373,7 @@ describe('after the end', () => {
     expect(condition('Ready')?.status).toBe('True');
     world.vault('vault').failures.inventory = down;
     const writes = world.writes();
-    expect(await world.look()).toEqual({ kind: 'done' });
+    expect(await world.look()).toEqual({ kind: 'again', after: 2_880_000 });
     expect(condition('Ready')?.status).toBe('True');
     expect(world.writes()).toBe(writes);
   });
@@ -386,6 +386,19 @@ describe('after the end', () => {
     expect(world.vault('vault').calls).toHaveLength(before);
     await world.look();
     expect(world.vault('vault').calls.slice(before)).toEqual(['inventory Cached']);
+  });
+
+  it('all of them are asked every hour or so, and nothing is written while nothing comes back', async () => {
+    await world.settle();
+    const before = world.vault('vault').calls.length;
+    const writes = world.writes();
+    expect(await pass(24 * 3_600_000), 'looks').toBeLessThan(40);
+    expect(world.vault('vault').calls.slice(before).length).toBeGreaterThan(20);
+    expect(world.writes()).toBe(writes);
+    world.vault('vault').present.set(token.id, token);
+    await pass(3_600_000);
+    expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'Resurrected' });
+    expect(await world.look()).toEqual({ kind: 'done' });
   });
 
   it('what came back in any of them is told', async () => {

@@ -22,8 +22,8 @@ export const finished = async (run: Run, context: Context, isFirstLook: boolean,
 
 /**
  * Asked of the watches first, since nearly always nothing has; believed only after a fresh look. The cluster is asked at each look,
- * which costs nothing. The other dependencies have no watch: they are asked when something woke the run up, and not when a process
- * takes up all that have ever ended. One that does not answer takes back nothing that was proven.
+ * which costs nothing. The other dependencies have no watch: they are asked when something woke the run up, and from time to time, but
+ * not when a process takes up all that have ever ended. One that does not answer takes back nothing that was proven.
  */
 const whatCameBack = async ({ draft, revokers }: Run, { registry, log }: Context, isFirstLook: boolean, signal: AbortSignal): Promise<Credential | undefined> => {
   const { target } = draft;

@@ -107,7 +107,7 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
     if (look.run.draft.completedAt === undefined || look.verdict.kind === 'Waived') return whenAgain(look, random, context);
     forget(key);
     ended.add(key);
-    return { kind: 'done' };
+    return watchesOn(look, context) ? { kind: 'again', after: jitter(random, betweenWatches, 0.2) } : { kind: 'done' };
   };
 
   return { reconcile };
@@ -202,6 +202,16 @@ const conclude = async ({ run, verdict }: Look, context: Context, signal: AbortS
   if (released !== undefined) keep(released);
   return released ?? object;
 };
+
+/**
+ * Milliseconds. Whoever brings back what was retired outside of the cluster, as by the undelete of an account, changes nothing here that
+ * would wake the run up.
+ */
+const betweenWatches = 3_600_000;
+
+/** Of a run that is confirmed: something of it is in a system that has no watch. */
+const watchesOn = ({ run, verdict }: Look, { registry }: Context): boolean =>
+  verdict.kind === 'Confirmed' && run.revokers.length > registry.forTarget(undefined).length;
 
 const firstPause = { Stalled: 15_000, Waived: 15_000, Reconciling: 500 } as const;
 const longestPause = { Stalled: 240_000, Waived: 240_000, Reconciling: 120_000 } as const;
