@@ -1,10 +1,10 @@
 /** Vault, its database, or the way to it fails in the middle of runs. Nobody is Ready while anything of it works. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { waitFor } from '../env/control-plane.ts';
 import { startForwarder } from '../env/proxy.ts';
 import type { Exchange, Forwarder, OwnAnswer } from '../env/proxy.ts';
 import { createAuthority } from '../env/x509.ts';
-import { addSoakingAgent, changeRun, done, retire, startVaultStage, vaultOf } from './vault-stage.ts';
+import { changeRun, failsAt, saysOf } from './runs.ts';
+import { addSoakingAgent, done, retire, startVaultStage, vaultOf } from './vault-stage.ts';
 import type { ConnectorChange, VaultAgent, VaultStage } from './vault-stage.ts';
 
 /** What the way to Vault does to a request. */
@@ -54,20 +54,8 @@ const connected = async (change: ConnectorChange, act: () => Promise<void>): Pro
   await act().finally(() => stage.connect({ address: way.url }));
 };
 
-/** What the status says of Vault, once it says this. */
-const says = (agent: VaultAgent, text: string | RegExp): Promise<string> =>
-  waitFor(
-    async () => {
-      const { message = '', lastError, credentials = [] } = (await vaultOf(stage, agent)) ?? {};
-      const all = [message, lastError?.message ?? '', ...credentials.map((each) => each.message ?? '')].join('\n');
-      return all.match(text) === null ? undefined : all;
-    },
-    { what: `the status of ${agent.name} to say ${String(text)}`, timeout: 60_000 },
-  );
-
-/** Until the run tells that it cannot go on. */
-const fails = ({ name, namespace }: VaultAgent): Promise<unknown> =>
-  waitFor(async () => (await vaultOf(stage, { namespace }))?.lastError !== undefined, { what: `the run of ${name} to tell a failure`, timeout: 60_000 });
+const says = (agent: VaultAgent, text: string | RegExp): Promise<string> => saysOf(stage, agent, 'vault', text);
+const fails = (agent: VaultAgent): Promise<unknown> => failsAt(stage, agent, 'vault');
 
 /** Of runs that go on after what they met; they are waited for together. */
 const ends: { readonly agent: VaultAgent; readonly ended: Promise<void> }[] = [];

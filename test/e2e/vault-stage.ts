@@ -14,6 +14,7 @@ import { startVaultWorld } from '../env/vault-world.ts';
 import type { Agent, Lease, VaultToken, VaultWorld, VaultWorldOptions } from '../env/vault-world.ts';
 import { startOracle } from './oracle.ts';
 import type { Oracle } from './oracle.ts';
+import { dependencyOfRun, retiring } from './runs.ts';
 import { startStage } from './stage.ts';
 import type { Stage, StageOptions } from './stage.ts';
 
@@ -111,23 +112,10 @@ export const vaultToken = (name: string, token: VaultToken): AccessPath => ({ na
 export const dependencyOf = ({ vault }: Pick<VaultAgent, 'vault'>, more = ''): string =>
   `{name: vault, ${more}vault: {connectorRef: {name: vault}, roles: [${vault.role}], leases: [{prefix: ${vault.prefix}, exclusive: true}]}}`;
 
-export const retire = (agent: VaultAgent, spec = '', dependency = dependencyOf(agent)): string => `
-apiVersion: offboard.dev/v1alpha1
-kind: Offboarding
-metadata: {name: retire, namespace: ${agent.namespace}}
-spec:
-  identity: {serviceAccount: {name: ${agent.name}}, dependencies: [${dependency}]}
-  reason: Retired
-  ${spec.includes('mode:') ? '' : 'mode: Enforce'}
-  ${spec}
-`;
+export const retire = (agent: VaultAgent, spec = '', dependency = dependencyOf(agent)): string => retiring(agent, dependency, spec);
 
 /** Of the Ready condition of a run that has ended here: open sessions and what was read from Vault are never provable. */
 export const done = 'ConfirmedWithUnprovable';
-
-/** Changes the spec of the run `retire`. */
-export const changeRun = ({ cluster }: Pick<Stage, 'cluster'>, { namespace }: Pick<VaultAgent, 'namespace'>, spec: object): Promise<string> =>
-  cluster.kubectl(['patch', 'offboarding', 'retire', '-n', namespace, '--type=merge', '-p', JSON.stringify({ spec })]);
 
 /** With a run that is past its lock and waits before the first revoke, so that what comes meets the revokes. */
 export const addSoakingAgent = async (stage: VaultStage, name: string): Promise<VaultAgent> => {
@@ -138,8 +126,7 @@ export const addSoakingAgent = async (stage: VaultStage, name: string): Promise<
 };
 
 /** What the run `retire` of an agent says of Vault. */
-export const vaultOf = async (stage: Pick<Stage, 'run'>, { namespace }: Pick<VaultAgent, 'namespace'>): Promise<DependencyStatus | undefined> =>
-  (await stage.run(namespace, 'retire'))?.status?.dependencies?.find(({ name }) => name === 'vault');
+export const vaultOf = (stage: Pick<Stage, 'run'>, agent: Pick<VaultAgent, 'namespace'>): Promise<DependencyStatus | undefined> => dependencyOfRun(stage, agent, 'vault');
 
 const connectorOf = ({ bao, operator }: VaultWorld, { address = bao.url, ca = bao.ca, namespace = '', mount = 'kubernetes' }: ConnectorChange): string =>
   JSON.stringify({
