@@ -15,7 +15,7 @@ import type { ConnectorObject } from './revokers/connector.ts';
 import { createVaultConnectors } from './revokers/vault/connectors.ts';
 import type { VaultConnectors } from './revokers/vault/connectors.ts';
 import { createVaultInspection } from './revokers/vault/inspect.ts';
-import { createSecretReader } from './revokers/vault/secrets.ts';
+import { createSecretReader } from './revokers/secrets.ts';
 import type { ReconcileResult } from './runtime/controller.ts';
 
 export interface ConnectorsOptions extends Pick<ReflectorOptions<ConnectorObject>, 'clock' | 'random' | 'log'> {

@@ -7,6 +7,7 @@ import { createHttpClient } from '../../runtime/http.ts';
 import { OutcomeError, needsPerson, retryable } from '../../runtime/outcome.ts';
 import type { Random } from '../../runtime/random.ts';
 import { withDeadline } from '../../runtime/with-deadline.ts';
+import { notReady } from '../connectors.ts';
 import { fieldOf, textOf } from './answers.ts';
 import type { VaultClient, VaultRequest, Watermark } from './client.ts';
 import { describeAnswer } from './errors.ts';
@@ -93,10 +94,6 @@ const holdForOthers = async ({ session, options: { clock, name, spec } }: Parts,
 };
 
 const late = (address: string): OutcomeError => retryable('Timeout', `the login to ${address} did not end in time`);
-
-/** All that a tenant is told of a connector that cannot be used as it is. */
-export const notReady = (name: string): OutcomeError =>
-  needsPerson(reasons.connectorNotReady, `connector "${name}" is not ready; those who run Offboard find the reason in its status`);
 
 interface Exchanged {
   readonly answer: WireAnswer;

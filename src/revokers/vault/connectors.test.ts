@@ -10,7 +10,7 @@ import { OutcomeError } from '../../runtime/outcome.ts';
 import type { ConnectorObject } from '../connector.ts';
 import type { VaultRequest } from './client.ts';
 import { createVaultConnectors } from './connectors.ts';
-import { createSecretReader } from './secrets.ts';
+import { createSecretReader } from '../secrets.ts';
 
 const never = new AbortController().signal;
 const lookup: VaultRequest = { method: 'POST', path: ['sys', 'leases', 'lookup'], body: {} };
@@ -184,28 +184,5 @@ describe('a connector', () => {
     remove();
     await call;
     await vi.waitFor(async () => { expect(await server.open()).toBe(0); });
-  });
-});
-
-describe('a Secret', () => {
-  const read = async (data: Record<string, string> | undefined): Promise<string> => {
-    const kube = createFakeKube();
-    if (data !== undefined) kube.put(secrets, { metadata: { namespace: 'offboard-system', name: 'vault' }, data });
-    return createSecretReader(kube.client, 'offboard-system')('vault', 'token', never);
-  };
-  const encoded = (text: string): string => Buffer.from(text).toString('base64');
-
-  it('gives its value, without the line end that files have', async () => {
-    expect(await read({ token: encoded('s.token\n') })).toBe('s.token');
-  });
-
-  it.each([
-    ['that is not there', undefined, 'Secret "vault" in namespace "offboard-system" is not there'],
-    ['without the key', { other: encoded('x') }, 'Secret "vault" in namespace "offboard-system" has no key "token"'],
-    ['that is empty', { token: '' }, 'key "token" of Secret "vault" in namespace "offboard-system" is empty'],
-    ['of two lines', { token: encoded('s.one\ns.two') }, 'key "token" of Secret "vault" in namespace "offboard-system" is not one line of text'],
-    ['of a key that every object has', { toString: encoded('x') }, 'has no key "token"'],
-  ])('%s is for a person to mend', async (_, data, message) => {
-    await expect(read(data)).rejects.toMatchObject({ kind: 'NeedsPerson', reason: 'SecretMissing', message: expect.stringContaining(message) as string });
   });
 });

@@ -2,6 +2,7 @@
 import type { VaultConnectorSpec } from '../../api/v1alpha1/index.ts';
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import { type OutcomeError, needsPerson, retryable } from '../../runtime/outcome.ts';
+import type { ReadSecret } from '../secrets.ts';
 import { dataOf, fieldOf, numberOf, textOf } from './answers.ts';
 import type { VaultAnswer, VaultRequest } from './client.ts';
 import { describeAnswer } from './errors.ts';
@@ -30,8 +31,7 @@ export type Ask = (request: VaultRequest, token: string | undefined, signal: Abo
 
 export interface LoginOptions {
   readonly ask: Ask;
-  /** A value of a Secret in the operator's own namespace. */
-  readonly readSecret: (name: string, key: string, signal: AbortSignal) => Promise<string>;
+  readonly readSecret: ReadSecret;
   /** A token of the operator's own ServiceAccount for that audience, which the API server itself does not take. */
   readonly ownToken: (audience: string, signal: AbortSignal) => Promise<string>;
 }

@@ -1,18 +1,20 @@
 /** Values of Secrets in the operator's own namespace. They go to the server that they are for, and into no message. */
-import { reasons } from '../../api/v1alpha1/conditions.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import { isNotFound, toOutcome } from '../../kube/errors.ts';
-import type { KubeObject } from '../../kube/objects.ts';
-import { secrets } from '../../kube/resources.ts';
-import { needsPerson } from '../../runtime/outcome.ts';
-import type { LoginOptions } from './logins.ts';
+import { reasons } from '../api/v1alpha1/conditions.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isNotFound, toOutcome } from '../kube/errors.ts';
+import type { KubeObject } from '../kube/objects.ts';
+import { secrets } from '../kube/resources.ts';
+import { needsPerson } from '../runtime/outcome.ts';
 
 interface SecretObject extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+/** A value of a Secret in the operator's own namespace. */
+export type ReadSecret = (name: string, key: string, signal: AbortSignal) => Promise<string>;
+
 export const createSecretReader =
-  (client: KubeClient, namespace: string): LoginOptions['readSecret'] =>
+  (client: KubeClient, namespace: string): ReadSecret =>
   async (name, key, signal) => {
     const where = `Secret "${name}" in namespace "${namespace}"`;
     let secret: SecretObject;
