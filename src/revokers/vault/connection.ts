@@ -8,7 +8,7 @@ import { OutcomeError, needsPerson, retryable } from '../../runtime/outcome.ts';
 import type { Random } from '../../runtime/random.ts';
 import { withDeadline } from '../../runtime/with-deadline.ts';
 import { notReady } from '../connectors.ts';
-import { fieldOf, textOf } from './answers.ts';
+import { fieldOf, textOf } from '../fields.ts';
 import type { VaultClient, VaultRequest, Watermark } from './client.ts';
 import { describeAnswer } from './errors.ts';
 import type { Ask, LoginOptions } from './logins.ts';

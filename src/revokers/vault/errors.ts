@@ -8,7 +8,8 @@
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import { needsPerson, OutcomeError, retryable } from '../../runtime/outcome.ts';
 import { redactText } from '../../runtime/redact.ts';
-import { dataOf, errorsOf, fieldOf, numberOf, textOf, textsOf, wordsOf } from './answers.ts';
+import { fieldOf, numberOf, textOf, textsOf } from '../fields.ts';
+import { dataOf, errorsOf, wordsOf } from './answers.ts';
 import type { VaultAnswer } from './client.ts';
 
 export interface Unknown {

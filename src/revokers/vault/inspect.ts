@@ -1,7 +1,8 @@
 /** One look at one Vault, for the status of its Connector. */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { ConnectorReport, InspectConnector } from '../connector.ts';
-import { dataOf, fieldOf, textOf } from './answers.ts';
+import { fieldOf, textOf } from '../fields.ts';
+import { dataOf } from './answers.ts';
 import type { KubernetesAuthMount, VaultClient } from './client.ts';
 import type { VaultConnectorsOwner } from './connectors.ts';
 import { failureOf } from './errors.ts';

@@ -4,7 +4,7 @@ import type { Target, VaultDependency } from '../../api/v1alpha1/index.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
 import { needsPerson, retryable } from '../../runtime/outcome.ts';
 import type { Freshness, Inventory } from '../revoker.ts';
-import { fieldOf, textOf } from './answers.ts';
+import { fieldOf, textOf } from '../fields.ts';
 import { isExpired, readPem } from './certificates.ts';
 import type { VaultClient, VaultConnection, Watermark } from './client.ts';
 import { isOwnToken, type NamedAppRole, type NamedCertificate, type NamedPrefix, type NamedRole, toInventory } from './credentials.ts';

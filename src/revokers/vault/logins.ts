@@ -3,7 +3,8 @@ import type { VaultConnectorSpec } from '../../api/v1alpha1/index.ts';
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import { type OutcomeError, needsPerson, retryable } from '../../runtime/outcome.ts';
 import type { ReadSecret } from '../secrets.ts';
-import { dataOf, fieldOf, numberOf, textOf } from './answers.ts';
+import { fieldOf, numberOf, textOf } from '../fields.ts';
+import { dataOf } from './answers.ts';
 import type { VaultAnswer, VaultRequest } from './client.ts';
 import { describeAnswer } from './errors.ts';
 

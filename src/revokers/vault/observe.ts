@@ -5,7 +5,7 @@
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { Credential, Observation } from '../revoker.ts';
 import { printable } from '../text.ts';
-import { fieldOf } from './answers.ts';
+import { fieldOf } from '../fields.ts';
 import { isExpired, readPem } from './certificates.ts';
 import { isFromAppRole } from './credentials.ts';
 import { classifyCertificate, classifyRead, classifySecretId, classifyToken, describeAnswer, type LeaseVerdict } from './errors.ts';

@@ -1,7 +1,8 @@
 /** What the operator may and may not do in a Vault, as the server itself answers, in lines for a policy. */
 import type { VaultDependency } from '../../api/v1alpha1/index.ts';
 import type { Credential, MissingPermission } from '../revoker.ts';
-import { dataOf, textsOf } from './answers.ts';
+import { textsOf } from '../fields.ts';
+import { dataOf } from './answers.ts';
 import type { KubernetesAuthMount, VaultClient } from './client.ts';
 import { failureOf } from './errors.ts';
 import * as paths from './paths.ts';

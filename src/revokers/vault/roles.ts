@@ -1,6 +1,6 @@
 /** Whom a role of a Kubernetes auth mount lets in: pure. */
 import type { Target } from '../../api/v1alpha1/index.ts';
-import { textOf, textsOf } from './answers.ts';
+import { textOf, textsOf } from '../fields.ts';
 
 export interface AuthRole {
   readonly names: readonly string[];
