@@ -8,7 +8,7 @@ export interface ConnectorObject extends KubeObject {
 }
 
 /** What one look at the system showed. */
-export interface ConnectorReport extends Pick<ConnectorStatus, 'serverVersion' | 'clusterId' | 'token'> {
+export interface ConnectorReport extends Pick<ConnectorStatus, 'serverVersion' | 'clusterId' | 'account' | 'token'> {
   /** What the operator may not do there, in lines that say what to grant. */
   readonly missingPermissions: readonly string[];
   /** What else a person must mend, the worst first. `reason` is a condition's. */
