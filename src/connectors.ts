@@ -11,11 +11,14 @@ import { connectorFigures } from './policy/connector-figures.ts';
 import { createConnectorReconciler } from './reconcile/connector/reconciler.ts';
 import { projectConnector } from './reconcile/indexes.ts';
 import { asksOtherwise, keyOf, splitKey } from './reconcile/objects.ts';
-import type { ConnectorObject } from './revokers/connector.ts';
+import type { ConnectorObject, InspectConnector } from './revokers/connector.ts';
+import { createGoogleConnectors } from './revokers/google-cloud/connectors.ts';
+import type { GoogleConnectors } from './revokers/google-cloud/connectors.ts';
+import { createGoogleInspection } from './revokers/google-cloud/inspect.ts';
+import { createSecretReader, textFile } from './revokers/secrets.ts';
 import { createVaultConnectors } from './revokers/vault/connectors.ts';
 import type { VaultConnectors } from './revokers/vault/connectors.ts';
 import { createVaultInspection } from './revokers/vault/inspect.ts';
-import { createSecretReader } from './revokers/secrets.ts';
 import type { ReconcileResult } from './runtime/controller.ts';
 
 export interface ConnectorsOptions extends Pick<ReflectorOptions<ConnectorObject>, 'clock' | 'random' | 'log'> {
@@ -33,6 +36,7 @@ export interface ConnectorsOptions extends Pick<ReflectorOptions<ConnectorObject
 
 export interface Connectors {
   readonly vault: VaultConnectors;
+  readonly google: GoogleConnectors;
   readonly reflector: Reflector<ConnectorObject>;
   readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
   readonly figures: () => Figures['connectors'];
@@ -52,11 +56,11 @@ export const createConnectors = (options: ConnectorsOptions): Connectors => {
     project: projectConnector,
     indexers: {},
     onChange: ({ object, previous }) => {
-      vault.changed(object.metadata.name);
+      for (const each of [vault, google]) each.changed(object.metadata.name);
       if (previous === undefined || asksOtherwise(previous, object)) wake(keyOf(object));
     },
   });
-  const vault = createVaultConnectors({
+  const common = {
     client,
     clock,
     random,
@@ -64,20 +68,39 @@ export const createConnectors = (options: ConnectorsOptions): Connectors => {
     allowLoopbackHttp: config.allowLoopbackHttp,
     userAgent: `offboard/${options.version}`,
     mayAct: options.mayAct,
-    readSecret: createSecretReader(client, config.namespace),
     ownToken: options.ownTokens.issue,
-    onRequest: ({ code }) => {
-      metrics.onConnectorRequest({ type: 'vault', code });
-    },
+  };
+  const counting = (type: string) => ({ code }: { readonly code: string }): void => {
+    metrics.onConnectorRequest({ type, code });
+  };
+  const vault = createVaultConnectors({ ...common, readSecret: createSecretReader(client, config.namespace), onRequest: counting('vault') });
+  const google = createGoogleConnectors({
+    ...common,
+    readSecret: createSecretReader(client, config.namespace, textFile),
+    onRequest: counting('google-cloud'),
   });
   const reconcile = createConnectorReconciler({
     client,
     clock,
     random,
     events,
-    inspect: createVaultInspection(vault),
+    inspect: inspectionOf({ vault: createVaultInspection(vault), google: createGoogleInspection(google) }),
     read: (key) => reflector.store.get(undefined, splitKey(key).name),
     keep: reflector.upsert,
   });
-  return { vault, reflector, reconcile, figures: () => connectorFigures(reflector.store.list()), close: vault.close };
+  return {
+    vault,
+    google,
+    reflector,
+    reconcile,
+    figures: () => connectorFigures(reflector.store.list()),
+    close: async () => {
+      await Promise.all([vault.close(), google.close()]);
+    },
+  };
 };
+
+/** One that is of no type that this version knows is told so by the one for Vault, which names the fields. */
+const inspectionOf =
+  ({ vault, google }: { readonly vault: InspectConnector; readonly google: InspectConnector }): InspectConnector =>
+  (connector, signal) => (connector.spec.googleCloud === undefined ? vault : google)(connector, signal);

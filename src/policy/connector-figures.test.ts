@@ -27,3 +27,15 @@ it('a connector is not ready before it was looked at, nor by what was said of an
 it('where there are none there is no figure', () => {
   expect(connectorFigures([])).toEqual([]);
 });
+
+it('each type has figures of its own, also one that this version does not know', () => {
+  const google: ConnectorSpec = { googleCloud: { auth: { attached: {} } } };
+  expect(connectorFigures([ready('True'), { ...ready('True'), spec: google }, { ...ready('False'), spec: {} }])).toEqual([
+    { type: 'vault', ready: true, count: 1 },
+    { type: 'vault', ready: false, count: 0 },
+    { type: 'google-cloud', ready: true, count: 1 },
+    { type: 'google-cloud', ready: false, count: 0 },
+    { type: 'other', ready: true, count: 0 },
+    { type: 'other', ready: false, count: 1 },
+  ]);
+});

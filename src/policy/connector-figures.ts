@@ -3,7 +3,7 @@ import { conditionTypes } from '../api/v1alpha1/conditions.ts';
 import type { ConnectorSpec, ConnectorStatus } from '../api/v1alpha1/index.ts';
 
 export interface ConnectorCount {
-  readonly type: 'vault' | 'other';
+  readonly type: 'vault' | 'google-cloud' | 'other';
   readonly ready: boolean;
   readonly count: number;
 }
@@ -16,11 +16,16 @@ interface Counted {
 
 /** Ready counts for the spec that it was said of. Each type has both figures, so that the first one of trouble is an increase. */
 export const connectorFigures = (connectors: readonly Counted[]): readonly ConnectorCount[] => {
-  const all = connectors.map((each) => ({ type: each.spec.vault === undefined ? ('other' as const) : ('vault' as const), ready: isReady(each) }));
+  const all = connectors.map((each) => ({ type: typeOf(each.spec), ready: isReady(each) }));
   const types = [...new Set(all.map(({ type }) => type))];
   return types.flatMap((type) =>
     [true, false].map((ready) => ({ type, ready, count: all.filter((each) => each.type === type && each.ready === ready).length })),
   );
+};
+
+const typeOf = ({ vault, googleCloud }: ConnectorSpec): ConnectorCount['type'] => {
+  if (vault !== undefined) return 'vault';
+  return googleCloud === undefined ? 'other' : 'google-cloud';
 };
 
 const isReady = ({ metadata, status }: Counted): boolean =>

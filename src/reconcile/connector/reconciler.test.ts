@@ -83,7 +83,7 @@ it('what the operator may not do stalls it, named line by line', async () => {
   expect(await look()).toEqual({ kind: 'again', after: 60_000 });
   expect(conditions()).toEqual(['Ready=False/PermissionMissing', 'Stalled=True/PermissionMissing']);
   expect(connector?.status?.missingPermissions).toEqual(lines);
-  expect(message()).toBe(`the operator's policy lacks ${lines[0] ?? ''}, and 1 more in status.missingPermissions`);
+  expect(message()).toBe(`the operator lacks ${lines[0] ?? ''}, and 1 more in status.missingPermissions`);
   expect(told()).toEqual(['Warning PermissionMissing']);
 });
 

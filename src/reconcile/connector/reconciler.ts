@@ -71,7 +71,7 @@ const verdictOf = ({ missingPermissions, troubles }: ConnectorReport): Verdict =
   const [missing, ...more] = missingPermissions;
   if (missing !== undefined) {
     const others = more.length === 0 ? '' : `, and ${more.length} more in status.missingPermissions`;
-    return stalled(reasons.permissionMissing, `the operator's policy lacks ${missing}${others}`);
+    return stalled(reasons.permissionMissing, `the operator lacks ${missing}${others}`);
   }
   const [trouble] = troubles;
   if (trouble !== undefined) return stalled(trouble.reason, trouble.message);
@@ -81,12 +81,13 @@ const verdictOf = ({ missingPermissions, troubles }: ConnectorReport): Verdict =
 /** Of a system that does not answer, what it was is still what is known. */
 const statusOf = ({ metadata, status }: ConnectorObject, report: ConnectorReport | undefined, verdict: Verdict, now: Date): ConnectorStatus => {
   const generation = metadata.generation ?? 0;
-  const { serverVersion, clusterId, token } = report ?? { serverVersion: status?.serverVersion, clusterId: status?.clusterId };
+  const { serverVersion, clusterId, account, token } = report ?? { serverVersion: status?.serverVersion, clusterId: status?.clusterId, account: status?.account };
   const missing = report?.missingPermissions ?? [];
   return {
     observedGeneration: generation,
     ...(serverVersion !== undefined && { serverVersion: told(serverVersion, 64) }),
     ...(clusterId !== undefined && { clusterId: told(clusterId, 128) }),
+    ...(account !== undefined && { account: told(account, 512) }),
     ...(token !== undefined && { token }),
     ...(missing.length > 0 && { missingPermissions: missing.slice(0, mostMissing).map((line) => told(line, 1_024)) }),
     conditions: conditionsOf(factsOf(verdict), status?.conditions ?? [], generation, now),
