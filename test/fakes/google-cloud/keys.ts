@@ -1,0 +1,116 @@
+/** Keys of service accounts: real key pairs, of which the world keeps the public half. */
+import { generateKeyPair, randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
+
+import { reach } from './accounts.ts';
+import { type Answer, notFound, ok } from './answers.ts';
+import type { Authorise } from './authorise.ts';
+import type { Call, Route } from './router.ts';
+import { type Account, type AccountKey, findAccount, type World } from './world.ts';
+
+interface Site {
+  readonly world: World;
+  readonly authorise: Authorise;
+}
+
+/** What Google gives out once, as a file. */
+export interface KeyFile {
+  readonly type: 'service_account';
+  readonly project_id: string;
+  readonly private_key_id: string;
+  readonly private_key: string;
+  readonly client_email: string;
+  readonly client_id: string;
+  readonly auth_uri: string;
+  readonly token_uri: string;
+  readonly universe_domain: string;
+}
+
+const all = '/v1/projects/{project}/serviceAccounts/{account}/keys';
+
+export const keyRoutes = (site: Site): readonly Route[] => {
+  const { world } = site;
+  const onAccount = (method: string, permission: string, handle: (call: Call, account: Account) => Answer | Promise<Answer>): Route => ({
+    service: 'iam',
+    method,
+    pattern: all,
+    handle: (call, parameters) => {
+      const found = reach(site, call, parameters, `iam.serviceAccountKeys.${permission}`);
+      return 'refused' in found ? found.refused : handle(call, found.account);
+    },
+  });
+  const onKey = (method: string, verb: string, permission: string, handle: (account: Account, key: AccountKey) => Answer): Route => ({
+    service: 'iam',
+    method,
+    pattern: `${all}/{key}${verb}`,
+    handle: (call, parameters) => {
+      const found = reach(site, call, parameters, `iam.serviceAccountKeys.${permission}`);
+      if ('refused' in found) return found.refused;
+      const key = world.keys.get(parameters['key'] ?? '');
+      return key?.account === found.account.uniqueId ? handle(found.account, key) : notFound(`Service account key ${parameters['key'] ?? ''} does not exist.`);
+    },
+  });
+  const switched = (disabled: boolean) => (_: Account, key: AccountKey) => ok({}, () => { key.disabled = disabled; });
+  return [
+    onAccount('GET', 'list', (call, account) => {
+      const types = call.query.getAll('keyTypes');
+      const keys = [...world.keys.values()].filter((key) => key.account === account.uniqueId && (types.length === 0 || types.includes(key.type)));
+      return ok(keys.length > 0 ? { keys: keys.map((key) => showKey(account, key)) } : {});
+    }),
+    onAccount('POST', 'create', async (_, account) => {
+      const { key, file } = await addKey(world, account);
+      return ok({ ...showKey(account, key), privateKeyType: 'TYPE_GOOGLE_CREDENTIALS_FILE', privateKeyData: Buffer.from(JSON.stringify(file, undefined, 2)).toString('base64') });
+    }),
+    onKey('GET', '', 'get', (account, key) => ok(showKey(account, key))),
+    onKey('DELETE', '', 'delete', (_, key) => ok({}, () => world.keys.delete(key.id))),
+    onKey('POST', ':disable', 'disable', switched(true)),
+    onKey('POST', ':enable', 'enable', switched(false)),
+  ];
+};
+
+const showKey = (account: Account, key: AccountKey): object => ({
+  name: `projects/${account.project}/serviceAccounts/${account.email}/keys/${key.id}`,
+  validAfterTime: key.validAfter,
+  validBeforeTime: '9999-12-31T23:59:59Z',
+  keyAlgorithm: 'KEY_ALG_RSA_2048',
+  keyOrigin: key.origin,
+  keyType: key.type,
+  ...(key.disabled ? { disabled: true } : {}),
+});
+
+const makePair = promisify(generateKeyPair);
+
+export const addKey = async (world: World, account: Account, type: AccountKey['type'] = 'USER_MANAGED'): Promise<{ readonly key: AccountKey; readonly file: KeyFile }> => {
+  const pair = await makePair('rsa', { modulusLength: 2048 });
+  const id = randomBytes(20).toString('hex');
+  const key: AccountKey = {
+    id,
+    account: account.uniqueId,
+    type,
+    origin: 'GOOGLE_PROVIDED',
+    publicKey: pair.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    validAfter: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
+    disabled: false,
+  };
+  world.keys.set(id, key);
+  return {
+    key,
+    file: {
+      type: 'service_account',
+      project_id: account.project,
+      private_key_id: id,
+      private_key: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      client_email: account.email,
+      client_id: account.uniqueId,
+      auth_uri: 'https://accounts.google.com/o/oauth2/auth',
+      token_uri: `${world.url}/token`,
+      universe_domain: 'googleapis.com',
+    },
+  };
+};
+
+export const addKeyTo = (world: World, email: string): ReturnType<typeof addKey> => {
+  const account = findAccount(world, email);
+  if (account === undefined) throw new Error(`There is no account ${email}.`);
+  return addKey(world, account);
+};

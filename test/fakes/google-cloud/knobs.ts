@@ -1,0 +1,102 @@
+/** What a test turns: how slow the world is to notice changes, and which calls go wrong. */
+export interface Settings {
+  /** Milliseconds by which policies are read as they were. */
+  stalePolicies: number;
+  /** Milliseconds by which accounts and keys are read as they were. */
+  staleAccounts: number;
+  /** Milliseconds for which what was taken away goes on working. */
+  propagation: number;
+  /** Milliseconds by which the search of assets lags behind. */
+  assetLag: number;
+  /** Milliseconds before every answer. */
+  latency: number;
+  /** `testIamPermissions` says yes to all that is asked. */
+  testPermissionsFailOpen: boolean;
+}
+
+export interface Match {
+  /** As in a full resource name, such as `iam`. */
+  readonly service?: string;
+  readonly method?: string;
+  /** A regular expression over the path as it was sent, with the custom method and the query. */
+  readonly path?: string;
+}
+
+export type Fault =
+  /** An answer of that status; `retryAfter` in seconds or as a date. */
+  | { readonly kind: 'status'; readonly status: number; readonly body?: unknown; readonly retryAfter?: string; readonly applied?: boolean }
+  /** The answer never comes; the connection stays open. */
+  | { readonly kind: 'hang'; readonly applied?: boolean }
+  /** 200 with a page, with nothing, or with half of the answer. */
+  | { readonly kind: 'html' | 'empty' | 'cut'; readonly applied?: boolean }
+  /** The answer as if it had been done, and nothing changed. */
+  | { readonly kind: 'nothing' }
+  /** The connection is closed without an answer. */
+  | { readonly kind: 'reset'; readonly applied?: boolean }
+  /** The answer as it is, so many milliseconds later. */
+  | { readonly kind: 'late'; readonly milliseconds: number }
+  /** A write finds that somebody else wrote since it was read: 409, of storage 412. */
+  | { readonly kind: 'conflict' };
+
+export interface Rule {
+  readonly match: Match;
+  readonly fault: Fault;
+  /** How often; for ever when not told. */
+  readonly times?: number;
+}
+
+/** Somebody else, who gives and takes a member on a resource right before a write to it. */
+export interface Meddler {
+  readonly resource: string;
+  readonly role: string;
+  readonly member: string;
+  times: number;
+}
+
+export interface Knobs {
+  readonly settings: Settings;
+  readonly meddlers: Meddler[];
+  readonly add: (rule: Rule) => string;
+  readonly remove: (id: string) => void;
+  /** The fault that the call meets, which is used up by that. */
+  readonly take: (call: { readonly service: string; readonly method: string; readonly path: string }) => Fault | undefined;
+  readonly reset: () => void;
+}
+
+const calm: Settings = { stalePolicies: 0, staleAccounts: 0, propagation: 0, assetLag: 0, latency: 0, testPermissionsFailOpen: false };
+
+export const createKnobs = (): Knobs => {
+  const settings = { ...calm };
+  const meddlers: Meddler[] = [];
+  const rules = new Map<string, { readonly rule: Rule; left: number }>();
+  let next = 1;
+  return {
+    settings,
+    meddlers,
+    add: (rule) => {
+      const id = String(next++);
+      rules.set(id, { rule, left: rule.times ?? Infinity });
+      return id;
+    },
+    remove: (id) => {
+      rules.delete(id);
+    },
+    take: (call) => {
+      for (const [id, entry] of rules) {
+        if (!matches(entry.rule.match, call)) continue;
+        entry.left -= 1;
+        if (entry.left <= 0) rules.delete(id);
+        return entry.rule.fault;
+      }
+      return undefined;
+    },
+    reset: () => {
+      Object.assign(settings, calm);
+      meddlers.length = 0;
+      rules.clear();
+    },
+  };
+};
+
+const matches = (match: Match, call: { readonly service: string; readonly method: string; readonly path: string }): boolean =>
+  (match.service ?? call.service) === call.service && (match.method ?? call.method) === call.method && (match.path === undefined || new RegExp(match.path).test(call.path));

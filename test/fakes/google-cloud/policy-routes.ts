@@ -1,0 +1,109 @@
+/** get, set and test of the policies of everything but buckets: `v1/{resource}:getIamPolicy` in its forms. */
+import { type Answer, denied, ok } from './answers.ts';
+import { type Authorise, refusal } from './authorise.ts';
+import { fields, list, optionalText, text } from './json.ts';
+import type { Knobs } from './knobs.ts';
+import { changeMember, missing, showPolicy, writePolicy } from './policies.ts';
+import type { Call, Route } from './router.ts';
+import { canonicalName, findProject, findResource, type Resource, type World } from './world.ts';
+
+interface Site {
+  readonly world: World;
+  readonly knobs: Knobs;
+  readonly authorise: Authorise;
+}
+
+type Verb = 'getIamPolicy' | 'setIamPolicy' | 'testIamPermissions';
+
+export const policyRoutes = (site: Site): readonly Route[] => {
+  const routes = (service: string, pattern: string, read: 'GET' | 'POST', nameOf: (parameters: Readonly<Record<string, string>>) => string): readonly Route[] =>
+    (['getIamPolicy', 'setIamPolicy', 'testIamPermissions'] as const).map((verb) => ({
+      service,
+      method: verb === 'getIamPolicy' ? read : 'POST',
+      pattern: `${pattern}:${verb}`,
+      handle: (call, parameters) => answer(site, verb, call, nameOf(parameters)),
+    }));
+  const container =
+    (kind: string) =>
+    ({ id = '' }): string =>
+      `${kind}/${id}`;
+  return [
+    ...['v1', 'v3'].flatMap((version) => routes('cloudresourcemanager', `/${version}/projects/{id}`, 'POST', container('projects'))),
+    ...['v2', 'v3'].flatMap((version) => routes('cloudresourcemanager', `/${version}/folders/{id}`, 'POST', container('folders'))),
+    ...['v1', 'v3'].flatMap((version) => routes('cloudresourcemanager', `/${version}/organizations/{id}`, 'POST', container('organizations'))),
+    ...routes('iam', '/v1/projects/{project}/serviceAccounts/{account}', 'POST', ({ project = '', account = '' }) => `//iam.googleapis.com/projects/${project}/serviceAccounts/${account}`),
+    ...['secrets', 'keyRings', 'repositories'].flatMap((collection) => generic(site, collection, routes)),
+    // Whatever else was furnished, by the name that it has.
+    ...routes('other', '/v1/{name...}', 'GET', ({ name = '' }) => elsewhere(site.world, name)),
+  ];
+};
+
+const services: Readonly<Record<string, string>> = { secrets: 'secretmanager', keyRings: 'cloudkms', repositories: 'artifactregistry' };
+
+const generic = (_: Site, collection: string, routes: (service: string, pattern: string, read: 'GET', nameOf: (parameters: Readonly<Record<string, string>>) => string) => readonly Route[]): readonly Route[] => {
+  const service = services[collection] ?? collection;
+  const full = ({ project = '', location, id = '', key }: Readonly<Record<string, string>>): string =>
+    `//${service}.googleapis.com/projects/${project}${location === undefined ? '' : `/locations/${location}`}/${collection}/${id}${key === undefined ? '' : `/cryptoKeys/${key}`}`;
+  const located = `/v1/projects/{project}/locations/{location}/${collection}/{id}`;
+  return [
+    ...routes(service, `/v1/projects/{project}/${collection}/{id}`, 'GET', full),
+    ...routes(service, located, 'GET', full),
+    ...(collection === 'keyRings' ? routes(service, `${located}/cryptoKeys/{key}`, 'GET', full) : []),
+  ];
+};
+
+const elsewhere = (world: World, path: string): string => [...world.resources.keys()].find((name) => name.startsWith('//') && name.replace(/^\/\/[^/]+\//, '') === path) ?? `//unknown.googleapis.com/${path}`;
+
+const answer = (site: Site, verb: Verb, call: Call, name: string): Answer => {
+  const { world, authorise } = site;
+  // Only the account itself could say where it lives, and it is not asked.
+  const project = /\/projects\/-\/serviceAccounts\//.test(name) ? undefined : name;
+  const resource = project === undefined ? anywhere(world, name) : findResource(world, canonicalName(world, name));
+  const kind = resource?.kind ?? kindOf(name);
+  const question = { caller: call.caller, permission: `${kind}.${verb}`, resource: resource?.name ?? name };
+  if (verb === 'testIamPermissions') return { ...test(site, call, resource, name), policyOf: name };
+  const refused = refusal(authorise, question);
+  if (refused !== undefined) return { ...refused, policyOf: resource?.name ?? name };
+  // Nobody is told whether a project is there, nor where an account might be.
+  if (resource === undefined) return project === undefined || hidden(world, name) ? denied(question.permission, name) : missing(name.replace(/^\/\/[^/]+\//, ''));
+  if (verb === 'getIamPolicy') return { ...ok(showPolicy(world, resource.policy.ago(site.knobs.settings.stalePolicies), requestedVersion(call))), policyOf: resource.name };
+  meddle(site, resource);
+  const mask = optionalText(call.body['updateMask']);
+  return writePolicy(world, { resource, policy: call.body['policy'], storage: false, show: (policy) => showPolicy(world, policy, 3), ...(mask === undefined ? {} : { updateMask: mask }) });
+};
+
+const anywhere = (world: World, name: string): Resource | undefined => {
+  const id = name.split('/').at(-1) ?? '';
+  const project = [...world.accounts.values()].map((account) => account.now()).find((account) => !account.deleted && (account.email === id || account.uniqueId === id))?.project;
+  return project === undefined ? undefined : findResource(world, name.replace('/projects/-/', `/projects/${project}/`));
+};
+
+const hidden = (world: World, name: string): boolean => {
+  const project = /projects\/([^/]+)/.exec(name)?.[1];
+  return !name.startsWith('//') || (project !== undefined && findProject(world, project) === undefined);
+};
+
+/** What its permissions begin with: `//secretmanager.googleapis.com/projects/P/secrets/S` is `secretmanager.secrets`. */
+export const kindOf = (name: string): string => {
+  const service = /^\/\/([^.]+)\./.exec(name)?.[1];
+  return service === undefined ? `resourcemanager.${name.split('/')[0] ?? ''}` : `${service}.${name.split('/').at(-2) ?? ''}`;
+};
+
+const requestedVersion = (call: Call): number => Number(fields(call.body['options'])['requestedPolicyVersion'] ?? call.query.get('options.requestedPolicyVersion') ?? 0);
+
+const test = ({ authorise, knobs }: Site, call: Call, resource: Resource | undefined, name: string): Answer => {
+  const asked = list(call.body['permissions']).map(text);
+  const may = (permission: string): boolean => knobs.settings.testPermissionsFailOpen || authorise({ caller: call.caller, permission, resource: resource?.name ?? name });
+  const permissions = asked.filter(may);
+  return ok(permissions.length > 0 ? { permissions } : {});
+};
+
+/** Somebody else is quicker, as often as a test says. */
+export const meddle = ({ world, knobs }: Pick<Site, 'world' | 'knobs'>, resource: Resource): void => {
+  for (const meddler of knobs.meddlers) {
+    if (meddler.times <= 0 || canonicalName(world, meddler.resource) !== resource.name) continue;
+    meddler.times -= 1;
+    const has = resource.policy.now().bindings.some(({ role, members, condition }) => role === meddler.role && condition === undefined && members.includes(meddler.member));
+    changeMember(world, resource, { give: !has, role: meddler.role, member: meddler.member });
+  }
+};

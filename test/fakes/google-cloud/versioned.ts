@@ -1,0 +1,35 @@
+/** A value with its past, so that a read can be stale and a change can take its time to be felt. */
+export interface Versioned<T> {
+  readonly now: () => T;
+  /** As it was that many milliseconds ago; as it was first, when it is younger. */
+  readonly ago: (milliseconds: number) => T;
+  /** All that it has been in the last so many milliseconds, the present first. */
+  readonly within: (milliseconds: number) => readonly T[];
+  readonly set: (value: T) => void;
+}
+
+const kept = 64;
+
+export const versioned = <T>(first: T): Versioned<T> => {
+  /** The newest first. */
+  const versions: { readonly since: number; readonly value: T }[] = [{ since: performance.now(), value: first }];
+  const current = (): T => versions[0]?.value ?? first;
+  return {
+    now: current,
+    ago: (milliseconds) => {
+      if (milliseconds <= 0) return current();
+      const time = performance.now() - milliseconds;
+      return (versions.find(({ since }) => since <= time) ?? versions.at(-1))?.value ?? first;
+    },
+    within: (milliseconds) => {
+      if (milliseconds <= 0) return [current()];
+      const time = performance.now() - milliseconds;
+      const oldest = versions.findIndex(({ since }) => since <= time);
+      return versions.slice(0, oldest < 0 ? versions.length : oldest + 1).map(({ value }) => value);
+    },
+    set: (value) => {
+      versions.unshift({ since: performance.now(), value });
+      if (versions.length > kept) versions.pop();
+    },
+  };
+};
