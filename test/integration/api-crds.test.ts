@@ -264,10 +264,10 @@ describe('people', () => {
 
   it('see the columns of a connector that tell them most, and more when they ask', async () => {
     await cluster.kubectl(['create', '-f', '-'], { stdin: JSON.stringify(connector('vault')) });
-    await setStatus('ofc vault', { serverVersion: '2.7.2', conditions: [{ ...ready, reason: 'PermissionMissing', message: 'list on sys/leases' }] });
+    await setStatus('ofc vault', { serverVersion: '2.7.2', account: 'offboard', conditions: [{ ...ready, reason: 'PermissionMissing', message: 'list on sys/leases' }] });
     expect(await table('ofc', 'vault', '-o', 'wide')).toEqual([
-      ['NAME', 'ADDRESS', 'READY', 'REASON', 'VERSION', 'AGE', 'MESSAGE'],
-      ['vault', 'https://vault.example.com:8200', 'False', 'PermissionMissing', '2.7.2', expect.any(String), 'list on sys/leases'],
+      ['NAME', 'ADDRESS', 'READY', 'REASON', 'VERSION', 'ACCOUNT', 'AGE', 'MESSAGE'],
+      ['vault', 'https://vault.example.com:8200', 'False', 'PermissionMissing', '2.7.2', 'offboard', expect.any(String), 'list on sys/leases'],
     ]);
   });
 

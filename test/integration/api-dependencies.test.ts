@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type ControlPlane, startControlPlane } from '../env/control-plane.ts';
 import { issueCertificate } from '../env/x509.ts';
+import { connectorsRefused, connectorsTaken, dependenciesRefused, dependenciesTaken, places as googlePlaces } from './api-google-cloud.ts';
 import { installOffboard } from './install.ts';
-import { connector, connectorSpec, type Fields, inVault, type Manifest, offboarding, workloadIdentity } from './manifests.ts';
+import { connector, connectorSpec, type Fields, inGoogle, inVault, type Manifest, offboarding, workloadIdentity } from './manifests.ts';
 
 let cluster: ControlPlane;
 /** Creates it or shows why not, without a trace. Lax: fields that nobody knows are dropped, and only warned of. */
@@ -57,12 +58,13 @@ describe('a Connector', () => {
     ['that grants by labels', granting({ namespaces: { selector }, vault: { authRoles: ['*'] } })],
     ['with patterns of every kind', toCi({ authRoles: ['ci-*'], leasePrefixes: ['database/creds/ci-*', '*/creds/*-ci'], appRoles: ['approle/ci-*'], certificates: ['pki/*.ci.example.com'] })],
     ['that is patient', { ...connectorSpec, timing: { settle: '1m30s', timeout: '60s', maxConcurrent: 64 } }],
+    ...connectorsTaken,
   ])('is taken %s', async (_, spec) => {
     expect(await refusalOf(connector('vault', spec))).toBe('');
   });
 
   it.each<readonly [string, Fields, string]>([
-    ['without a system', {}, 'spec: Invalid value: vault must be set; this version supports no other type of connector'],
+    ['without a system', {}, 'spec: Invalid value: exactly one of vault, googleCloud must be set; this version supports no other type of connector'],
     ['without an address', { vault: { auth: { kubernetes } } }, 'spec.vault.address: Required value'],
     ['without a login', { vault: { address: 'https://v' } }, 'spec.vault.auth: Required value'],
     ['over plain http', withVault({ address: 'http://vault.vault.svc:8200' }), 'spec.vault.address: Invalid value: "http://vault.vault.svc:8200": address must be https://HOST[:PORT]'],
@@ -105,6 +107,7 @@ describe('a Connector', () => {
     ['that waits for nothing', { ...connectorSpec, timing: { timeout: '0s' } }, 'spec.timing.timeout: Invalid value: "0s": timeout must be from 100ms to 60s'],
     ['that waits for ever', { ...connectorSpec, timing: { timeout: '61s' } }, 'timeout must be from 100ms to 60s'],
     ['that asks nothing at a time', { ...connectorSpec, timing: { maxConcurrent: 0 } }, 'spec.timing.maxConcurrent: Invalid value: 0'],
+    ...connectorsRefused,
   ])('is refused %s', async (_, spec, message) => {
     expect(await refusalOf(connector('vault', spec))).toContain(message);
   });
@@ -113,8 +116,10 @@ describe('a Connector', () => {
     const { spec } = await tryOut(connector('vault', { ...withVault({ auth: { kubernetes }, kubernetesAuthMounts: [{ path: 'kubernetes' }] }) }));
     expect(spec).toEqual({
       vault: { ...vault, auth: { kubernetes: { ...kubernetes, mount: 'kubernetes' } }, kubernetesAuthMounts: [{ path: 'kubernetes', aliasSource: 'serviceaccount_uid' }] },
-      timing: { settle: '30s', timeout: '10s', maxConcurrent: 8 },
+      timing: { timeout: '10s', maxConcurrent: 8 },
     });
+    const google = await tryOut(connector('gcp', { googleCloud: { auth: { attached: {} } } }));
+    expect(google.spec).toEqual({ googleCloud: { auth: { attached: {} }, accessTokenLifetime: '1h' }, timing: { timeout: '10s', maxConcurrent: 8 } });
   });
 });
 
@@ -137,6 +142,7 @@ describe.each([
       appRoles: [{ name: 'ci-agent', exclusive: true }, { mount: 'teams/approle', name: 'ci-agent' }],
       certificates: [{ serialNumber: '39:dd:2e' }, { mount: 'pki/int', serialNumber: '39:dd:2e' }],
     }) }]],
+    ...dependenciesTaken,
     ['after another and the cluster', [...named('first'), { ...named('second')[0], after: ['first', 'kubernetes'] }]],
     ['of which there are sixteen', named(...Array.from({ length: 16 }, (__, index) => `vault-${String(index)}`))],
     ['with as many and as long names as there can be', [{ name: 'vault', ...inVault('vault', {
@@ -155,12 +161,13 @@ describe.each([
     ['under a name in capitals', named('Vault'), 'name must be made of lower-case letters'],
     ['twice under one name', named('vault', 'vault'), '.dependencies[1]: Duplicate value'],
     ['seventeen times', named(...Array.from({ length: 17 }, (__, index) => `vault-${String(index)}`)), 'must have at most 16 items'],
-    ['of no type', [{ name: 'vault' }], '.dependencies[0]: Invalid value: vault must be set; this version supports no other type of dependency'],
+    ['of no type', [{ name: 'vault' }], '.dependencies[0]: Invalid value: exactly one of vault, googleCloud must be set; this version supports no other type of dependency'],
     ['without a connector', [{ name: 'vault', vault: {} }], '.dependencies[0].vault.connectorRef: Required value'],
     ['with a connector that cannot be', [{ name: 'vault', ...inVault('../vault') }], '.dependencies[0].vault.connectorRef.name: Invalid value: "../vault": name must be made of'],
     ['after itself', [{ ...named('vault')[0], after: ['vault'] }], '.dependencies: Invalid value: each name in after must be that of another dependency, or "kubernetes"'],
     ['after what is not there', [{ ...named('vault')[0], after: ['google'] }], 'each name in after must be that of another dependency'],
     ['after the same twice', [{ ...named('vault')[0], after: ['kubernetes', 'kubernetes'] }], '.dependencies[0].after[1]: Duplicate value'],
+    ...dependenciesRefused,
   ])('is refused %s', async (__, dependencies, message) => {
     const refusal = await refusalOf(declaring(dependencies));
     expect(refusal).toContain(message.startsWith('.') ? at + message : message);
@@ -177,7 +184,7 @@ describe.each([
     ['look-alikes', 'c\u0456-8', 'ci\u20108', '\uff43i-8', 'ci-\u0668', 'c\u0131-8', 'ci\uff0f8'],
     ['nothing', ''],
   ];
-  const places: readonly (readonly [string, (text: string) => Fields])[] = [
+  const vaultPlaces: readonly (readonly [string, (text: string) => Fields])[] = [
     ['a role', (text) => ({ roles: [text] })],
     ['a prefix', (text) => ({ leases: [{ prefix: `database/creds/${text}` }] })],
     ['the beginning of a prefix', (text) => ({ leases: [{ prefix: `${text}/creds/ci-8` }] })],
@@ -186,9 +193,13 @@ describe.each([
     ['the mount of a certificate', (text) => ({ certificates: [{ mount: text, serialNumber: '39:dd' }] })],
     ['a serial number', (text) => ({ certificates: [{ serialNumber: text }] })],
   ];
+  const places = [...vaultPlaces.map(([name, place]) => [name, (text: string) => [{ name: 'vault', ...inVault('vault', place(text)) }]] as const), ...googlePlaces];
   describe.each(places)('%s', (__, place) => {
     it.each(tricks)('is refused with %s', async (___, ...texts) => {
-      for (const text of texts) expect(await refusalOf(one(place(text))), JSON.stringify(text)).toContain(`${at}.dependencies[0].vault.`);
+      for (const text of texts) {
+        const [, about] = (await refusalOf(declaring(place(text)))).split(`${at}.dependencies[0].`);
+        expect(about, JSON.stringify(text)).toMatch(/^(vault|googleCloud)[.]/);
+      }
     });
   });
 
@@ -209,16 +220,23 @@ describe.each([
   });
 
   it('of a type that this version does not know is refused, not dropped, however little the client looks', async () => {
-    const google = declaring([{ name: 'google', googleCloud: { connectorRef: { name: 'gcp' } } }]);
-    expect((await tryOut(google, 'Ignore')).refusal).toContain(`${at}.dependencies[0]: Invalid value: vault must be set`);
-    expect((await tryOut(google)).refusal).toContain(`unknown field "${at}.dependencies[0].googleCloud"`);
-    expect((await tryOut(one({}, { googleCloud: {} }))).refusal).toContain(`unknown field "${at}.dependencies[0].googleCloud"`);
+    const other = declaring([{ name: 'other', amazon: { connectorRef: { name: 'aws' } } }]);
+    expect((await tryOut(other, 'Ignore')).refusal).toContain(`${at}.dependencies[0]: Invalid value: exactly one of vault, googleCloud must be set`);
+    expect((await tryOut(other)).refusal).toContain(`unknown field "${at}.dependencies[0].amazon"`);
+    expect((await tryOut(one({}, { amazon: {} }))).refusal).toContain(`unknown field "${at}.dependencies[0].amazon"`);
   });
 
-  it('has the usual mounts filled in, and nothing else', async () => {
-    const { spec } = await tryOut(one({ appRoles: [{ name: 'ci' }], certificates: [{ serialNumber: '39:dd' }] }));
+  it('has the usual mounts and the usual end filled in, and nothing else', async () => {
+    const serviceAccount = { email: 'ci@acme.iam.gserviceaccount.com' };
+    const { spec } = await tryOut(declaring([
+      { name: 'vault', ...inVault('vault', { appRoles: [{ name: 'ci' }], certificates: [{ serialNumber: '39:dd' }] }) },
+      { name: 'google', ...inGoogle('gcp', { serviceAccount }) },
+    ]));
     const { dependencies } = (at === 'spec' ? spec : spec['identity']) as Fields;
-    expect(dependencies).toEqual([{ name: 'vault', ...inVault('vault', { appRoles: [{ mount: 'approle', name: 'ci' }], certificates: [{ mount: 'pki', serialNumber: '39:dd' }] }) }]);
+    expect(dependencies).toEqual([
+      { name: 'vault', ...inVault('vault', { appRoles: [{ mount: 'approle', name: 'ci' }], certificates: [{ mount: 'pki', serialNumber: '39:dd' }] }) },
+      { name: 'google', ...inGoogle('gcp', { serviceAccount: { ...serviceAccount, onRetire: 'KeepDisabled' } }) },
+    ]);
   });
 });
 
@@ -228,6 +246,8 @@ describe('kubectl explain', () => {
     ['ofb.spec.identity.dependencies', "needs the requester's permission to use the"],
     ['connector.spec.grants', 'All that a dependency names must be in one grant'],
     ['connector.spec.vault.auth', 'Secrets are read from the operator\'s own'],
+    ['connector.spec.googleCloud.workloadIdentityPools', 'by which ServiceAccounts of this cluster are members'],
+    ['wid.spec.dependencies.googleCloud.serviceAccount', 'One that others use as well is neither disabled nor deleted'],
   ])('tells of %s', async (field, text) => {
     expect((await cluster.kubectl(['explain', field])).replaceAll(/\s+/g, ' ')).toContain(text);
   });

@@ -57,3 +57,6 @@ export const connector = (name: string, spec: Fields = connectorSpec): Manifest 
 
 /** The part of a dependency that says what is in a Vault. */
 export const inVault = (connectorName: string, what: Fields = {}): Fields => ({ vault: { connectorRef: { name: connectorName }, ...what } });
+
+/** The part of a dependency that says what is in Google Cloud. */
+export const inGoogle = (connectorName: string, what: Fields = {}): Fields => ({ googleCloud: { connectorRef: { name: connectorName }, ...what } });

@@ -192,12 +192,12 @@ export interface Connector {
         scope: string;
       };
       /**
-       * How long an access token may live, which nobody can revoke. 1h unless the organisation allows more.
+       * How long an access token may live. Nobody can revoke one: it is waited out. Whoever may mint one may ask for 1h, so less is never true of Google itself; it is more where the organisation allows that.
        */
       accessTokenLifetime?: string;
     };
     /**
-     * Who may have what retired. All that a dependency names must be in one grant. The identity's own logins and tokens need no more than a grant to its namespace.
+     * Who may have what retired. All that a dependency names must be in one grant. The identity's own logins and tokens in a Vault need no more than a grant to its namespace.
      */
     grants?: {
       /**
@@ -311,7 +311,7 @@ export interface Connector {
       expiresAt?: string;
     };
     /**
-     * What the operator may not do there, each with the exact path and capability.
+     * What the operator may not do there, each with the exact permission.
      */
     missingPermissions?: string[];
     /**
