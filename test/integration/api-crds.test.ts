@@ -46,7 +46,7 @@ describe('the manifests', () => {
 describe('the samples', () => {
   it('are accepted, with strict validation, in one go', async () => {
     const applied = await cluster.kubectl(['apply', '--server-side', '--validate=strict', '-k', 'config/samples']);
-    expect(applied.trim().split('\n')).toHaveLength(13);
+    expect(applied.trim().split('\n')).toHaveLength(18);
   });
 });
 

@@ -1,9 +1,9 @@
 /** Who may have Offboard act through a connector, and who says what a connector is. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type ControlPlane, startControlPlane } from '../env/control-plane.ts';
+import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
 import { installOffboard } from './install.ts';
-import { connector, type Fields, inline, inVault, offboarding, workloadIdentity } from './manifests.ts';
+import { connector, type Fields, inGoogle, inline, inVault, offboarding, workloadIdentity } from './manifests.ts';
 import { account, admin, type Person, person, type Rule, writesOurKinds } from './people.ts';
 
 const create = ['create', '-f', '-'];
@@ -13,6 +13,7 @@ const merge = (resource: string, body: Fields, ...more: readonly string[]): read
   'patch', ...resource.split(' '), '-n', 'ci', '--type=merge', '-p', JSON.stringify(body), ...more,
 ];
 const dependency = (name: string, connectorName: string, what: Fields = {}): Fields => ({ name, ...inVault(connectorName, what) });
+const google = (name: string, connectorName: string, what: Fields = {}): Fields => ({ name, ...inGoogle(connectorName, what) });
 const dependencies = (...list: readonly Fields[]): Fields => ({ dependencies: list });
 const refusal = (user: string, ...connectors: readonly string[]): string =>
   `user "${user}" needs the verb "use" on each of connectors.offboard.dev "${connectors.join('", "')}"`;
@@ -20,6 +21,7 @@ const use = (...named: readonly string[]): Rule => ({ on: ['connectors.offboard.
 const ends: Rule = { on: ['serviceaccounts', 'workloadidentities.offboard.dev'], verbs: ['delete'] };
 /** The connectors that Vera may use; only the first of them exists. */
 const veras = Array.from({ length: 16 }, (_, index) => `vault-${String(index)}`);
+const acting = (more: Fields = {}): Fields => ({ serviceAccount: { email: 'ci-a@acme.iam.gserviceaccount.com', ...more } });
 
 let cluster: ControlPlane;
 /** Cluster administrator. */
@@ -40,6 +42,7 @@ beforeAll(async () => {
   for (const [name, uses] of [['mine', 'vault-0'], ['theirs', 'secret-vault']] as const) {
     await root.kubectl(create, workloadIdentity('ci', name, dependencies(dependency('vault', uses))));
   }
+  await root.kubectl(create, workloadIdentity('ci', 'google', dependencies(google('google', 'vault-0', acting()))));
   owner = await person(cluster, 'owner', { in: { ci: [writesOurKinds, ends] } });
   vera = await person(cluster, 'vera', { in: { ci: [writesOurKinds, ends] }, everywhere: [use(...veras)] });
   operator = await account(cluster, 'offboard-system', 'offboard', { everywhere: [writesOurKinds, { on: ['connectors.offboard.dev/status'], verbs: ['get', 'patch'] }] });
@@ -74,6 +77,12 @@ describe('a connector', () => {
     ['reached further into', 'mine', dependencies(dependency('vault', 'vault-0', { roles: ['ci'] }))],
     ['given another order', 'mine', dependencies({ ...dependency('vault', 'vault-0'), after: ['kubernetes'] })],
     ['swapped for another', 'theirs', dependencies(dependency('vault', 'vault-1'))],
+    ['added to Google Cloud', 'mine', dependencies(dependency('vault', 'vault-0'), google('google', 'vault-2'))],
+    ['swapped for one to Google Cloud', 'mine', dependencies(google('vault', 'vault-0'))],
+    ['reached further into in Google Cloud', 'google', dependencies(google('google', 'vault-0', { ...acting(), resources: ['projects/acme'] }))],
+    ['given another end in Google Cloud', 'google', dependencies(google('google', 'vault-0', acting({ uniqueId: '1', onRetire: 'Delete' })))],
+    ['given another account in Google Cloud', 'google', dependencies(google('google', 'vault-0', acting({ email: 'ci-b@acme.iam.gserviceaccount.com' })))],
+    ['had probed in Google Cloud', 'google', dependencies(google('google', 'vault-0', { ...acting(), probe: true }))],
   ])('is %s only by somebody who may use it', async (_, name, spec) => {
     for (const more of [[], ['--dry-run=server']]) {
       await expect(owner.kubectl(merge(`wid ${name}`, { spec }, ...more))).rejects.toThrow('needs the verb "use" on each of connectors.offboard.dev "vault-');
@@ -109,11 +118,13 @@ describe('a connector', () => {
 
   it.each([1, 2, 3, 15, 16])('is judged when it is number %i in the list', async (place) => {
     const named = veras.map((name, index) => (index === place - 1 ? 'secret-vault' : name));
-    await expect(vera.kubectl(dry, workloadIdentity('ci', 'd', dependencies(...named.map((name, index) => dependency(`d-${String(index)}`, name)))))).rejects.toThrow(refusal('vera', ...named));
+    for (const kind of [dependency, google]) {
+      await expect(vera.kubectl(dry, workloadIdentity('ci', 'd', dependencies(...named.map((name, index) => kind(`d-${String(index)}`, name)))))).rejects.toThrow(refusal('vera', ...named));
+    }
   });
 
   it('fits sixteen times into a list of which all may be used', async () => {
-    const all = dependencies(...veras.map((name) => dependency(name, name)));
+    const all = dependencies(...veras.map((name, index) => (index % 2 === 0 ? dependency : google)(name, name)));
     await vera.kubectl(dry, workloadIdentity('ci', 'd', all));
     await vera.kubectl(dry, offboarding('ci', 'd', { identity: { serviceAccount: { name: 'd' }, ...all } }));
   });
@@ -127,7 +138,7 @@ describe('a connector', () => {
   it('of every type that the API has is asked for: another one takes a line in the policy', async () => {
     const crd = JSON.parse(await root.kubectl(['get', 'crd', 'workloadidentities.offboard.dev', '-o', 'json'])) as Fields;
     const items = (crd['spec'] as { versions: { schema: { openAPIV3Schema: { properties: { spec: { properties: { dependencies: { items: { properties: object } } } } } } } }[] }).versions[0];
-    expect(Object.keys(items?.schema.openAPIV3Schema.properties.spec.properties.dependencies.items.properties ?? {}).toSorted()).toEqual(['after', 'name', 'vault']);
+    expect(Object.keys(items?.schema.openAPIV3Schema.properties.spec.properties.dependencies.items.properties ?? {}).toSorted()).toEqual(['after', 'googleCloud', 'name', 'vault']);
   });
 });
 
@@ -148,5 +159,20 @@ describe('the object of a connector', () => {
       'identities that name this connector are not retired until there is one of its name again',
     );
     expect(await root.kubectl(['delete', 'connector', 'vault-0'])).toContain('deleted');
+  });
+});
+
+/** Last, since it changes the API. */
+describe('a dependency of a type that the policy does not know', () => {
+  it('is refused to whoever may use any connector, until the policy knows it', async () => {
+    const items = '/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/dependencies/items';
+    const change = [
+      { op: 'remove', path: `${items}/x-kubernetes-validations` },
+      { op: 'add', path: `${items}/properties/amazon`, value: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+    ];
+    await root.kubectl(['patch', 'crd', 'workloadidentities.offboard.dev', '--type=json', '-p', JSON.stringify(change)]);
+    const identity = workloadIdentity('ci', 'f', dependencies({ name: 'amazon', amazon: { connectorRef: { name: 'vault-0' } } }));
+    await waitFor(() => root.kubectl(dry, identity).then(() => true, () => false), { what: 'the API with a type more' });
+    await expect(vera.kubectl(dry, identity)).rejects.toThrow('no such key: vault');
   });
 });
