@@ -140,14 +140,29 @@ describe('a token', () => {
   const own = ['create', 'token', 'offboard', '-n', 'offboard-system'];
   const short = '--duration=10m';
   const claims = (token: string): unknown => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
+  /** Of an identity; or of the account of that name. */
+  let serial = 0;
+  const ofCi = async (name = `canary-${String((serial += 1))}`): Promise<readonly string[]> => {
+    await root.kubectl(['create', 'serviceaccount', name, '-n', 'ci']);
+    return ['create', 'token', name, '-n', 'ci'];
+  };
+  /** Of the operator itself, and of an identity. */
+  const both = async (): Promise<readonly (readonly string[])[]> => [own, await ofCi()];
 
   it('of its own account is made by the operator, for Vault and for ten minutes', async () => {
     expect(claims(await operator.kubectl([...own, '--audience=vault', short]))).toMatchObject({ aud: ['vault'], sub: operator.name });
   });
 
+  it('of an identity is made by the operator where RBAC allows it, for whom its own may be', async () => {
+    const token = await operator.kubectl([...(await ofCi('canary')), '--audience=vault', short]);
+    expect(claims(token)).toMatchObject({ aud: ['vault'], sub: 'system:serviceaccount:ci:canary' });
+  });
+
   it('that the operator made for Vault is nothing to the API server', async () => {
-    const token = (await operator.kubectl([...own, '--audience=vault', short])).trim();
-    expect((await cluster.request('/api/v1/namespaces', { token })).status).toBe(401);
+    for (const account of await both()) {
+      const token = (await operator.kubectl([...account, '--audience=vault', short])).trim();
+      expect((await cluster.request('/api/v1/namespaces', { token })).status).toBe(401);
+    }
   });
 
   it.each<readonly [string, readonly string[]]>([
@@ -157,17 +172,42 @@ describe('a token', () => {
     ['for somebody who is not named in the policy', ['--audience=sts.amazonaws.com']],
     ['for somebody of almost that name', ['--audience=Vault']],
   ])('is not made by the operator %s', async (_, audiences) => {
-    await expect(operator.kubectl([...own, ...audiences, short])).rejects.toThrow('spec.audiences: Offboard makes tokens for "vault" only, not for "');
-  });
-
-  it('is not made by the operator to last, be it asked for or left to Kubernetes', async () => {
-    for (const more of [['--duration=601s'], []]) {
-      await expect(operator.kubectl([...own, '--audience=vault', ...more])).rejects.toThrow('Offboard makes tokens that last no longer than 600 s');
+    for (const account of await both()) {
+      await expect(operator.kubectl([...account, ...audiences, short])).rejects.toThrow('spec.audiences: Offboard makes tokens for "vault" only, not for "');
     }
   });
 
-  it.each([['agent', 'ci'], ['offboard', 'ci'], ['default', 'offboard-system']])('of account %s in %s is not made by the operator', async (name, namespace) => {
+  it('is not made by the operator for two at once, of whom one could use it at the other', async () => {
+    for (const account of await both()) {
+      await expect(operator.kubectl([...account, '--audience=vault', '--audience=vault', short])).rejects.toThrow('spec.audiences: Offboard makes tokens for one audience each');
+    }
+  });
+
+  it('is not made by the operator to last, be it asked for or left to Kubernetes', async () => {
+    for (const account of await both()) {
+      for (const more of [['--duration=601s'], []]) {
+        await expect(operator.kubectl([...account, '--audience=vault', ...more])).rejects.toThrow('Offboard makes tokens that last no longer than 600 s');
+      }
+    }
+  });
+
+  it.each<readonly [string, string, string]>([
+    ['kube-controller', 'kube-system', 'Offboard makes no tokens of accounts in namespace "kube-system"'],
+    ['default', 'offboard-system', 'Offboard makes no tokens of accounts in namespace "offboard-system"'],
+    ['neighbour', 'offboard-system', 'Offboard makes no tokens of accounts in namespace "offboard-system"'],
+    ['default', 'ci', 'Offboard makes no token of a default ServiceAccount'],
+  ])('of account %s in %s is not made by the operator', async (name, namespace, refusal) => {
     await root.kubectl(['create', 'serviceaccount', name, '-n', namespace]).catch(() => undefined);
-    await expect(operator.kubectl(['create', 'token', name, '-n', namespace, '--audience=vault', short])).rejects.toThrow('Offboard makes tokens of its own account only');
+    await expect(operator.kubectl(['create', 'token', name, '-n', namespace, '--audience=vault', short])).rejects.toThrow(refusal);
+  });
+
+  it('of the account of its own name in another namespace is one like any other', async () => {
+    expect(claims(await operator.kubectl([...(await ofCi('offboard')), '--audience=vault', short]))).toMatchObject({ sub: 'system:serviceaccount:ci:offboard' });
+  });
+
+  it('is made by anybody else as RBAC lets them', async () => {
+    const other = await person(cluster, 'minter', { everywhere: everything });
+    await root.kubectl(['create', 'serviceaccount', 'any', '-n', 'kube-system']);
+    await other.kubectl(['create', 'token', 'any', '-n', 'kube-system', '--duration=1h']);
   });
 });

@@ -67,8 +67,8 @@ describe('the chart', () => {
     ['by default', {}, []],
     [
       'with every optional right',
-      { tokenSecrets: { enabled: true }, sharedBindings: { clusterRoles: ['view', 'edit'] }, connectorSecrets: ['vault'] },
-      ['token-secrets', 'shared-bindings', 'connector-secrets'],
+      { tokenSecrets: { enabled: true }, sharedBindings: { clusterRoles: ['view', 'edit'] }, connectorSecrets: ['vault'], canaryNamespaces: ['ci'] },
+      ['token-secrets', 'shared-bindings', 'connector-secrets', 'canaries'],
     ],
   ])('is the same as the kustomization, %s', async (_, values, components) => {
     const chart = objectsIn(await renderChart({ values }));
@@ -114,6 +114,9 @@ describe('the chart', () => {
     ['sharedBindings/clusterRoles/0', { sharedBindings: { clusterRoles: ['*'] } }],
     ['sharedBindings/roles/0/names', { sharedBindings: { roles: [{ namespace: 'ci', names: [] }] } }],
     ['connectorSecrets/0', { connectorSecrets: ['*'] }],
+    ['canaryNamespaces/0', { canaryNamespaces: ['*'] }],
+    ['canaryNamespaces/0', { canaryNamespaces: ['kube-system'] }],
+    ['canaryNamespaces', { canaryNamespaces: true }],
     ['tokenAudiences', { tokenAudiences: [] }],
     ['tokenAudiences/0', { tokenAudiences: ['https://kubernetes.default.svc'] }],
     ['tokenAudiences/0', { tokenAudiences: ["vault', 'api"] }],
@@ -136,7 +139,8 @@ describe('the chart', () => {
       tokenSecrets: { enabled: true },
       sharedBindings: { clusterRoles: ['view'], roles: [{ namespace: 'default', names: ['deployer', 'reader'] }] },
       connectorSecrets: ['vault', 'bao'],
-      tokenAudiences: ['vault', 'bao'],
+      canaryNamespaces: ['default', 'kube-public'],
+      tokenAudiences: ['vault', 'https://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/clusters/providers/prod', 'acme.svc.id.goog'],
       flags: { 'log-level': 'debug', workers: 32, 'kubernetes-settle': '30s' },
       env: [{ name: 'NODE_OPTIONS', value: '--max-old-space-size=384' }],
       podAnnotations: { 'example.com/a': 'b' },
@@ -173,7 +177,7 @@ describe('a release', () => {
   it('is installed by helm, its pods are as the strictest namespace wants them, and both are made', async () => {
     for (const name of ['ci', 'offboard-system']) await cluster.kubectl(['create', 'namespace', name]);
     await cluster.kubectl(['label', 'namespace', 'offboard-system', 'pod-security.kubernetes.io/enforce=restricted']);
-    const notes = await release(...command('helm install'), '--set-json', `sharedBindings=${JSON.stringify(roles)},connectorSecrets=["vault"]`);
+    const notes = await release(...command('helm install'), '--set-json', `sharedBindings=${JSON.stringify(roles)},connectorSecrets=["vault"],canaryNamespaces=["ci"]`);
     expect(notes).toContain('Offboard 0.1.0 runs as offboard-system/offboard.');
     await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd/offboardings.offboard.dev', 'crd/workloadidentities.offboard.dev']);
     await waitFor(async () => (await cluster.kubectl(['get', 'pods', '-n', 'offboard-system', '-o', 'name'])).trim().split('\n').length === 2, { what: 'two pods' });
@@ -189,7 +193,8 @@ describe('a release', () => {
     ['no', ['list', 'secrets', '-n', 'ci'], 'system:serviceaccount:offboard-system:offboard'],
     ['yes', ['create', 'serviceaccounts/offboard', '--subresource=token', '-n', 'offboard-system'], 'system:serviceaccount:offboard-system:offboard'],
     ['no', ['create', 'serviceaccounts/default', '--subresource=token', '-n', 'offboard-system'], 'system:serviceaccount:offboard-system:offboard'],
-    ['no', ['create', 'serviceaccounts/offboard', '--subresource=token', '-n', 'ci'], 'system:serviceaccount:offboard-system:offboard'],
+    ['yes', ['create', 'serviceaccounts/build-agent-7', '--subresource=token', '-n', 'ci'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['create', 'serviceaccounts/build-agent-7', '--subresource=token', '-n', 'default'], 'system:serviceaccount:offboard-system:offboard'],
     ['yes', ['get', 'secrets/vault', '-n', 'offboard-system'], 'system:serviceaccount:offboard-system:offboard'],
     ['no', ['get', 'secrets/other', '-n', 'offboard-system'], 'system:serviceaccount:offboard-system:offboard'],
     ['no', ['get', 'secrets/vault', '-n', 'ci'], 'system:serviceaccount:offboard-system:offboard'],

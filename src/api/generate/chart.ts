@@ -12,7 +12,13 @@ const chart = new URL('charts/offboard/files/', root);
 const copies = {
   crds: ['crds/'],
   policies: ['config/policies/'],
-  rbac: ['config/rbac/operator.yaml', 'config/rbac/leader-election.yaml', 'config/rbac/people.yaml', 'config/token-secrets/token-secrets.yaml'],
+  rbac: [
+    'config/rbac/operator.yaml',
+    'config/rbac/leader-election.yaml',
+    'config/rbac/people.yaml',
+    'config/token-secrets/token-secrets.yaml',
+    'config/canaries/canaries.yaml',
+  ],
 } as const;
 
 /** What is there already goes, so that nothing outlives its source. */
