@@ -116,7 +116,7 @@ export interface Connector {
            */
           audience: string;
           /**
-           * The audience of the ServiceAccount's token, where the provider takes another than its own name as an https address. It must never be one of the API server's own.
+           * The audience of the ServiceAccount's token. Unless told, the provider's own name as an https address, and the pool's name in a pool of GKE. It must never be one of the API server's own.
            */
           tokenAudience?: string;
           /**
