@@ -18,6 +18,8 @@ export interface Rights {
   readonly tokenSecrets?: { readonly enabled: boolean };
   /** By name, in its own namespace. */
   readonly connectorSecrets?: readonly string[];
+  /** Where it may make tokens of ServiceAccounts. */
+  readonly canaryNamespaces?: readonly string[];
   readonly sharedBindings?: {
     readonly clusterRoles?: readonly string[];
     readonly roles?: readonly { readonly namespace: string; readonly names: readonly string[] }[];
@@ -41,7 +43,8 @@ const install = async (cluster: ControlPlane, rights: Rights): Promise<string> =
   const { clusterRoles = [], roles = [] } = rights.sharedBindings ?? {};
   const shared = clusterRoles.length + roles.length > 0;
   const only = ['service-account.yaml', 'rbac.yaml', ...(shared ? ['shared-bindings.yaml'] : [])];
-  const namespaces = roles.map(({ namespace: name }) => JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
+  const named = new Set([...roles.map((role) => role.namespace), ...(rights.canaryNamespaces ?? [])]);
+  const namespaces = [...named].map((name) => JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
   const stdin = [...namespaces, await renderChart({ values: rights, only })].join('\n---\n');
   await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin });
   const token = (await cluster.kubectl(['create', 'token', 'offboard', '-n', namespace, '--duration=24h'])).trim();
@@ -53,6 +56,7 @@ const install = async (cluster: ControlPlane, rights: Rights): Promise<string> =
   await inForce('its Lease', 'get', 'leases/offboard-leader', '-n', namespace);
   await inForce('tokens of its own', 'create', 'serviceaccounts/offboard', '--subresource=token', '-n', namespace);
   for (const name of rights.connectorSecrets ?? []) await inForce(`Secret ${name}`, 'get', `secrets/${name}`, '-n', namespace);
+  for (const name of rights.canaryNamespaces ?? []) await inForce(`canaries in ${name}`, 'create', 'serviceaccounts/any', '--subresource=token', '-n', name);
   if (rights.tokenSecrets?.enabled === true) await inForce('Secrets', 'list', 'secrets', '-A');
   if (clusterRoles.length > 0) await inForce('shared bindings', 'patch', 'rolebindings', '-A');
   return token;
