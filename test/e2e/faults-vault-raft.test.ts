@@ -1,8 +1,8 @@
 /** Two Vault nodes on raft: one is killed, or frozen, in the middle of runs, and the other goes on answering. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { waitFor } from '../env/control-plane.ts';
-import { changeRun } from './runs.ts';
-import { addSoakingAgent, done, startVaultStage, vaultOf } from './vault-stage.ts';
+import { changeRun, done } from './runs.ts';
+import { addSoakingAgent, startVaultStage, vaultOf } from './vault-stage.ts';
 import type { VaultAgent, VaultStage } from './vault-stage.ts';
 
 let stage: VaultStage;

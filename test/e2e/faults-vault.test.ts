@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startForwarder } from '../env/proxy.ts';
 import type { Exchange, Forwarder, OwnAnswer } from '../env/proxy.ts';
 import { createAuthority } from '../env/x509.ts';
-import { changeRun, failsAt, saysOf } from './runs.ts';
-import { addSoakingAgent, done, retire, startVaultStage, vaultOf } from './vault-stage.ts';
+import { changeRun, done, failsAt, saysOf } from './runs.ts';
+import { addSoakingAgent, retire, startVaultStage, vaultOf } from './vault-stage.ts';
 import type { ConnectorChange, VaultAgent, VaultStage } from './vault-stage.ts';
 
 /** What the way to Vault does to a request. */

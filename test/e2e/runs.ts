@@ -4,6 +4,9 @@ import type { BuildAgent } from '../env/build-agent.ts';
 import { waitFor } from '../env/wait-for.ts';
 import type { Stage } from './stage.ts';
 
+/** Of the Ready condition of a run that has ended: open watches, at least, are never provable. */
+export const done = 'ConfirmedWithUnprovable';
+
 type Named = Pick<BuildAgent, 'namespace' | 'name'>;
 
 export const retiring = ({ namespace, name }: Named, dependencies: string, spec = ''): string => `

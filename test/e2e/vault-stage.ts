@@ -114,9 +114,6 @@ export const dependencyOf = ({ vault }: Pick<VaultAgent, 'vault'>, more = ''): s
 
 export const retire = (agent: VaultAgent, spec = '', dependency = dependencyOf(agent)): string => retiring(agent, dependency, spec);
 
-/** Of the Ready condition of a run that has ended here: open sessions and what was read from Vault are never provable. */
-export const done = 'ConfirmedWithUnprovable';
-
 /** With a run that is past its lock and waits before the first revoke, so that what comes meets the revokes. */
 export const addSoakingAgent = async (stage: VaultStage, name: string): Promise<VaultAgent> => {
   const agent = await stage.addAgent(name);

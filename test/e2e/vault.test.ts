@@ -1,9 +1,9 @@
 /** Identities that have access through Vault are retired there too, and nobody else is. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { waitFor } from '../env/control-plane.ts';
-import { changeRun } from './runs.ts';
+import { changeRun, done } from './runs.ts';
 import { expectAlive } from './stage.ts';
-import { dependencyOf, done, leasedUser, retire, startVaultStage, vaultOf, vaultToken } from './vault-stage.ts';
+import { dependencyOf, leasedUser, retire, startVaultStage, vaultOf, vaultToken } from './vault-stage.ts';
 import type { VaultStage } from './vault-stage.ts';
 
 let stage: VaultStage;
