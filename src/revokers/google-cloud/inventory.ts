@@ -1,0 +1,107 @@
+/** Reads what Google Cloud holds for one identity, and leaves it to the pure part to tell what of it is a credential. */
+import { reasons } from '../../api/v1alpha1/conditions.ts';
+import { mapBounded } from '../../runtime/concurrency.ts';
+import { needsPerson } from '../../runtime/outcome.ts';
+import type { Freshness, Inventory } from '../revoker.ts';
+import { printable } from '../text.ts';
+import { holderOf, readSharers, readStanding, type Standing } from './account.ts';
+import { type Facts, mintsIn, type ReadResource, toInventory } from './credentials.ts';
+import type { HmacKey, Key } from './errors.ts';
+import { tokensId } from './ids.ts';
+import { identityKey, type Look } from './look.ts';
+import { searchTerms } from './members.ts';
+import { listHmacKeys, listKeys } from './reads.ts';
+import { accountResource, isReadable, parseResource, type Resource } from './resources.ts';
+
+export const takeInventory = async (look: Look, freshness: Freshness): Promise<Inventory> => toInventory(await readFacts(look, freshness));
+
+export const readFacts = async (look: Look, freshness: Freshness): Promise<Facts> => {
+  const { connection, dependency, memory, clock } = look;
+  const { assetScope, settleTime, accessTokenLifetime } = connection.settings;
+  const standing = await readStanding(look);
+  const holder = holderOf(look, standing);
+  const [sharers, keys, hmacKeys, found] = await Promise.all([
+    standing.state === 'Current' ? readSharers(look, standing, freshness) : [],
+    readKeys(look, standing),
+    readHmacKeys(look, standing),
+    search(look, searchTerms(holder), freshness),
+  ]);
+  const resources = await readResources(look, standing, found.readable, freshness);
+  const key = identityKey(look);
+  for (const resource of resources) {
+    const isMinting = resource.policy !== undefined && mintsIn(resource, resource.policy, holder, sharers.length > 0).length > 0;
+    if (isMinting) memory.minting.seen(mintingKey(look, resource.name), true, connection.settings);
+  }
+  return {
+    dependency,
+    holder,
+    standing,
+    sharers,
+    keys,
+    hmacKeys,
+    resources,
+    unreadable: found.unreadable,
+    searched: assetScope !== undefined,
+    mintedThrough: new Set(resources.map(({ name }) => name).filter((name) => memory.minting.mayLive(mintingKey(look, name)))),
+    tokensEnd: new Date(clock.now().getTime() + settleTime + accessTokenLifetime),
+    probed: dependency.probe !== true ? 'No' : memory.refusedControls.has(key) ? 'Refused' : 'Yes',
+  };
+};
+
+/** One way of this identity to mint tokens. */
+export const mintingKey = (look: Look, resource: string): string => identityKey(look, tokensId(resource));
+
+const readKeys = async ({ connection, signal }: Look, standing: Standing): Promise<readonly Key[]> =>
+  standing.state === 'Current' ? listKeys(connection.client, standing.project, standing.account.uniqueId, signal) : [];
+
+/** Which are listed by e-mail: those of an account that is gone went with it, and another's are not looked at. */
+const readHmacKeys = async ({ connection, signal }: Look, standing: Standing): Promise<readonly HmacKey[]> =>
+  standing.state === 'Current' ? listHmacKeys(connection.client, standing.project, standing.email, signal) : [];
+
+interface Found {
+  readonly readable: readonly string[];
+  readonly unreadable: readonly string[];
+}
+
+const search = async ({ connection, memory, signal }: Look, terms: readonly string[], freshness: Freshness): Promise<Found> => {
+  const { assetScope, maxConcurrent } = connection.settings;
+  if (assetScope === undefined) return { readable: [], unreadable: [] };
+  const pages = await mapBounded(terms, maxConcurrent, (term) => memory.searchPolicies(assetScope, term, freshness, signal), signal);
+  const names = [...new Set(pages.flat())].sort();
+  return { readable: names.filter(isReadable), unreadable: names.filter((name) => !isReadable(name)).map((name) => printable(name.replace(/\s+/g, ' ').replaceAll(' ', '%20'), 900)) };
+};
+
+const readResources = async (look: Look, standing: Standing, found: readonly string[], freshness: Freshness): Promise<readonly ReadResource[]> => {
+  const { connection, dependency, memory, signal } = look;
+  const { maxConcurrent } = connection.settings;
+  const own = standing.state === 'Current' ? accountResource(standing.project, standing.account.uniqueId) : undefined;
+  const declared = await mapBounded(dependency.resources ?? [], maxConcurrent, (name) => canonical(look, name), signal);
+  const discovered = await mapBounded(found, maxConcurrent, (name) => canonical(look, name), signal);
+  const named = new Set([own?.name, ...declared.map(({ name }) => name)]);
+  const all = new Map([...(own === undefined ? [] : [own]), ...declared, ...discovered].map((resource) => [resource.name, resource]));
+  return mapBounded(
+    [...all.values()],
+    maxConcurrent,
+    async (resource) => ({
+      name: resource.name,
+      // A service account that is not there was not given its unique id either.
+      policy: isByEmail(resource) ? undefined : await memory.policy(resource, freshness, signal),
+      granted: named.has(resource.name) || connection.grantsResource(resource.name),
+      own: resource.name === own?.name,
+    }),
+    signal,
+  ).then((resources) => resources.filter(({ name, policy }) => policy !== undefined || named.has(name)));
+};
+
+const isByEmail = ({ account }: Resource): boolean => account?.key.includes('@') === true;
+
+/** One resource by one name: with the id of its project, and a service account by its unique id. */
+export const canonical = async (look: Pick<Look, 'memory' | 'signal'>, name: string): Promise<Resource> => {
+  const { memory, signal } = look;
+  const resource = parseResource(await memory.withProjectId(name, signal));
+  if (resource === undefined) throw needsPerson(reasons.invalidSpec, `${printable(name)} is not a resource whose policy Offboard can read`);
+  const { account } = resource;
+  if (account === undefined || !isByEmail(resource)) return resource;
+  const found = await memory.account({ project: account.project, email: account.key.toLowerCase() }, signal);
+  return found === undefined ? resource : accountResource(account.project, found.uniqueId);
+};

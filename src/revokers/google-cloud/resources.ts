@@ -1,0 +1,97 @@
+/** What has an allow policy: how it is named, and how its policy is asked for and written. Pure. */
+import type { GoogleRequest } from './api.ts';
+
+export interface Resource {
+  /** As a dependency names it: `projects/P`, `folders/N`, `organizations/N`, or a full resource name. The same for every way of naming it. */
+  readonly name: string;
+  readonly service: string;
+  /** From the version on. */
+  readonly path: readonly string[];
+  readonly form: 'Get' | 'Post' | 'Bucket';
+  /** Before `.getIamPolicy` in the name of a permission, such as `secretmanager.secrets`. */
+  readonly permissions: string;
+  /** Of the account, where it is a service account: by e-mail or unique id, as it was named. */
+  readonly account?: { readonly project: string; readonly key: string };
+}
+
+const hierarchy = /^(projects|folders|organizations)\/([a-z0-9](?:[-a-z0-9.:]*[a-z0-9])?)$/;
+const fullName = /^\/\/([a-z](?:[-a-z0-9]*[a-z0-9])?)\.googleapis\.com\/(.+)$/;
+const segment = /^[A-Za-z0-9_](?:[-A-Za-z0-9_.@:~+%()]*[A-Za-z0-9_)~+%])?$/;
+
+/** Services whose policies are asked for by POST. */
+const byPost: ReadonlySet<string> = new Set(['iam', 'spanner', 'dataproc', 'iap']);
+/** Services that give no policy by `v1/NAME:getIamPolicy`. */
+const otherApi: ReadonlySet<string> = new Set(['bigquery', 'bigtable', 'bigtableadmin', 'compute']);
+
+/** Undefined when it is no name of a resource whose policy can be asked for. */
+export const parseResource = (name: string): Resource | undefined => {
+  const plain = name.replace(/^\/\/cloudresourcemanager\.googleapis\.com\//, '');
+  const [, collection, id] = hierarchy.exec(plain) ?? [];
+  if (collection !== undefined && id !== undefined)
+    return { name: plain, service: 'cloudresourcemanager', path: ['v3', collection, id], form: 'Post', permissions: `resourcemanager.${collection}` };
+  const [, service, rest = ''] = fullName.exec(name) ?? [];
+  const segments = rest.split('/');
+  if (service === undefined || service === 'cloudresourcemanager' || otherApi.has(service) || !segments.every((each) => segment.test(each) && !each.includes('..'))) return undefined;
+  if (service === 'storage') return bucket(segments);
+  if (service === 'iam') return serviceAccount(segments);
+  const kind = segments.at(-2);
+  if (kind === undefined) return undefined;
+  return { name, service, path: ['v1', ...segments], form: byPost.has(service) ? 'Post' : 'Get', permissions: `${service}.${kind}` };
+};
+
+/** Cloud Asset Inventory, Cloud Storage and conditions name buckets in three ways. */
+const bucket = (segments: readonly string[]): Resource | undefined => {
+  const isLong = segments.length === 4 && segments[0] === 'projects' && segments[2] === 'buckets';
+  const name = isLong ? segments[3] : segments.length === 1 ? segments[0] : undefined;
+  if (name === undefined) return undefined;
+  return { name: `//storage.googleapis.com/${name}`, service: 'storage', path: ['storage', 'v1', 'b', name, 'iam'], form: 'Bucket', permissions: 'storage.buckets' };
+};
+
+const serviceAccount = (segments: readonly string[]): Resource | undefined => {
+  const [projects, project, accounts, key] = segments;
+  if (segments.length !== 4 || projects !== 'projects' || accounts !== 'serviceAccounts' || project === undefined || key === undefined) return undefined;
+  return accountResource(project, key);
+};
+
+/** The policy of a service account: of who may act as it. */
+export const accountResource = (project: string, key: string): Resource => ({
+  name: `//iam.googleapis.com/projects/${project}/serviceAccounts/${key}`,
+  service: 'iam',
+  path: ['v1', 'projects', project, 'serviceAccounts', key],
+  form: 'Post',
+  permissions: 'iam.serviceAccounts',
+  account: { project, key },
+});
+
+/** Whether a search found what has another API for its policies. */
+export const isReadable = (name: string): boolean => parseResource(name) !== undefined;
+
+const projectNumber = /(?<=^(?:\/\/[a-z0-9.-]+\/)?projects\/)\d+(?=\/|$)/;
+
+/** The number of the project in a name that has it where others have its id. */
+export const projectNumberIn = (name: string): string | undefined => projectNumber.exec(name)?.[0];
+
+export const withProjectId = (name: string, id: string): string => name.replace(projectNumber, () => id);
+
+/** By version 3, so that conditions are told. */
+export const getPolicy = ({ service, path, form }: Resource): GoogleRequest => {
+  switch (form) {
+    case 'Bucket':
+      return { method: 'GET', service, path, query: { optionsRequestedPolicyVersion: '3' } };
+    case 'Get':
+      return { method: 'GET', service, path, verb: 'getIamPolicy', query: { 'options.requestedPolicyVersion': '3' } };
+    case 'Post':
+      // The API of service accounts takes it in the query.
+      return service === 'iam'
+        ? { method: 'POST', service, path, verb: 'getIamPolicy', query: { 'options.requestedPolicyVersion': '3' }, body: {} }
+        : { method: 'POST', service, path, verb: 'getIamPolicy', body: { options: { requestedPolicyVersion: 3 } } };
+  }
+};
+
+export const setPolicy = ({ service, path, form }: Resource, policy: object): GoogleRequest =>
+  form === 'Bucket' ? { method: 'PUT', service, path, body: policy } : { method: 'POST', service, path, verb: 'setIamPolicy', body: { policy } };
+
+export const testPermissions = ({ service, path, form }: Resource, permissions: readonly string[]): readonly GoogleRequest[] =>
+  form === 'Bucket'
+    ? permissions.map((permission) => ({ method: 'GET', service, path: [...path, 'testPermissions'], query: { permissions: permission } }))
+    : [{ method: 'POST', service, path, verb: 'testIamPermissions', body: { permissions } }];

@@ -1,0 +1,120 @@
+/** What all who use one client share: reads that are under way, turns at policies, and what is remembered of the answers. */
+import { createBatcher, type Batcher } from '../../runtime/batcher.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { createKeyedCoalescer } from '../../runtime/coalesce.ts';
+import type { Random } from '../../runtime/random.ts';
+import { createTimedMemory } from '../../runtime/timed-memory.ts';
+import type { Freshness } from '../revoker.ts';
+import type { GoogleClient } from './api.ts';
+import type { Account } from './errors.ts';
+import { createMinting, type Minting } from './minting.ts';
+import type { Policy } from './policies.ts';
+import { type AccountName, readAccount, readPolicy, readProjectId, searchAttached, searchPolicies } from './reads.ts';
+import { parseResource, projectNumberIn, type Resource, withProjectId } from './resources.ts';
+import { type Removal, type RemovalAnswer, removeMembers } from './removals.ts';
+
+export interface ServerMemory {
+  /** `Fresh` begins after the call; `Cached` may be up to {@link trust} old. Undefined when there is no such resource. */
+  readonly policy: (resource: Resource, freshness: Freshness, signal: AbortSignal) => Promise<Policy | undefined>;
+  /** As it is now; undefined when there is none. */
+  readonly account: (name: AccountName, signal: AbortSignal) => Promise<Account | undefined>;
+  /** The name with the id of its project, where it has the number. */
+  readonly withProjectId: (name: string, signal: AbortSignal) => Promise<string>;
+  readonly searchPolicies: (scope: string, term: string, freshness: Freshness, signal: AbortSignal) => Promise<readonly string[]>;
+  readonly searchAttached: (scope: string, email: string, freshness: Freshness, signal: AbortSignal) => Promise<readonly string[]>;
+  readonly removals: Batcher<Removal, RemovalAnswer>;
+  readonly minting: Minting;
+  /** Which account an identity was seen to have by an e-mail first: one that takes the e-mail later is another. */
+  readonly firstSeen: (identity: string, uniqueId: string | undefined) => string | undefined;
+  /** Identities whose positive control was refused. */
+  readonly refusedControls: Set<string>;
+}
+
+export interface MemoryOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Milliseconds. The inventory of every run asks at every look; what was not shown yet is found by a later one. */
+const trust = 15_000;
+/** Answers that are remembered; beyond that all are asked for anew. */
+const mostRemembered = 2_000;
+const mostIdentities = 50_000;
+/** Milliseconds for which a removal waits for others on the same resource. */
+const gathering = 100;
+/** Members in one write. Each member by e-mail costs one question between the read and the write. */
+const mostInOneWrite = 100;
+
+export const createServerMemory = (client: GoogleClient, { clock, random }: MemoryOptions, concurrency: number): ServerMemory => {
+  const remembered = <T>(fetch: (key: string, signal: AbortSignal) => Promise<T>) => {
+    const young = createTimedMemory<{ readonly value: T }>(clock, mostRemembered);
+    const reads = createKeyedCoalescer(async (key, signal) => {
+      const value = await fetch(key, signal);
+      young.set(key, { value }, clock.monotonic() + trust);
+      return value;
+    });
+    return async (key: string, freshness: Freshness, signal: AbortSignal): Promise<T> => {
+      signal.throwIfAborted();
+      const known = freshness === 'Cached' ? young.get(key) : undefined;
+      return known === undefined ? reads.read(key, signal) : known.value;
+    };
+  };
+  const policies = remembered((name, signal) => readPolicy(client, resourceOf(name), signal));
+  const accounts = createKeyedCoalescer((key, signal) => readAccount(client, JSON.parse(key) as AccountName, signal));
+  const searches = remembered((key, signal) => {
+    const [what, scope, term] = JSON.parse(key) as readonly [string, string, string];
+    return what === 'policies' ? searchPolicies(client, scope, term, signal) : searchAttached(client, scope, term, signal);
+  });
+  const projects = new Map<string, string>();
+  return {
+    policy: ({ name }, freshness, signal) => policies(name, freshness, signal),
+    account: (name, signal) => accounts.read(JSON.stringify(name), signal),
+    withProjectId: async (name, signal) => {
+      const number = projectNumberIn(name);
+      if (number === undefined) return name;
+      const id = projects.get(number) ?? (await readProjectId(client, number, signal));
+      if (projects.size >= mostRemembered) projects.clear();
+      projects.set(number, id);
+      return withProjectId(name, id);
+    },
+    searchPolicies: (scope, term, freshness, signal) => searches(JSON.stringify(['policies', scope, term]), freshness, signal),
+    searchAttached: (scope, email, freshness, signal) => searches(JSON.stringify(['resources', scope, email]), freshness, signal),
+    removals: createBatcher({
+      clock,
+      wait: gathering,
+      limit: mostInOneWrite,
+      run: (name, removals, signal) => removeMembers({ client, clock, random, concurrency }, name, removals, signal),
+    }),
+    minting: createMinting(clock, mostIdentities),
+    firstSeen: createFirstSeen(mostIdentities),
+    refusedControls: new Set(),
+  };
+};
+
+const resourceOf = (name: string): Resource => {
+  const resource = parseResource(name);
+  if (resource === undefined) throw new Error('a name that is none of a resource was to be read');
+  return resource;
+};
+
+/** Beyond the limit all are forgotten. */
+const createFirstSeen = (limit: number): ServerMemory['firstSeen'] => {
+  const known = new Map<string, string>();
+  return (identity, uniqueId) => {
+    const first = known.get(identity);
+    if (first !== undefined || uniqueId === undefined) return first;
+    if (known.size >= limit) known.clear();
+    known.set(identity, uniqueId);
+    return uniqueId;
+  };
+};
+
+/** One memory for each client: there is one client for each connector, and both go together. */
+export const createServerMemories = (options: MemoryOptions): ((client: GoogleClient, concurrency: number) => ServerMemory) => {
+  const memories = new WeakMap<GoogleClient, ServerMemory>();
+  return (client, concurrency) => {
+    const known = memories.get(client) ?? createServerMemory(client, options, concurrency);
+    memories.set(client, known);
+    return known;
+  };
+};
