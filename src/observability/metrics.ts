@@ -109,7 +109,7 @@ const registerFigures = (registry: Registry, current: () => Figures | undefined)
   gauge('offboard_stuck_revocations', 'Credentials whose revoke was taken and cannot be carried out.', ['revoker'], (all, { stuck }) => {
     for (const { count, revoker } of stuck) all.set({ revoker }, count);
   });
-  gauge('offboard_waiting_revocations', 'Credentials that are not meant to be gone yet: certificate, suspended, waived.', ['revoker', 'reason'], (all, { waiting }) => {
+  gauge('offboard_waiting_revocations', 'Credentials that are not meant to be gone yet: expiry, suspended, waived.', ['revoker', 'reason'], (all, { waiting }) => {
     for (const { count, ...labels } of waiting) all.set(labels, count);
   });
   gauge('offboard_held_offboardings', 'Runs held before the first revoke, by the reason of their Ready condition.', ['reason'], (all, { held }) => {

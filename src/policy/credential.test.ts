@@ -51,6 +51,23 @@ describe('a credential', () => {
     expect(observed(tracked, at(0, 'Present'), settle).status.state).toBe('Waiting');
   });
 
+  it.each([
+    ['later', '2027-01-01T02:00:00.000Z', 'Waiting'],
+    ['earlier', '2026-11-23T11:00:00.000Z', 'Waiting'],
+    ['earlier, and is over by now: it is there all the same', '2026-11-23T09:00:00.000Z', 'Present'],
+  ] as const)('that nobody can revoke ends when it is told to end: %s', (_, end, state) => {
+    const tracked = aTracked({ credential: { end: { by: 'Expiry', at: new Date('2027-01-01T00:00:00Z') } } });
+    const moved = observed(tracked, { ...at(0, 'Present'), expiresAt: new Date(end) }, settle);
+    expect(moved).toMatchObject({ credential: { end: { by: 'Expiry', at: new Date(end) } }, status: { state, expiresAt: end } });
+    expect(observed(moved, at(100, 'Present'), settle).status, 'and then nothing was told').toEqual(moved.status);
+    expect(observed(moved, { ...at(100, 'Present'), expiresAt: new Date(end) }, settle).status, 'told again').toEqual(moved.status);
+    expect(observed(moved, at(100, 'Unknown'), settle).status.expiresAt, 'could not be told').toBe(end);
+  });
+
+  it('that is revoked has no end of its own, whatever is told', () => {
+    expect(observed(aTracked(), { ...at(0, 'Present'), expiresAt: new Date('2027-01-01T00:00:00Z') }, settle).status.expiresAt).toBeUndefined();
+  });
+
   it('that is there again under its UID after it was revoked and gone has returned, and is revoked again after a growing pause', () => {
     let tracked = requested(aTracked(), new Date('2026-11-23T10:00:00Z'));
     for (const [returned, pause] of [[1, 1_000], [2, 2_000], [3, 4_000]] as const) {

@@ -10,7 +10,7 @@
  * the last: a settle time is never taken shorter than it was.
  */
 import type { CredentialStatus } from '../api/v1alpha1/index.ts';
-import type { Credential, Observation, Refusal } from '../revokers/revoker.ts';
+import type { Credential, CredentialEnd, Observation, Refusal } from '../revokers/revoker.ts';
 import { powerOfTwo, told } from './told.ts';
 
 const longestMessage = 1_024;
@@ -104,16 +104,28 @@ const observedAbsent = (tracked: Tracked, sighting: Sighting, settleTime: number
 };
 
 const observedPresent = (before: Tracked, sighting: Sighting): Tracked => {
-  const tracked = hasReturned(before) ? cameBack(before, sighting.answeredAt) : before;
+  const tracked = ending(hasReturned(before) ? cameBack(before, sighting.answeredAt) : before, endAsSeen(before.credential.end, sighting));
   const { absentSince: _, blockedBy: __, ...rest } = tracked;
   const { absentSince: ___, confirmedAt: ____, ...status } = tracked.status;
   const { end } = tracked.credential;
-  const state = end.by === 'Expiry' ? ('Waiting' as const) : ('Present' as const);
-  const now = { ...status, state, method: sighting.method };
+  const now = { ...status, state: stateWhileThere(end, sighting.at), method: sighting.method };
   if (end.by === 'Person') return { ...rest, ...blocking(sighting.reason), status: withWords(now, end.message, end.reason) };
   // What the dependency said when it could not carry a revoke out says more than that it is still there.
   if (tracked.refusal !== undefined) return { ...rest, blockedBy: tracked.refusal.refused, status: now };
   return { ...rest, ...blocking(sighting.reason), status: withWords(now, sighting.message, sighting.reason) };
+};
+
+/** What has outlived its end is just there: there is no time that it could be waited for, or promised to anyone. */
+const stateWhileThere = (end: CredentialEnd, now: Date): 'Waiting' | 'Present' =>
+  end.by === 'Expiry' && now.getTime() < end.at.getTime() ? 'Waiting' : 'Present';
+
+const endAsSeen = (end: CredentialEnd, { expiresAt }: Sighting): CredentialEnd =>
+  end.by === 'Expiry' && expiresAt !== undefined ? { by: 'Expiry', at: expiresAt } : end;
+
+/** The end of it as it is known now, which is where the status has its time from. */
+export const ending = ({ credential, status, ...rest }: Tracked, end: CredentialEnd): Tracked => {
+  const { expiresAt: _, ...others } = status;
+  return { ...rest, credential: { ...credential, end }, status: { ...others, ...(end.by === 'Expiry' ? { expiresAt: end.at.toISOString() } : {}) } };
 };
 
 const blocking = (reason: string | undefined): Pick<Tracked, 'blockedBy'> => (reason === undefined ? {} : { blockedBy: reason });

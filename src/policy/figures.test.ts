@@ -101,7 +101,7 @@ describe('the figures of runs', () => {
     const open = revoking([certificate, credential(), credential({ state: 'Confirmed' })]);
     const suspended = revoking([certificate, credential(), credential({ state: 'Confirmed' })], { suspend: true });
     expect(figures(open, suspended).waiting).toEqual([
-      { revoker: 'kubernetes', reason: 'certificate', count: 1 },
+      { revoker: 'kubernetes', reason: 'expiry', count: 1 },
       { revoker: 'kubernetes', reason: 'suspended', count: 2 },
     ]);
   });

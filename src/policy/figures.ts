@@ -12,7 +12,7 @@ export interface RunFigures {
   /** Credentials whose revoke was taken and cannot be carried out; what is suspended or waived does not count. */
   readonly stuck: readonly { readonly revoker: string; readonly count: number }[];
   /** Credentials that wait for something that is nobody's fault. */
-  readonly waiting: readonly { readonly revoker: string; readonly reason: 'certificate' | 'suspended' | 'waived'; readonly count: number }[];
+  readonly waiting: readonly { readonly revoker: string; readonly reason: 'expiry' | 'suspended' | 'waived'; readonly count: number }[];
   /** Runs that are held before the first revoke, by the reason of their Ready condition. */
   readonly held: readonly { readonly reason: string; readonly count: number }[];
   readonly overdue: number;
@@ -58,7 +58,7 @@ export const runFigures = (runs: readonly CountedRun[], identities: readonly Cou
     stuck: kinds.map((revoker) => ({ revoker, count: total(stuck.filter((each) => each.revoker === revoker)) })),
     waiting: tally(
       credentials.filter(waits),
-      ({ revoker, suspended, waived }) => ({ revoker, reason: suspended ? ('suspended' as const) : waived ? ('waived' as const) : ('certificate' as const) }),
+      ({ revoker, suspended, waived }) => ({ revoker, reason: suspended ? ('suspended' as const) : waived ? ('waived' as const) : ('expiry' as const) }),
     ),
     held: tally(held.map((run) => ({ run, credential: single })), ({ run }) => ({ reason: readyReason(run) })),
     overdue: open.filter((run) => isOverdue(run, now)).length,
@@ -120,7 +120,7 @@ const waivedOf = (run: CountedRun, known: Kinds): readonly (Counted & { readonly
 const isUnheld = ({ status }: { readonly status?: Pick<OffboardingStatus, 'conditions'> }): boolean =>
   status?.conditions?.some(({ type }) => type === conditionTypes.glassBroken) === true;
 
-/** A certificate that runs out, a run that somebody suspended, what was given up: late is what they are meant to be, so no alarm. */
+/** What only runs out, a run that somebody suspended, what was given up: late is what they are meant to be, so no alarm. */
 const waits = ({ credential, suspended, waived }: OpenCredential): boolean =>
   credential.state !== 'Confirmed' && (suspended || waived || credential.state === 'Waiting');
 

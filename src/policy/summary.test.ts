@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { aTracked } from '../../test/builders/credentials.ts';
+import { aSighting, aTracked } from '../../test/builders/credentials.ts';
 import { conditionsOf, factsOf } from './conditions.ts';
+import { observed } from './credential.ts';
 import { phaseOf, residualUntil, summaryOf } from './summary.ts';
 import { idle, reconciling, stalled } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
@@ -55,6 +56,8 @@ describe('residual access', () => {
     ['something could not be asked', [aTracked({ status: { state: 'Unknown' } })], 'unknown'],
     ['all was seen absent', [absent], '2026-11-23T10:00:15Z'],
     ['a certificate runs', [absent, certificate], '2027-01-01T00:00:00Z'],
+    ['one runs longer than was thought', [absent, observed(certificate, aSighting({ state: 'Present', expiresAt: new Date('2027-01-02T00:00:00Z') }), 0)], '2027-01-02T00:00:00Z'],
+    ['one has outlived its end', [absent, observed(certificate, aSighting({ state: 'Present', at: new Date('2027-01-01T00:00:01Z') }), 0)], 'unknown'],
   ])('is told when %s', (_, tracked, expected) => {
     expect(residualUntil([{ tracked, settleTime: 15_000, known: true }])).toBe(expected);
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { CredentialStatus } from '../api/v1alpha1/index.ts';
 import { aCredential, aTracked } from '../../test/builders/credentials.ts';
 import type { Merge } from './tracking.ts';
 import { listed, maxListedCredentials, mergeCached, mergeFresh, resume, withStoredIntents } from './tracking.ts';
@@ -23,6 +24,17 @@ describe('a fresh enumeration', () => {
     const [status] = tracked.map((entry) => entry.status);
     const later = resume(status === undefined ? [] : [status], [{ ...access, grants: [], seen: false }], 0);
     expect(later[0]?.credential.grants).toEqual(['ClusterRole/edit in ci']);
+  });
+
+  it('moves the end of what ends by itself, and leaves what was confirmed as it was', () => {
+    const until = (end: string, status: Partial<CredentialStatus> = {}) => aTracked({ credential: { end: { by: 'Expiry', at: new Date(end) }, seen: false }, status });
+    const later = until('2026-11-23T12:00:00Z').credential;
+    expect(mergeFresh([until('2026-11-23T11:00:00Z')], [later], 0)).toMatchObject({
+      foundNew: false,
+      tracked: [{ credential: later, status: { state: 'Waiting', expiresAt: '2026-11-23T12:00:00.000Z' } }],
+    });
+    const confirmed = until('2026-11-23T11:00:00Z', { state: 'Confirmed' });
+    expect(mergeFresh([confirmed], [later], 0).tracked.map(({ status }) => status)).toEqual([confirmed.status]);
   });
 
   it('opens the run again for a credential that is new', () => {
@@ -169,6 +181,13 @@ describe('a new process', () => {
       { id: 'a', class: 'RoleBinding', state: 'Unknown', revokeRequestedAt: '2026-11-23T09:59:00Z' },
       { id: 'b', class: 'RoleBinding', state: 'Confirmed', confirmedAt: '2026-11-23T10:00:00Z' },
     ]);
+  });
+
+  it('goes by the end that is known now, where the status has an older one', () => {
+    const status = { id: 'tokens', class: 'AccessTokens', state: 'Waiting', expiresAt: '2026-11-23T11:00:00.000Z' } as const;
+    const found = { id: 'tokens', class: 'AccessTokens', end: { by: 'Expiry', at: new Date('2026-11-23T12:00:00Z') }, seen: true } as const;
+    expect(resume([status], [found], 0)).toMatchObject([{ credential: found, status: { ...status, expiresAt: '2026-11-23T12:00:00.000Z' } }]);
+    expect(resume([status], [], 0)).toMatchObject([{ credential: { end: { by: 'Expiry', at: new Date(status.expiresAt) } }, status }]);
   });
 
   it('takes a counted class up as those it finds, and the rest as a count that only enumerations can confirm', () => {

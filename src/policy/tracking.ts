@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { CredentialState, CredentialStatus } from '../api/v1alpha1/index.ts';
 import type { Credential } from '../revokers/revoker.ts';
-import { cameBack, isOpen, track, trackedKey } from './credential.ts';
+import { cameBack, ending, isOpen, track, trackedKey } from './credential.ts';
 import type { Tracked } from './credential.ts';
 
 /** How many credentials one status may list one by one; beyond that the largest classes become one entry each. */
@@ -49,7 +49,8 @@ const merge = (tracked: readonly Tracked[], found: readonly Credential[], monoto
       result.set(key, returned(credential, known, monotonic));
       foundNew = true;
     } else if (fresh) {
-      result.set(key, withGrants({ ...known, credential }, known.credential.grants ?? []));
+      const listed = { ...known, credential };
+      result.set(key, withGrants(isOpen(known) ? ending(listed, credential.end) : listed, known.credential.grants ?? []));
     }
   }
   return { tracked: [...result.values()], foundNew };

@@ -10,6 +10,7 @@ const lies: Readonly<Record<Lie, string>> = {
   'errors are absence': 'says Unknown, and never rejects, when it cannot tell',
   'unknown is rejected': 'says Unknown, and never rejects, when it cannot tell',
   'revoked is absent': 'does not take its own revoke for a proof',
+  'waits for what it could revoke': 'gives a time only to what ends by itself and is there',
   'short lists': 'gives a whole inventory or an error, never a shorter list',
   'skips a credential': 'lists every credential that is there, each once',
   'lists twice': 'lists every credential that is there, each once',

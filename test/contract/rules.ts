@@ -116,6 +116,18 @@ const seesWhatIsThere: Rule = {
   },
 };
 
+const endsOnlyByItself: Rule = {
+  name: 'gives a time only to what ends by itself and is there',
+  check: async (stage) => {
+    for (const credential of (await fresh(stage)).credentials) {
+      const { state, expiresAt } = await observe(stage, credential);
+      if (expiresAt === undefined) continue;
+      expect([credential.end.by, state], credential.id).toEqual(['Expiry', 'Present']);
+      expect(Number.isNaN(expiresAt.getTime()), credential.id).toBe(false);
+    }
+  },
+};
+
 const unknownIsNotAbsent: Rule = {
   name: 'says Unknown, and never rejects, when it cannot tell',
   check: async (stage) => {
@@ -331,6 +343,7 @@ export const rules: readonly Rule[] = [
   namesPermissions,
   preflightFails,
   seesWhatIsThere,
+  endsOnlyByItself,
   unknownIsNotAbsent,
   stillUnknownAfterRevoke,
   revokesForReal,

@@ -13,6 +13,7 @@ export type Lie =
   | 'errors are absence'
   | 'revoked is absent'
   | 'unknown is rejected'
+  | 'waits for what it could revoke'
   | 'short lists'
   | 'skips a credential'
   | 'lists twice'
@@ -182,7 +183,8 @@ export const createToyRevoker = (dependency: Dependency, clock: FakeClock, lies:
     if (status === 404 && found?.missing === credential.id) return { state: 'Absent', method };
     if (status === 200 && found?.id === credential.id) {
       const same = lie('ends by name') || found.uid === credential.uid;
-      return { state: same ? 'Present' : 'Absent', method };
+      const end = lie('waits for what it could revoke') ? { expiresAt: new Date(clock.now().getTime() + 3_600_000) } : {};
+      return { state: same ? 'Present' : 'Absent', method, ...end };
     }
     if (lie('errors are absence')) return { state: 'Absent', method };
     return { state: 'Unknown', method, message: lie('tells the answer') ? String(body) : `answered ${String(status)}` };

@@ -159,7 +159,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: agent-cn}]
     expect(waiting.residualUntil).toBe(notAfter.replace(/\.\d+Z$/, 'Z'));
     expect(await stage.exists('rolebinding', 'by-certificate', '-n', 'certificate')).toBe(false);
     const metrics = await (await fetch(`${stage.operator().url}/metrics`)).text();
-    expect(metrics).toMatch(/offboard_waiting_revocations\{revoker="kubernetes",reason="certificate"\} 1/);
+    expect(metrics).toMatch(/offboard_waiting_revocations\{revoker="kubernetes",reason="expiry"\} 1/);
     await stage.reason('certificate', 'retire', 'ConfirmedWithUnprovable');
     expect(Date.now()).toBeGreaterThan(Date.parse(notAfter));
   });

@@ -3,7 +3,7 @@ import type { Finding } from '../../src/api/v1alpha1/index.ts';
 import type { Credential, LockCapability, MissingPermission, Observation, Refusal, Revoker } from '../../src/revokers/revoker.ts';
 
 export interface FakeRevoker extends Revoker {
-  /** What there is, by id. Taking one out is its absence. */
+  /** What there is, by id. Taking one out is its absence; the end of one that ends by itself is what an observation tells. */
   readonly present: Map<string, Credential>;
   findings: readonly Finding[];
   /** Which place answers; empty where nobody asks that. */
@@ -109,7 +109,8 @@ export const createFakeRevoker = (options: FakeOptions = {}): FakeRevoker => {
       }
       await revoker.onObserve();
       const there = present.get(credential.id);
-      return { state: there !== undefined && there.uid === credential.uid ? 'Present' : 'Absent', method: 'fake' };
+      if (there?.uid !== credential.uid) return { state: 'Absent', method: 'fake' };
+      return { state: 'Present', method: 'fake', ...(there.end.by === 'Expiry' ? { expiresAt: there.end.at } : {}) };
     },
   };
   return revoker;

@@ -332,6 +332,60 @@ describe('one dependency that is down', () => {
   });
 });
 
+describe('what nobody can revoke', () => {
+  const tokens = (end: string) => aCredential({ id: 'access tokens', class: 'AccessTokens', end: { by: 'Expiry', at: new Date(end) } });
+  const runUntil = (end: string): void => {
+    world.vault('vault').present.set('access tokens', tokens(end));
+  };
+  const told = () => [dependency('vault')?.credentials?.find(({ id }) => id === 'access tokens')?.expiresAt, world.status().residualUntil];
+
+  beforeEach(async () => {
+    runUntil('2026-11-23T11:00:00Z');
+    await pass(120_000);
+    expect(dependency('vault')).toMatchObject({ state: 'Waiting', reason: 'WaitingForExpiry' });
+    expect(told()).toEqual(['2026-11-23T11:00:00.000Z', '2026-11-23T11:00:00Z']);
+  });
+
+  it('is waited for until the time that is known now, and the status is quiet meanwhile', async () => {
+    runUntil('2026-11-23T11:30:00Z');
+    await world.look();
+    expect(told()).toEqual(['2026-11-23T11:30:00.000Z', '2026-11-23T11:30:00Z']);
+    const writes = world.writes();
+    expect(await pass(80 * 60_000), 'looks').toBeLessThan(5);
+    expect(world.writes()).toBe(writes);
+    expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'WaitingForExpiry' });
+    world.vault('vault').present.delete('access tokens');
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+  });
+
+  it('is waited for until then by a new process as well', async () => {
+    world.restart();
+    runUntil('2026-11-23T11:30:00Z');
+    await world.look();
+    expect(told()).toEqual(['2026-11-23T11:30:00.000Z', '2026-11-23T11:30:00Z']);
+  });
+
+  it('is still looked at with pauses that grow once its time has passed and it is there, and no end is promised', async () => {
+    const looks = await pass(3 * 3_600_000);
+    expect(world.clock.now().getTime()).toBeGreaterThan(Date.parse('2026-11-23T12:30:00Z'));
+    expect(looks).toBeLessThan(150);
+    expect(dependency('vault')?.message).toContain('access tokens');
+    expect(told()).toEqual(['2026-11-23T11:00:00.000Z', 'unknown']);
+    expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'Revoking' });
+    world.vault('vault').present.delete('access tokens');
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+  });
+
+  it('is asked again by back-off, when its time has passed and nobody answers', async () => {
+    world.vault('vault').failures.observe = down;
+    expect(await pass(3 * 3_600_000), 'looks').toBeLessThan(150);
+    expect(dependency('vault')?.state).toBe('Unknown');
+    expect(world.status().residualUntil).toBe('unknown');
+  });
+});
+
 describe('what was taken out of the WorkloadIdentity', () => {
   const held = { name: 'vault', credentials: 3, provable: true, declared: true, vault: { connectorRef: { name: 'prod' } } };
 
