@@ -24,6 +24,16 @@ it('a connector is not ready before it was looked at, nor by what was said of an
   ]);
 });
 
+it('connectors are counted by the type of their system', () => {
+  const google = { metadata: {}, spec: { googleCloud: { auth: { attached: {} } } } };
+  const later = { metadata: {}, spec: {} };
+  expect(connectorFigures([ready('True'), google, google, later]).filter(({ ready: works }) => !works)).toEqual([
+    { type: 'vault', ready: false, count: 0 },
+    { type: 'google-cloud', ready: false, count: 2 },
+    { type: 'other', ready: false, count: 1 },
+  ]);
+});
+
 it('where there are none there is no figure', () => {
   expect(connectorFigures([])).toEqual([]);
 });

@@ -23,6 +23,7 @@ export const connectorFigures = (connectors: readonly Counted[]): readonly Conne
   );
 };
 
+/** As the revokers of that kind call it. */
 const typeOf = ({ vault, googleCloud }: ConnectorSpec): ConnectorCount['type'] => {
   if (vault !== undefined) return 'vault';
   return googleCloud === undefined ? 'other' : 'google-cloud';

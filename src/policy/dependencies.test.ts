@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { VaultDependency } from '../api/v1alpha1/index.ts';
+import type { GoogleCloudDependency, VaultDependency } from '../api/v1alpha1/index.ts';
 import { allDependencies, declaredDependencies } from './dependencies.ts';
 
 const vault = (change: Partial<VaultDependency> = {}): VaultDependency => ({ connectorRef: { name: 'prod' }, ...change });
@@ -58,5 +58,51 @@ describe('what an identity depends on', () => {
     const name = `v${'x'.repeat(62)}`;
     const [, taken] = allDependencies([{ name, vault: vault() }], [{ name, vault: vault(leases('database/creds/a')) }]);
     expect(taken?.name).toMatch(/^[a-z][-a-z0-9]{0,62}$/);
+  });
+});
+
+describe('what is taken out of a dependency on Google Cloud', () => {
+  const email = 'agent@acme-ci.iam.gserviceaccount.com';
+  const account = { email, onRetire: 'KeepDisabled' as const };
+  const google = (change: Partial<GoogleCloudDependency> = {}): GoogleCloudDependency => ({ connectorRef: { name: 'gcp' }, ...change });
+  const left = (now: readonly GoogleCloudDependency[], before: GoogleCloudDependency) =>
+    allDependencies(now.map((googleCloud, i) => ({ name: `google-${i}`, googleCloud })), [{ name: 'google', googleCloud: before }]).slice(now.length);
+
+  it('has the defaults of the API as long as it is declared', () => {
+    expect(declaredDependencies([{ name: 'google', googleCloud: google({ serviceAccount: { email } }) }])).toEqual([
+      { name: 'google', googleCloud: google({ serviceAccount: account }) },
+    ]);
+  });
+
+  it('is all of it where the connector is not used any more', () => {
+    const before = google({ serviceAccount: account, resources: ['projects/a'], probe: true });
+    expect(left([], before)).toEqual([{ name: 'google', undeclared: true, googleCloud: before }]);
+    expect(left([google({ connectorRef: { name: 'other' } })], before)[0]?.googleCloud).toEqual(before);
+  });
+
+  it('is a resource along with the account, which is retired as is declared now', () => {
+    const pinned = { email, uniqueId: '1', onRetire: 'KeepDisabled' as const };
+    const now = google({ serviceAccount: pinned, resources: ['projects/a'] });
+    const before = google({ serviceAccount: { email, onRetire: 'Delete' }, resources: ['projects/a', 'projects/b'] });
+    expect(left([now], before)[0]?.googleCloud).toEqual(google({ serviceAccount: pinned, resources: ['projects/b'] }));
+  });
+
+  it('is an account along with all resources, where its roles would be found', () => {
+    const before = google({ serviceAccount: account, resources: ['projects/a'] });
+    expect(left([google({ resources: ['projects/a'] })], before)[0]?.googleCloud).toEqual(before);
+    expect(left([google({ serviceAccount: account }), google({ resources: ['projects/a'] })], before)[0]?.googleCloud).toEqual(before);
+  });
+
+  it('is the account that was pinned, where another may have its e-mail now', () => {
+    const pinned = google({ serviceAccount: { ...account, uniqueId: '1' } });
+    expect(left([google({ serviceAccount: account })], pinned)[0]?.googleCloud).toEqual(pinned);
+    expect(left([google({ serviceAccount: { ...account, uniqueId: '2' } })], pinned)[0]?.googleCloud).toEqual(pinned);
+    expect(left([pinned], google({ serviceAccount: account }))).toEqual([]);
+  });
+
+  it('is nothing where others name it all, or it never named anything', () => {
+    expect(left([google({ serviceAccount: account, resources: ['projects/a', 'projects/b'] })], google({ serviceAccount: account, resources: ['projects/b'] }))).toEqual([]);
+    expect(left([google({ resources: ['projects/b'] })], google())).toEqual([]);
+    expect(left([google({ serviceAccount: account })], google({ resources: ['projects/b'] }))[0]?.googleCloud).toEqual(google({ resources: ['projects/b'] }));
   });
 });

@@ -3,11 +3,14 @@
  * taken out, a whole dependency or a part of one, stays under a name of its own until an inventory shows that it holds nothing.
  */
 import { createHash } from 'node:crypto';
-import type { Dependency, IdentityDependency, VaultDependency, WorkloadIdentitySpec } from '../api/v1alpha1/index.ts';
+import type { Dependency, GoogleCloudDependency, IdentityDependency, VaultDependency, WorkloadIdentitySpec } from '../api/v1alpha1/index.ts';
 import { orderDefect } from './order.ts';
 
 type Declared = NonNullable<WorkloadIdentitySpec['dependencies']>[number];
-type Stored = Pick<IdentityDependency, 'name' | 'after' | 'vault'>;
+type Stored = Pick<IdentityDependency, 'name' | 'after' | 'vault' | 'googleCloud'>;
+/** The member of the union: exactly one of an entry that this version knows. */
+type System = Pick<Dependency, 'vault' | 'googleCloud'>;
+type Account = NonNullable<GoogleCloudDependency['serviceAccount']>;
 
 /** The name of the cluster itself, which is never declared. */
 const cluster = 'kubernetes';
@@ -17,26 +20,40 @@ export const maxUndeclared = 16;
 
 /** What is declared, in the spec's order, with the defaults that the API server fills in. */
 export const declaredDependencies = (declared: readonly Declared[] | undefined): readonly Dependency[] =>
-  (declared ?? []).map(({ name, after, vault }) => ({
+  (declared ?? []).map(({ name, after, vault, googleCloud }) => ({
     name,
     ...(after === undefined || after.length === 0 ? {} : { after }),
-    ...(vault === undefined ? {} : { vault: withDefaults(vault) }),
+    ...(vault === undefined ? {} : { vault: vaultWithDefaults(vault) }),
+    ...(googleCloud === undefined ? {} : { googleCloud: googleWithDefaults(googleCloud) }),
   }));
 
-const withDefaults = ({ appRoles, certificates, ...rest }: VaultDependency): VaultDependency => ({
+/** What it is a dependency on, as it was declared. */
+export const systemOf = ({ vault, googleCloud }: System): System => ({
+  ...(vault === undefined ? {} : { vault }),
+  ...(googleCloud === undefined ? {} : { googleCloud }),
+});
+
+/** The Connector by which it is asked. */
+export const connectorOf = ({ vault, googleCloud }: System): string | undefined => (vault ?? googleCloud)?.connectorRef.name;
+
+const vaultWithDefaults = ({ appRoles, certificates, ...rest }: VaultDependency): VaultDependency => ({
   ...rest,
   ...(appRoles === undefined ? {} : { appRoles: appRoles.map((each) => ({ mount: 'approle', ...each })) }),
   ...(certificates === undefined ? {} : { certificates: certificates.map((each) => ({ mount: 'pki', ...each })) }),
+});
+
+const googleWithDefaults = ({ serviceAccount, ...rest }: GoogleCloudDependency): GoogleCloudDependency => ({
+  ...rest,
+  ...(serviceAccount === undefined ? {} : { serviceAccount: { onRetire: 'KeepDisabled', ...serviceAccount } }),
 });
 
 /** Both: the declared ones, then those of the status that the spec has no more. */
 export const allDependencies = (declared: readonly Declared[] | undefined, stored: readonly Stored[] | undefined): readonly Dependency[] => {
   const now = declaredDependencies(declared);
   return (stored ?? []).reduce<readonly Dependency[]>((all, each) => {
-    const left = each.vault === undefined ? undefined : takenOut(each.vault, all);
+    const left = leftOf(each, all);
     if (left === undefined) return all;
-    const name = freeName(each.name, left, all);
-    const undeclared: Dependency = { name, undeclared: true, vault: left };
+    const undeclared: Dependency = { name: freeName(each.name, left, all), undeclared: true, ...left };
     const after = (each.after ?? []).filter((other) => other === cluster || all.some((known) => known.name === other));
     const ordered: Dependency = after.length === 0 ? undeclared : { ...undeclared, after };
     // What is declared may have been put after what was taken out: then the order of the latter is given up.
@@ -45,8 +62,38 @@ export const allDependencies = (declared: readonly Declared[] | undefined, store
 };
 
 /** What of it none of the others covers: all of it where the connector is not used any more. */
-const takenOut = (vault: VaultDependency, others: readonly Dependency[]): VaultDependency | undefined => {
-  const same = others.flatMap((each) => (each.vault?.connectorRef.name === vault.connectorRef.name ? [each.vault] : []));
+const leftOf = (stored: Stored, others: readonly Dependency[]): System | undefined => {
+  const same = others.filter((each) => connectorOf(each) === connectorOf(stored)).map(systemOf);
+  if (stored.vault !== undefined) {
+    const vault = vaultLeft(stored.vault, same.flatMap((each) => each.vault ?? []));
+    return vault === undefined ? undefined : { vault };
+  }
+  if (stored.googleCloud === undefined) return undefined;
+  const googleCloud = googleLeft(stored.googleCloud, same.flatMap((each) => each.googleCloud ?? []));
+  return googleCloud === undefined ? undefined : { googleCloud };
+};
+
+/**
+ * The roles of an account are found where it may have some, so that the two go together: a resource is covered where it is named
+ * along with the account, and an account that is covered is the one that is declared, whatever becomes of it in the end.
+ */
+const googleLeft = (stored: GoogleCloudDependency, same: readonly GoogleCloudDependency[]): GoogleCloudDependency | undefined => {
+  if (same.length === 0) return stored;
+  const { connectorRef, serviceAccount, resources = [], ...rest } = stored;
+  const withAccount = same.filter((each) => serviceAccount === undefined || isCovered(serviceAccount, each.serviceAccount));
+  const [first] = withAccount;
+  if (first === undefined) return { ...rest, connectorRef, ...(serviceAccount && { serviceAccount }), ...(resources.length > 0 && { resources }) };
+  const covered = new Set(withAccount.flatMap((each) => each.resources ?? []));
+  const left = resources.filter((resource) => !covered.has(resource));
+  const account = serviceAccount === undefined ? undefined : first.serviceAccount;
+  return left.length === 0 ? undefined : { connectorRef, ...(account && { serviceAccount: account }), resources: left };
+};
+
+/** One that was pinned is another than whatever has its e-mail by now. */
+const isCovered = (stored: Account, declared: Account | undefined): boolean =>
+  declared?.email === stored.email && (stored.uniqueId === undefined || stored.uniqueId === declared.uniqueId);
+
+const vaultLeft = (vault: VaultDependency, same: readonly VaultDependency[]): VaultDependency | undefined => {
   if (same.length === 0) return vault;
   const left = <Item>(pick: (from: VaultDependency) => readonly Item[] | undefined, key: (item: Item) => string): readonly Item[] => {
     const covered = new Set(same.flatMap((each) => pick(each) ?? []).map(key));
@@ -69,8 +116,8 @@ const takenOut = (vault: VaultDependency, others: readonly Dependency[]): VaultD
 const longestName = 63;
 
 /** Its own where nothing else has it by now; else one that tells whence it comes, and is the same at every look. */
-const freeName = (name: string, vault: VaultDependency, taken: readonly Dependency[]): string => {
+const freeName = (name: string, { vault, googleCloud }: System, taken: readonly Dependency[]): string => {
   if (!taken.some((each) => each.name === name)) return name;
-  const digest = createHash('sha256').update(JSON.stringify(vault)).digest('hex').slice(0, 8);
+  const digest = createHash('sha256').update(JSON.stringify(vault ?? googleCloud)).digest('hex').slice(0, 8);
   return `${name.slice(0, longestName - digest.length - 1).replace(/-+$/, '')}-${digest}`;
 };

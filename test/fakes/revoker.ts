@@ -109,7 +109,7 @@ export const createFakeRevoker = (options: FakeOptions = {}): FakeRevoker => {
       }
       await revoker.onObserve();
       const there = present.get(credential.id);
-      if (there?.uid !== credential.uid) return { state: 'Absent', method: 'fake' };
+      if (there === undefined || there.uid !== credential.uid) return { state: 'Absent', method: 'fake' };
       return { state: 'Present', method: 'fake', ...(there.end.by === 'Expiry' ? { expiresAt: there.end.at } : {}) };
     },
   };

@@ -31,6 +31,7 @@ export interface World {
   readonly revoker: FakeRevoker;
   /** What an identity declares under this name. Its credentials come of logins with those of the cluster. */
   readonly vault: (name?: string) => FakeRevoker;
+  readonly google: (name: string) => FakeRevoker;
   readonly events: readonly RecordedEvent[];
   readonly put: (object: OffboardingObject) => void;
   /** It is gone: the watch says so. */
@@ -57,9 +58,15 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
   const clock = createFakeClock();
   const revoker = createFakeRevoker(revokerOptions);
   const vaults = new Map<string, FakeRevoker>();
+  const googles = new Map<string, FakeRevoker>();
   const vault = (name = 'vault'): FakeRevoker => {
     const found = vaults.get(name) ?? createFakeRevoker({ name, kind: 'vault', settleTime: 30_000, issuers: [revoker.name], lockable: true });
     vaults.set(name, found);
+    return found;
+  };
+  const google = (name: string): FakeRevoker => {
+    const found = googles.get(name) ?? createFakeRevoker({ name, kind: 'google-cloud', settleTime: 420_000, issuers: [revoker.name], lockable: true });
+    googles.set(name, found);
     return found;
   };
   const bind = ({ name, vault: declared }: Dependency): FakeRevoker | undefined => (declared === undefined ? undefined : vault(name));
@@ -120,7 +127,10 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
       waiversFor: (key) => waivers.filter(({ metadata, spec }) => key === `${metadata.namespace ?? ''}/${spec.offboardingRef.name}`),
       keep: () => undefined,
     },
-    registry: createRegistry([revoker], [{ kind: 'vault', bind: (dependency) => bind(dependency) }]),
+    registry: createRegistry([revoker], [
+      { kind: 'vault', bind: (dependency) => bind(dependency) },
+      { kind: 'google-cloud', bind: ({ name, googleCloud }) => (googleCloud === undefined ? undefined : google(name)) },
+    ]),
     clock,
     events: { record: (event) => events.push(event), flush: () => Promise.resolve() },
     log: silentLog,
@@ -142,6 +152,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
     clock,
     revoker,
     vault,
+    google,
     events,
     cluster: state,
     waivers,

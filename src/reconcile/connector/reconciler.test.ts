@@ -11,7 +11,7 @@ import { invalid, needsPerson, retryable } from '../../runtime/outcome.ts';
 import { createConnectorReconciler } from './reconciler.ts';
 
 const fine: ConnectorReport = {
-  serverVersion: '2.7.2', clusterId: 'cluster-1', token: { renewable: true, expiresAt: '2026-11-23T11:00:00Z' }, missingPermissions: [], troubles: [],
+  serverVersion: '2.7.2', clusterId: 'cluster-1', account: 'offboard@acme', token: { renewable: true, expiresAt: '2026-11-23T11:00:00Z' }, missingPermissions: [], troubles: [],
 };
 const lines = ['path "auth/token/accessors" { capabilities = ["list", "sudo"] }', 'path "sys/auth" { capabilities = ["read"] }'];
 
@@ -65,7 +65,7 @@ beforeEach(() => {
 it('a connector that works says what it is connected to, and is looked at every minute', async () => {
   expect(await look()).toEqual({ kind: 'again', after: 60_000 });
   expect(conditions()).toEqual(['Ready=True/Connected']);
-  expect(connector?.status).toMatchObject({ observedGeneration: 1, serverVersion: '2.7.2', clusterId: 'cluster-1', token: fine.token });
+  expect(connector?.status).toMatchObject({ observedGeneration: 1, serverVersion: '2.7.2', clusterId: 'cluster-1', account: 'offboard@acme', token: fine.token });
   expect(connector?.status).not.toHaveProperty('missingPermissions');
 });
 
@@ -105,7 +105,7 @@ it('a system that does not answer is asked again soon; what it was stays known, 
   inspect = () => Promise.reject(retryable('Transport', 'did not get through to https://vault'));
   expect(await look()).toEqual({ kind: 'again', after: 15_000 });
   expect(conditions()).toEqual(['Ready=False/DependencyUnavailable', 'Reconciling=True/DependencyUnavailable']);
-  expect(connector?.status).toMatchObject({ serverVersion: '2.7.2', clusterId: 'cluster-1' });
+  expect(connector?.status).toMatchObject({ serverVersion: '2.7.2', clusterId: 'cluster-1', account: 'offboard@acme' });
   expect(connector?.status).not.toHaveProperty('token');
   await look();
   expect(writes).toBe(2);

@@ -398,6 +398,34 @@ describe('what was taken out of the WorkloadIdentity', () => {
   });
 });
 
+describe('a dependency on Google Cloud', () => {
+  const googleCloud = { connectorRef: { name: 'gcp' }, serviceAccount: { email: 'agent@acme-ci.iam.gserviceaccount.com' }, resources: ['projects/a'] };
+  const binding = aCredential({ id: 'binding 1', class: 'Binding' });
+
+  it('is one beside the others: taken into the target as declared, and ended', async () => {
+    declare([vault('vault'), { name: 'google', after: ['vault'], googleCloud }]);
+    world.google('google').present.set(binding.id, binding);
+    world.google('google').findings = [{ type: 'Shared', message: 'the account is also that of team B' }];
+    await pass(20_000);
+    const serviceAccount = { ...googleCloud.serviceAccount, onRetire: 'KeepDisabled' };
+    expect(world.status().target?.dependencies?.[1]).toEqual({ name: 'google', after: ['vault'], googleCloud: { ...googleCloud, serviceAccount } });
+    expect(dependency('google')).toMatchObject({ state: 'Locked', message: 'nothing is revoked here before vault is confirmed' });
+    await world.settle();
+    expect(world.google('google').calls).toContain('revoke binding 1');
+    expect(condition('Ready')).toMatchObject({ status: 'True', reason: 'Confirmed' });
+    expect(world.status().progress).toBe('3/3');
+  });
+
+  it('is retired too while only the status lists it any more', async () => {
+    world.google('google').present.set(binding.id, binding);
+    declare([], { serviceAccountUID: 'uid-of-account', dependencies: [{ name: 'google', credentials: 1, provable: true, declared: true, googleCloud }] });
+    await world.settle();
+    expect(world.status().target?.dependencies).toEqual([{ name: 'google', undeclared: true, googleCloud }]);
+    expect(world.google('google').calls).toContain('revoke binding 1');
+    expect(condition('Ready')?.status).toBe('True');
+  });
+});
+
 describe('a dependency that another version knew', () => {
   it('is refused before the start', async () => {
     declare([{ name: 'google' }]);

@@ -156,6 +156,14 @@ describe('an Offboarding', () => {
     expect(condition(status, 'Ready')).toMatchObject({ status: 'True', reason: 'ConfirmedWithUnprovable' });
     expect(status.summary?.notProvable).toBe(1);
   });
+
+  it('names what is left to others, which leaves nothing of its own unproven', async () => {
+    world.revoker.findings = [{ type: 'Shared', message: 'the account is also that of team B' }];
+    const status = await world.settle();
+    expect(condition(status, 'Ready')).toMatchObject({ status: 'True', reason: 'Confirmed' });
+    expect(status.summary?.notProvable).toBe(0);
+    expect(status.dependencies?.[0]?.findings).toEqual([{ type: 'Shared', message: 'the account is also that of team B' }]);
+  });
 });
 
 describe('a failure', () => {

@@ -3,6 +3,7 @@ import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import type { Dependency, IdentityDependency, Target } from '../../api/v1alpha1/index.ts';
 import { toOutcome } from '../../kube/errors.ts';
 import type { Fact } from '../../policy/conditions.ts';
+import { connectorOf, systemOf } from '../../policy/dependencies.ts';
 import { verdictOfError } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { Credential, Inventory, MissingPermission, Revoker } from '../../revokers/revoker.ts';
@@ -86,8 +87,8 @@ const ownCredentials = ({ dependency, answer }: Asked, asked: readonly Asked[]):
   if (answer === undefined || answer instanceof OutcomeError) return undefined;
   const held = answer.inventory.credentials.filter(isHeld);
   if (dependency?.undeclared !== true || held.length === 0) return held;
-  const connector = dependency.vault?.connectorRef.name;
-  const declared = asked.filter((other) => other.dependency?.undeclared !== true && other.dependency?.vault?.connectorRef.name === connector);
+  const connector = connectorOf(dependency);
+  const declared = asked.filter((other) => other.dependency !== undefined && other.dependency.undeclared !== true && connectorOf(other.dependency) === connector);
   const listed = new Set<string>();
   for (const other of declared) {
     if (other.answer === undefined || other.answer instanceof OutcomeError) return undefined;
@@ -105,7 +106,7 @@ const statusOf = (each: Asked, asked: readonly Asked[], before: readonly Identit
   const copy = {
     ...(dependency === undefined ? {} : { declared: dependency.undeclared !== true }),
     ...(dependency?.after === undefined ? {} : { after: dependency.after }),
-    ...(dependency?.vault === undefined ? {} : { vault: dependency.vault }),
+    ...(dependency === undefined ? {} : systemOf(dependency)),
   };
   if (answer === undefined || answer instanceof OutcomeError) {
     const { credentials = 0, provable = false, missingPermissions } = stored ?? {};

@@ -142,6 +142,13 @@ describe('a WorkloadIdentity that lives', () => {
     expect(status().dependencies?.[0]).toMatchObject({ provable: false, missingPermissions: ['delete rolebindings'] });
   });
 
+  it('is inventoried whole where others use a part of it as well', async () => {
+    revoker.findings = [{ type: 'Shared', message: 'the account is also that of team B' }];
+    await look();
+    expect(condition('Inventoried')?.status).toBe('True');
+    expect(status().dependencies).toMatchObject([{ provable: true }]);
+  });
+
   it('is not inventoried when it depends on what this version does not know', async () => {
     identity = anIdentity({ spec: { dependencies: [{ name: 'vault' }] }, status: {} });
     await look();
@@ -375,6 +382,32 @@ describe('a WorkloadIdentity that depends on more than the cluster', () => {
     kinds = [{ kind: 'vault', bind: ({ name }) => createFakeRevoker({ name, kind: 'vault' }) }];
     await look();
     expect(named('vault')).toBeUndefined();
+  });
+
+  it('follows what was taken out of a dependency on Google Cloud, which others of its connector may hold too', async () => {
+    const on = (...resources: readonly string[]) => ({ connectorRef: { name: 'gcp' }, resources });
+    const [vaults] = kinds;
+    const google: DependencyKind = {
+      kind: 'google-cloud',
+      bind: ({ name, googleCloud }) => {
+        if (googleCloud === undefined) return undefined;
+        const fake = createFakeRevoker({ name, kind: 'google-cloud' });
+        const bindings = (googleCloud.resources ?? []).map((resource) => aCredential({ id: resource, class: 'Binding' }));
+        for (const credential of [login, ...bindings]) fake.present.set(credential.id, credential);
+        return fake;
+      },
+    };
+    kinds = [...(vaults === undefined ? [] : [vaults]), google];
+    declare({ name: 'google', googleCloud: on('projects/a', 'projects/b') });
+    await look();
+    expect(named('google')).toEqual({ name: 'google', credentials: 3, provable: true, declared: true, googleCloud: on('projects/a', 'projects/b') });
+    declare({ name: 'google', googleCloud: on('projects/a') });
+    await look();
+    const taken = status().dependencies?.find(({ declared }) => declared === false);
+    expect(taken).toMatchObject({ credentials: 1, googleCloud: on('projects/b') });
+    declare();
+    await look();
+    expect(status().dependencies?.filter(({ declared }) => declared === false).map(({ googleCloud }) => googleCloud?.resources)).toEqual([['projects/a'], ['projects/b']]);
   });
 
   it('follows a part that was taken out while that holds what the rest does not', async () => {
