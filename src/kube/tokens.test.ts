@@ -4,7 +4,7 @@ import { createFakeClock } from '../../test/fakes/clock.ts';
 import { type Handler, sendJson, startHttpServer } from '../../test/fakes/http-server.ts';
 import { OutcomeError } from '../runtime/outcome.ts';
 import type { KubeConfig } from './config.ts';
-import { createOwnTokens } from './tokens.ts';
+import { createCanaries, createOwnTokens } from './tokens.ts';
 import { createTransport } from './transport.ts';
 
 const never = new AbortController().signal;
@@ -31,8 +31,9 @@ const setup = async (issuing: { readonly code: number; readonly body: object }, 
   const clock = createFakeClock();
   const transport = createTransport({ config, clock, version: 'test' });
   cleanups.push(server.close, transport.close);
-  const tokens = createOwnTokens({ config, clock, version: 'test', transport, account: { namespace: 'offboard-system', name: 'offboard' } });
-  return { server, tokens };
+  const options = { config, clock, version: 'test', transport };
+  const tokens = createOwnTokens({ ...options, account: { namespace: 'offboard-system', name: 'offboard' } });
+  return { server, tokens, canaries: createCanaries(options), clock };
 };
 
 const refused = { code: 401, body: status(401, 'Unauthorized') };
@@ -81,5 +82,48 @@ describe('a token of our own account', () => {
     const { tokens, server } = await setup({ code: 201, body }, refused);
     expect(await failure(tokens.issue('vault', never))).toMatchObject({ kind: 'Retryable', reason: 'Garbage' });
     expect(server.requests).toHaveLength(1);
+  });
+});
+
+describe('a canary of an identity\'s account', () => {
+  const account = { namespace: 'ci', name: 'agent', uid: 'uid-1' };
+  const signedFor = (claims: object): string => `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2lnbmF0dXJl`;
+  const canary = signedFor({ 'kubernetes.io': { namespace: 'ci', serviceaccount: { name: 'agent', uid: 'uid-1' } } });
+  const answer = (given: string) => ({ code: 201, body: { ...issued, status: { token: given } } });
+
+  it('is asked for by its UID, for one audience and ten minutes, and is tried by itself before anybody gets it', async () => {
+    const { server, canaries, clock } = await setup(answer(canary), refused);
+    expect(await canaries.issue(account, 'google', never)).toEqual({ token: canary, until: clock.monotonic() + 600_000 });
+    const [issuing, trying] = server.requests;
+    expect(issuing).toMatchObject({ method: 'POST', path: '/api/v1/namespaces/ci/serviceaccounts/agent/token', headers: { authorization: 'Bearer operator' } });
+    expect(JSON.parse(issuing?.body ?? '')).toMatchObject({ kind: 'TokenRequest', metadata: { uid: 'uid-1' }, spec: { audiences: ['google'], expirationSeconds: 600 } });
+    expect(trying).toMatchObject({ path: '/apis/authentication.k8s.io/v1/selfsubjectreviews', headers: { authorization: `Bearer ${canary}` } });
+  });
+
+  it.each([
+    ['another account', signedFor({ 'kubernetes.io': { serviceaccount: { uid: 'uid-2' } } })],
+    ['nobody', signedFor({ sub: 'x' })],
+    ['what cannot be read', 'e30.e30x.c2ln'],
+  ])('of %s, from an API server that does not look at the UID, is used by nobody', async (_, given) => {
+    const { server, canaries } = await setup(answer(given), refused);
+    expect(await canaries.issue(account, 'google', never).catch((error: unknown) => error)).toMatchObject({ kind: 'NeedsPerson', reason: 'IdentityRecreated' });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  it('that the API server itself takes is given to nobody', async () => {
+    const { canaries } = await setup(answer(canary), { code: 201, body: { kind: 'SelfSubjectReview', status: {} } });
+    expect(await canaries.issue(account, 'google', never).catch((error: unknown) => error)).toMatchObject({
+      kind: 'NeedsPerson', reason: 'WrongAudience', message: expect.stringContaining('ServiceAccount "agent" in "ci"') as string,
+    });
+  });
+
+  it.each([
+    ['the right is missing', 'serviceaccounts "agent" is forbidden: User "x" cannot create resource "serviceaccounts/token" in API group ""', 'PermissionMissing', 'config/canaries'],
+    ['a policy says no', 'ValidatingAdmissionPolicy denied request: no', 'AdmissionDenied', 'denied request'],
+  ])('that may not be had is for a person to mend: %s', async (_, message, reason, words) => {
+    const { canaries } = await setup({ code: 403, body: { ...status(403, 'Forbidden'), message } }, refused);
+    expect(await canaries.issue(account, 'google', never).catch((error: unknown) => error)).toMatchObject({
+      kind: 'NeedsPerson', reason, message: expect.stringContaining(words) as string,
+    });
   });
 });

@@ -1,12 +1,12 @@
 /**
- * Tokens of the operator's own account for other systems. Each is tried against our own API server first: whoever is given one
- * that it takes could act as the operator, with all that the operator may do.
+ * Tokens of ServiceAccounts for other systems: of the operator's own account, and canaries of those that are retired. Each is tried
+ * against our own API server first: whoever is given one that it takes could act there as the account, with all that it may do.
  */
-import { needsPerson } from '../runtime/outcome.ts';
+import { type OutcomeError, needsPerson } from '../runtime/outcome.ts';
 import { asRecord, checkReview, garbage } from './check.ts';
 import type { ObjectKey } from './client.ts';
 import type { KubeConfig } from './config.ts';
-import { ApiError, toOutcome } from './errors.ts';
+import { ApiError, isRbacForbidden, toOutcome } from './errors.ts';
 import { pathTo } from './path.ts';
 import { apiVersionOf, selfSubjectReviews, serviceAccounts, tokenRequests } from './resources.ts';
 import { type Transport, type TransportOptions, createTransport } from './transport.ts';
@@ -16,38 +16,89 @@ export interface OwnTokens {
   readonly issue: (audience: string, signal: AbortSignal) => Promise<string>;
 }
 
-export interface OwnTokensOptions extends Pick<TransportOptions, 'config' | 'clock' | 'version'> {
+interface TokensOptions extends Pick<TransportOptions, 'config' | 'clock' | 'version'> {
   /** As the operator itself. */
   readonly transport: Transport;
+}
+
+export interface OwnTokensOptions extends TokensOptions {
   readonly account: ObjectKey;
 }
 
-/** The shortest that an API server issues. A token is used once, to log in. */
+/** Whose canary it is. The UID keeps one of the same name, that was made since, out of it. */
+export interface CanaryAccount {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+export interface Canaries {
+  /** A token of that account for that audience. It is over by `until`, a monotonic time, in the words of our own clock. */
+  readonly issue: (account: CanaryAccount, audience: string, signal: AbortSignal) => Promise<{ readonly token: string; readonly until: number }>;
+}
+
+/** The shortest that an API server issues. A token of our own is used once, to log in. */
 const lifetimeSeconds = 600;
 
 export const createOwnTokens = (options: OwnTokensOptions): OwnTokens => ({
   issue: async (audience, signal) => {
     try {
-      const token = await request(options, audience, signal);
+      const token = await request(options, options.account, audience, signal);
       if (!(await isTakenHere(options, token, signal))) return token;
     } catch (error) {
       throw signal.aborted ? error : toOutcome(error);
     }
-    // The reason of a condition, which is in the API's list.
-    throw needsPerson(
-      'WrongAudience',
-      `the audience "${audience}" is one of this cluster's API server, where whoever is given such a token could act as Offboard; name another one`,
-    );
+    throw wrongAudience(audience, 'Offboard');
   },
 });
 
-const request = async ({ transport, account }: OwnTokensOptions, audience: string, signal: AbortSignal): Promise<string> => {
+export const createCanaries = (options: TokensOptions): Canaries => ({
+  issue: async (account, audience, signal) => {
+    const { namespace, name, uid } = account;
+    try {
+      const until = options.clock.monotonic() + lifetimeSeconds * 1000;
+      const token = await request(options, account, audience, signal);
+      // Not every API server holds a token to the UID that it was asked for.
+      if (uidIn(token) !== uid) throw needsPerson('IdentityRecreated', `the token is not one of ServiceAccount "${name}" in "${namespace}" with UID ${uid}`);
+      if (!(await isTakenHere(options, token, signal))) return { token, until };
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (isRbacForbidden(error)) throw mayNot(namespace);
+      throw toOutcome(error);
+    }
+    throw wrongAudience(audience, `ServiceAccount "${name}" in "${namespace}"`);
+  },
+});
+
+/** The reasons of conditions, which are in the API's list. */
+const wrongAudience = (audience: string, who: string): OutcomeError =>
+  needsPerson(
+    'WrongAudience',
+    `the audience "${audience}" is one of this cluster's API server, where whoever is given such a token could act as ${who}; name another one`,
+  );
+
+const mayNot = (namespace: string): OutcomeError =>
+  needsPerson(
+    'PermissionMissing',
+    `Offboard may not create serviceaccounts/token in namespace "${namespace}": bind the ClusterRole offboard-canaries there, as the RoleBinding in config/canaries does, or ask for no probe`,
+  );
+
+const request = async (
+  { transport }: TokensOptions,
+  { uid, ...key }: ObjectKey & { readonly uid?: string },
+  audience: string,
+  signal: AbortSignal,
+): Promise<string> => {
   const answer = await transport.request({
     verb: 'create',
     resource: 'serviceaccounts/token',
     method: 'POST',
-    path: pathTo(serviceAccounts, { ...account, subresource: 'token' }),
-    body: { ...typeOf(tokenRequests), spec: { audiences: [audience], expirationSeconds: lifetimeSeconds } },
+    path: pathTo(serviceAccounts, { ...key, subresource: 'token' }),
+    body: {
+      ...typeOf(tokenRequests),
+      ...(uid === undefined ? {} : { metadata: { uid } }),
+      spec: { audiences: [audience], expirationSeconds: lifetimeSeconds },
+    },
     signal,
   });
   const token = asRecord(asRecord(checkReview(answer, tokenRequests))?.['status'])?.['token'];
@@ -55,8 +106,19 @@ const request = async ({ transport, account }: OwnTokensOptions, audience: strin
   return token;
 };
 
+/** Of the account, as the API server put it into the token that it made for us just now. */
+const uidIn = (token: string): unknown => {
+  const [, claims = ''] = token.split('.');
+  try {
+    const kubernetes = asRecord(asRecord(JSON.parse(Buffer.from(claims, 'base64url').toString('utf8')))?.['kubernetes.io']);
+    return asRecord(kubernetes?.['serviceaccount'])?.['uid'];
+  } catch {
+    return undefined;
+  }
+};
+
 /** Asked with this token and nothing else. Only a 401 says no: who is forbidden something is known. */
-const isTakenHere = async ({ config, clock, version }: OwnTokensOptions, token: string, signal: AbortSignal): Promise<boolean> => {
+const isTakenHere = async ({ config, clock, version }: TokensOptions, token: string, signal: AbortSignal): Promise<boolean> => {
   const transport = createTransport({ config: withToken(config, token), clock, version, maxConnections: 1 });
   const path = pathTo(selfSubjectReviews, {});
   try {
