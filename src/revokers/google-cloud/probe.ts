@@ -1,0 +1,198 @@
+/**
+ * Acts as the service account as the identity does: a token of its ServiceAccount, exchanged at the security token service, asks for
+ * an access token of the account. It must work before the lock; a refusal means something only then.
+ */
+import { reasons } from '../../api/v1alpha1/conditions.ts';
+import type { CanaryAccount, Canaries } from '../../kube/tokens.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { type HttpClient, HttpError, createHttpClient } from '../../runtime/http.ts';
+import { OutcomeError, invalid, needsPerson, retryable } from '../../runtime/outcome.ts';
+import { redactText } from '../../runtime/redact.ts';
+import { createTimedMemory } from '../../runtime/timed-memory.ts';
+import type { Observation } from '../revoker.ts';
+import type { Attempt, ImpersonationProbe, WorkloadIdentityPool } from './api.ts';
+import type { AccessTokenAnswer } from './iam-credentials.ts';
+
+export interface ProbeOptions {
+  readonly canaries: Canaries;
+  readonly clock: Clock;
+  readonly userAgent: string;
+}
+
+export interface OwnImpersonationProbe extends ImpersonationProbe {
+  readonly close: () => Promise<void>;
+}
+
+const method = 'probe/generateAccessToken';
+/** Milliseconds. What is tried in the last moments of a canary may be refused because it is over. */
+const margin = 15_000;
+/** Of identities that are being retired at the same time. */
+const mostRemembered = 10_000;
+const maxBody = 2 ** 20;
+
+type Provider = NonNullable<WorkloadIdentityPool['provider']>;
+
+/** What worked: the canary that did, in memory alone, and the way in for which it was made. */
+interface Control {
+  readonly provider: Provider;
+  readonly token: string;
+  readonly until: number;
+}
+
+type Addresses = Readonly<Record<'sts' | 'iamcredentials', HttpClient>>;
+
+export const createImpersonationProbe = ({ canaries, clock, userAgent }: ProbeOptions): OwnImpersonationProbe => {
+  const controls = createTimedMemory<readonly Control[]>(clock, mostRemembered);
+  const clients = new Map<string, HttpClient>();
+  const clientOf = (base: string): HttpClient => {
+    const client = clients.get(base) ?? createHttpClient({ base, clock, userAgent, maxBody });
+    clients.set(base, client);
+    return client;
+  };
+  const addressesOf = ({ settings: { endpoints } }: Attempt): Addresses => ({
+    sts: clientOf(endpoints['sts'] ?? 'https://sts.googleapis.com'),
+    iamcredentials: clientOf(endpoints['iamcredentials'] ?? 'https://iamcredentials.googleapis.com'),
+  });
+
+  const controlOne = async (attempt: Attempt, provider: Provider, signal: AbortSignal): Promise<Control | undefined> => {
+    const name = nameOf(attempt);
+    const { token, until } = await canaries.issue(accountOf(attempt), provider.tokenAudience, signal);
+    const answer = await tryWith(addressesOf(attempt), attempt, { provider, token, until }, signal);
+    if (answer.granted) return { provider, token, until: until - margin };
+    if (isRefusal(answer)) return undefined;
+    throw unexpected(`asking for an access token of ${name}`, answer.status, whyOf(answer));
+  };
+
+  return {
+    control: async (attempt, signal) => {
+      const providers = attempt.settings.pools.flatMap(({ provider }) => provider ?? []);
+      if (providers.length === 0) throw invalid(reasons.invalidSpec, 'a probe is asked for, and no workload identity pool of the Connector names a provider to log in by');
+      const worked: Control[] = [];
+      for (const provider of providers) {
+        const control = await telling(controlOne(attempt, provider, signal), signal);
+        if (control !== undefined) worked.push(control);
+      }
+      // What worked before and does not any more proves nothing from now on.
+      controls.set(keyOf(attempt), worked, Math.min(...worked.map(({ until }) => until)));
+      return worked.length > 0 ? 'Worked' : 'Refused';
+    },
+    attempt: async (attempt, signal) => {
+      const worked = controls.get(keyOf(attempt)) ?? [];
+      if (worked.length === 0) return undefined;
+      const told: Observation[] = [];
+      for (const control of worked) told.push(await observeWith(addressesOf(attempt), attempt, control, signal));
+      const open = told.find(({ state }) => state === 'Present') ?? told.find(({ state }) => state === 'Unknown');
+      if (open?.state === 'Present') return open;
+      // A canary that ran out meanwhile may have been refused for that.
+      return worked.every(({ until }) => until > clock.monotonic()) ? (open ?? told[0]) : undefined;
+    },
+    close: async () => {
+      await Promise.all([...clients.values()].map((client) => client.close()));
+    },
+  };
+};
+
+const observeWith = async (addresses: Addresses, attempt: Attempt, control: Control, signal: AbortSignal): Promise<Observation> => {
+  try {
+    const answer = await tryWith(addresses, attempt, control, signal);
+    if (answer.granted) return { state: 'Present', method, message: `a login by the ServiceAccount still gets an access token of ${nameOf(attempt)}` };
+    if (isRefusal(answer)) return { state: 'Absent', method };
+    return { state: 'Unknown', method, message: unexpected(`asking for an access token of ${nameOf(attempt)}`, answer.status, whyOf(answer)).message };
+  } catch (error) {
+    return { state: 'Unknown', method, message: redactText(error instanceof Error ? error.message : 'the probe failed') };
+  }
+};
+
+const tryWith = async ({ sts, iamcredentials }: Addresses, attempt: Attempt, control: Control, signal: AbortSignal): Promise<AccessTokenAnswer> => {
+  const token = await exchange(sts, control, signal);
+  // Loaded by the first who has a use for it.
+  const { generateAccessToken } = await import('./iam-credentials.ts');
+  return generateAccessToken({ http: iamcredentials, account: nameOf(attempt), token, signal });
+};
+
+/** RFC 8693, as Google's security token service takes it: https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token */
+const exchange = async (http: HttpClient, { provider, token }: Control, signal: AbortSignal): Promise<string> => {
+  const form = new URLSearchParams({
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    audience: provider.audience,
+    scope: 'https://www.googleapis.com/auth/cloud-platform',
+    requested_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+    subject_token: token,
+  });
+  const headers = { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' };
+  const { status, body } = await http.request({ method: 'POST', path: '/v1/token', headers, body: form.toString(), signal });
+  const answer = recordIn(body);
+  const granted = answer?.['access_token'];
+  if (status === 200 && typeof granted === 'string' && granted !== '') return granted;
+  const { error, error_description: words } = answer ?? {};
+  throw unexpected('exchanging a token of the ServiceAccount', status, typeof words === 'string' ? words : typeof error === 'string' ? error : undefined);
+};
+
+/** By its unique id where that is known: another account may have the e-mail. */
+const nameOf = ({ dependency: { serviceAccount } }: Attempt): string => {
+  if (serviceAccount === undefined) throw invalid(reasons.invalidSpec, 'a probe is asked for, and no serviceAccount is named that could be tried');
+  return serviceAccount.uniqueId ?? serviceAccount.email;
+};
+
+const accountOf = ({ target: { serviceAccount } }: Attempt): CanaryAccount => {
+  const { uid, ...account } = serviceAccount;
+  if (uid === undefined) throw needsPerson(reasons.identityUnknown, `the UID of ServiceAccount "${account.name}" is not known, so that no token of it can be made for a probe`);
+  return { ...account, uid };
+};
+
+/** The same way in of the same identity to the same account, by the same services. */
+const keyOf = (attempt: Attempt): string => {
+  const { target, dependency, settings } = attempt;
+  return JSON.stringify([target.serviceAccount, dependency.serviceAccount ?? {}, settings.endpoints, settings.pools.map(({ provider }) => provider ?? {})]);
+};
+
+/**
+ * Google itself says that the permission is missing. It answers 403 as well where an API is switched off or a perimeter is in the
+ * way, and then names another reason: that proves nothing about the identity.
+ */
+const isRefusal = ({ status, body }: AccessTokenAnswer): boolean => {
+  const error = status === 403 ? errorIn(body) : undefined;
+  if (error?.['code'] !== 403 || error['status'] !== 'PERMISSION_DENIED') return false;
+  const details: readonly unknown[] = Array.isArray(error['details']) ? error['details'] : [];
+  const named = details.flatMap((each) => asRecord(each)?.['reason'] ?? []);
+  return named.every((reason) => reason === 'IAM_PERMISSION_DENIED');
+};
+
+const whyOf = ({ status, body, granted }: AccessTokenAnswer): string | undefined => {
+  if (status === 200 && !granted) return 'there is no token in the answer';
+  const message = errorIn(body)?.['message'];
+  return typeof message === 'string' ? message : undefined;
+};
+
+const errorIn = (body: unknown): Readonly<Record<string, unknown>> | undefined => asRecord(asRecord(body)?.['error']);
+
+const asRecord = (value: unknown): Readonly<Record<string, unknown>> | undefined =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+
+const recordIn = (text: string): Readonly<Record<string, unknown>> | undefined => {
+  try {
+    return asRecord(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+};
+
+const longestWords = 300;
+
+/** What is our or Google's trouble passes; what somebody has set up otherwise does not. */
+const unexpected = (what: string, status: number, words: string | undefined): OutcomeError => {
+  const message = `the probe could not be made: ${what} is answered with HTTP ${String(status)}${words === undefined ? '' : `: ${redactText(words, longestWords)}`}`;
+  const passes = status < 400 || status >= 500 || status === 429 || status === 408 || words === undefined;
+  return passes ? retryable(reasons.dependencyUnavailable, message) : needsPerson(reasons.loginRefused, message);
+};
+
+const telling = async <T>(work: Promise<T>, signal: AbortSignal): Promise<T> => {
+  try {
+    return await work;
+  } catch (error) {
+    if (signal.aborted || error instanceof OutcomeError) throw error;
+    const message = error instanceof HttpError ? error.message : 'the probe failed';
+    throw retryable(reasons.dependencyUnavailable, redactText(message), { cause: error });
+  }
+};
