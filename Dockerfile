@@ -1,4 +1,4 @@
-# The operator as an image: one file, and Node to run it.
+# The operator as an image: one file, what it loads only to probe, and Node to run it.
 #
 #   docker build -t registry.example.com/offboard:0.1.0 .
 #
@@ -21,7 +21,7 @@ ENV PATH=/nodejs/bin:/usr/local/bin:/usr/bin:/bin
 # These and the flag below are what src/bundle.ts says, and what the figures of `make bench` are measured with.
 ENV MALLOC_ARENA_MAX=1
 ENV MALLOC_TRIM_THRESHOLD_=131072
-COPY --from=build /src/dist/offboard.mjs /offboard.mjs
+COPY --from=build /src/dist/offboard.mjs /src/dist/iam-credentials.mjs /
 # Nobody, by number, so that Kubernetes can tell that it is not root.
 USER 65532:65532
 EXPOSE 8080

@@ -33,7 +33,7 @@ lint: ## Types, lint, layers, unused code
 generate: ## Write the API types, the API reference and the chart's copies from crds/ and config/
 	@$(node) npm run -s generate
 
-build: ## The operator as one file that needs nothing but Node: dist/offboard.mjs
+build: ## The operator as a file that needs nothing but Node, and what it loads to probe: dist/
 	@$(node) npm run -s build
 
 unit: ## The unit and contract tests

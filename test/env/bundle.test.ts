@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundle, settings } from '../../src/bundle.ts';
+import { bundle, bundlePath, settings } from '../../src/bundle.ts';
 import { help } from '../../src/config.ts';
 
 const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
@@ -40,6 +40,31 @@ describe('the bundle, alone in a folder', () => {
 
   it('says what is missing when there is no cluster to talk to', () => {
     expect(run()).toEqual({ code: 1, out: '', err: 'offboard: found no cluster to talk to: set --kubeconfig or KUBECONFIG, or run in a pod with a ServiceAccount\n' });
+  });
+});
+
+describe('what it loads only to probe, alone in a folder', () => {
+  it('asks for an access token', () => {
+    copyFileSync(join(dirname(bundlePath), 'iam-credentials.mjs'), join(folder, 'iam-credentials.mjs'));
+    const asking = `
+      import { generateAccessToken } from './iam-credentials.mjs';
+      const asked = [];
+      const http = { request: async (request) => (asked.push(request), { status: 200, headers: {}, body: '{"accessToken":"ya29.x"}' }) };
+      const answer = await generateAccessToken({ http, account: 'agent@acme-ci.iam.gserviceaccount.com', token: 'federated', signal: new AbortController().signal });
+      console.log(JSON.stringify({ answer, asked }));
+    `;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', asking], { cwd: folder, encoding: 'utf8' });
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toMatchObject({
+      answer: { status: 200, granted: true },
+      asked: [{ method: 'POST', path: expect.stringContaining(':generateAccessToken') as string, headers: { authorization: 'Bearer federated' } }],
+    });
+  });
+
+  it('is in no other file, and in the image', () => {
+    expect(readFileSync(join(folder, 'offboard.mjs'), 'utf8')).not.toContain('IAMCredentials');
+    const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
+    expect(dockerfile).toContain('/src/dist/offboard.mjs /src/dist/iam-credentials.mjs /\n');
   });
 });
 
