@@ -38,13 +38,15 @@ export interface StageOptions {
   readonly args?: readonly string[];
   /** The optional ones; unless told, it may shrink bindings of the ClusterRole `view`. */
   readonly rights?: Rights;
+  /** For whom it may make tokens, beside Vault. */
+  readonly tokenAudiences?: readonly string[];
   /** For tests that take rights away. */
   readonly mayBeDenied?: boolean;
 }
 
 export const startStage = async (options: StageOptions = {}): Promise<Stage> => {
   const cluster = await startControlPlane({ audit: true, ...options.cluster });
-  await installOffboard(cluster);
+  await installOffboard(cluster, { tokenAudiences: options.tokenAudiences ?? [] });
   const { args = ['--kubernetes-settle=1s'], rights = { sharedBindings: { clusterRoles: ['view'] } } } = options;
   const start = (): Promise<OperatorProcess> => startOperator(cluster, { args, rights });
   let operator = await start();

@@ -19,13 +19,16 @@ const jane = { apiGroup: rbac, kind: 'User', name: 'jane' };
 const team = { apiGroup: rbac, kind: 'Group', name: 'team' };
 const agent = { kind: 'ServiceAccount', name: 'agent', namespace: 'ci' };
 
+/** As Google Cloud names a provider of a pool. */
+const google = 'https://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/clusters/providers/prod';
+
 let cluster: ControlPlane;
 let root: Person;
 let operator: Person;
 
 beforeAll(async () => {
   cluster = await startControlPlane();
-  await installOffboard(cluster);
+  await installOffboard(cluster, { tokenAudiences: [google] });
   root = admin(cluster);
   await cluster.kubectl(['create', 'namespace', 'ci']);
   await cluster.kubectl(['create', 'serviceaccount', 'agent', '-n', 'ci']);
@@ -149,13 +152,15 @@ describe('a token', () => {
   /** Of the operator itself, and of an identity. */
   const both = async (): Promise<readonly (readonly string[])[]> => [own, await ofCi()];
 
-  it('of its own account is made by the operator, for Vault and for ten minutes', async () => {
-    expect(claims(await operator.kubectl([...own, '--audience=vault', short]))).toMatchObject({ aud: ['vault'], sub: operator.name });
+  it('of its own account is made by the operator, for whom the policy names and for ten minutes', async () => {
+    for (const audience of ['vault', google]) {
+      expect(claims(await operator.kubectl([...own, `--audience=${audience}`, short]))).toMatchObject({ aud: [audience], sub: operator.name });
+    }
   });
 
   it('of an identity is made by the operator where RBAC allows it, for whom its own may be', async () => {
-    const token = await operator.kubectl([...(await ofCi('canary')), '--audience=vault', short]);
-    expect(claims(token)).toMatchObject({ aud: ['vault'], sub: 'system:serviceaccount:ci:canary' });
+    const token = await operator.kubectl([...(await ofCi('canary')), `--audience=${google}`, short]);
+    expect(claims(token)).toMatchObject({ aud: [google], sub: 'system:serviceaccount:ci:canary' });
   });
 
   it('that the operator made for Vault is nothing to the API server', async () => {
@@ -171,15 +176,16 @@ describe('a token', () => {
     ['for Vault and the API server', ['--audience=vault', '--audience=https://kubernetes.default.svc.cluster.local']],
     ['for somebody who is not named in the policy', ['--audience=sts.amazonaws.com']],
     ['for somebody of almost that name', ['--audience=Vault']],
+    ['for a pool of which another provider is named', [`--audience=${google}uction`]],
   ])('is not made by the operator %s', async (_, audiences) => {
     for (const account of await both()) {
-      await expect(operator.kubectl([...account, ...audiences, short])).rejects.toThrow('spec.audiences: Offboard makes tokens for "vault" only, not for "');
+      await expect(operator.kubectl([...account, ...audiences, short])).rejects.toThrow(`spec.audiences: Offboard makes tokens for "vault", "${google}" only, not for "`);
     }
   });
 
   it('is not made by the operator for two at once, of whom one could use it at the other', async () => {
     for (const account of await both()) {
-      await expect(operator.kubectl([...account, '--audience=vault', '--audience=vault', short])).rejects.toThrow('spec.audiences: Offboard makes tokens for one audience each');
+      await expect(operator.kubectl([...account, '--audience=vault', `--audience=${google}`, short])).rejects.toThrow('spec.audiences: Offboard makes tokens for one audience each');
     }
   });
 

@@ -3,8 +3,10 @@
  *
  *     await installOffboard(cluster);                        // in beforeAll; takes about 2 s
  *     await installOffboard(cluster, { mutating: false });   // as on a cluster older than Kubernetes 1.36
+ *     await installOffboard(cluster, { tokenAudiences: ['https://…'] });   // for whom the operator may make tokens, beside Vault
  */
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { type ControlPlane, waitFor } from '../env/control-plane.ts';
@@ -12,20 +14,31 @@ import { type ControlPlane, waitFor } from '../env/control-plane.ts';
 export interface InstallOptions {
   /** False leaves the MutatingAdmissionPolicies out: the requester is not stamped, new runs are not held at once. */
   readonly mutating?: boolean;
+  /** More audiences of tokens that the operator makes. */
+  readonly tokenAudiences?: readonly string[];
 }
 
 const path = (relative: string): string => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
 const apply = ['apply', '--server-side', '-f'] as const;
 
-export async function installOffboard(cluster: ControlPlane, { mutating = true }: InstallOptions = {}): Promise<void> {
+export async function installOffboard(cluster: ControlPlane, { mutating = true, tokenAudiences = [] }: InstallOptions = {}): Promise<void> {
   await cluster.kubectl([...apply, path('crds/')]);
   await cluster.kubectl([...apply, path('config/policies/')]);
+  if (tokenAudiences.length > 0) await cluster.kubectl([...apply, '-'], { stdin: fenceWith(tokenAudiences) });
   if (!mutating) await cluster.kubectl(['delete', '-f', path('config/policies/requested-by-stamp.yaml'), '-f', path('config/policies/hold.yaml')]);
   await cluster.kubectl([...apply, '-'], { stdin: '{apiVersion: v1, kind: Namespace, metadata: {name: offboard-system}}' });
   await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', path('crds/')]);
   await policiesInForce(cluster);
   if (mutating) await everywhere(cluster, 'stamping Offboardings', (kubeconfig) => stamped(cluster, kubeconfig));
 }
+
+/** As the chart does it. */
+const fenceWith = (audiences: readonly string[]): string => {
+  const fence = readFileSync(path('config/policies/operator-fence.yaml'), 'utf8');
+  const named = fence.replace("['vault']", `['vault', ${audiences.map((audience) => `'${audience}'`).join(', ')}]`);
+  if (named === fence) throw new Error('operator-fence.yaml does not name the audiences any more');
+  return named;
+};
 
 /**
  * Every API server loads policies about once a second, all that it has seen by then, in the order in which they were
