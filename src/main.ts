@@ -9,7 +9,7 @@ import { loadKubeConfig } from './kube/config.ts';
 import { createEventRecorder } from './kube/events.ts';
 import { fenced } from './kube/fence.ts';
 import { createLeaseLock } from './kube/lease.ts';
-import { createOwnTokens } from './kube/tokens.ts';
+import { createCanaries, createOwnTokens } from './kube/tokens.ts';
 import { createTransport } from './kube/transport.ts';
 import { createHealthServer } from './observability/health.ts';
 import { createLogger, standardError } from './observability/log.ts';
@@ -42,9 +42,10 @@ const run = async (config: Config): Promise<void> => {
   const client = createKubeClient(transport);
   const events = createEventRecorder({ client, clock, log, reportingController: 'offboard.dev/operator', reportingInstance: instance });
   const mayWrite = (): boolean => !config.leaderElection || isLeader();
+  const canaries = createCanaries({ ...cluster, transport });
   const ownTokens = createOwnTokens({ ...cluster, transport, account: { namespace: config.namespace, name: config.serviceAccount } });
   const operator = createOperator({
-    config, client: fenced(client, mayWrite), events, clock, random, log, metrics, version, ownTokens, mayAct: mayWrite,
+    config, client: fenced(client, mayWrite), events, clock, random, log, metrics, version, ownTokens, canaries, mayAct: mayWrite,
   });
   const server = createHealthServer({
     clock,

@@ -3,14 +3,14 @@
  * (client, clock, randomness, logger) is handed in, so that the whole of it can run on virtual time.
  */
 import type { Config } from './config.ts';
-import { createConnectors } from './connectors.ts';
+import { type Connectors, createConnectors } from './connectors.ts';
 import type { KubeClient } from './kube/client.ts';
 import { ApiError, toOutcome } from './kube/errors.ts';
 import type { EventRecorder } from './kube/events.ts';
 import { createReflector } from './kube/reflector.ts';
 import { offboardingWaivers, offboardings, qualifiedName, workloadIdentities } from './kube/resources.ts';
 import type { Resource } from './kube/resources.ts';
-import type { OwnTokens } from './kube/tokens.ts';
+import type { Canaries, OwnTokens } from './kube/tokens.ts';
 import type { Figures, Metrics } from './observability/metrics.ts';
 import { runFigures } from './policy/figures.ts';
 import {
@@ -22,9 +22,11 @@ import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject
 import { createOffboardingReconciler } from './reconcile/offboarding/reconciler.ts';
 import { createOffboardingWaiverReconciler } from './reconcile/offboarding-waiver/reconciler.ts';
 import { createWorkloadIdentityReconciler } from './reconcile/workload-identity/reconciler.ts';
+import { createImpersonationProbe } from './revokers/google-cloud/probe.ts';
+import { createGoogleCloudKind } from './revokers/google-cloud/revoker.ts';
 import { createKubernetesRevoker } from './revokers/kubernetes/revoker.ts';
 import { createRegistry } from './revokers/registry.ts';
-import type { VaultConnectors } from './revokers/vault/connectors.ts';
+import type { ReportedOperation } from './revokers/runner.ts';
 import { createVaultKind } from './revokers/vault/revoker.ts';
 import type { Clock } from './runtime/clock.ts';
 import { createController } from './runtime/controller.ts';
@@ -42,6 +44,7 @@ export interface OperatorOptions {
   readonly metrics: Metrics;
   readonly version: string;
   readonly ownTokens: OwnTokens;
+  readonly canaries: Canaries;
   /** False when another process may be the one that acts. */
   readonly mayAct: () => boolean;
 }
@@ -70,7 +73,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
       connectorController.enqueue(key);
     },
   });
-  const { kubernetes, registry } = createRevokers(options, connectors.vault);
+  const { kubernetes, registry, probe } = createRevokers(options, connectors);
 
   const runs = createReflector<OffboardingObject>({
     ...common,
@@ -200,31 +203,31 @@ export const createOperator = (options: OperatorOptions): Operator => {
     unsynced: () => reflectors.filter((reflector) => !reflector.synced()).map(whyUnsynced),
     healthy: () => watchesAreWell(reflectors, client),
     figures: () => ({ ...runFigures(runs.store.list(), identities.store.list(), registry, clock.now()), connectors: connectors.figures() }),
-    close: connectors.close,
+    close: async () => {
+      await Promise.all([connectors.close(), probe.close()]);
+    },
   };
 };
 
 /** The standing one, and the kinds of which identities declare what else they depend on. */
-const createRevokers = ({ config, metrics, ...common }: OperatorOptions, connectors: VaultConnectors) => {
+const createRevokers = ({ config, metrics, canaries, version, ...common }: OperatorOptions, connectors: Pick<Connectors, 'vault' | 'google'>) => {
+  const { clock, random } = common;
+  const counting = (revoker: string) => (operation: ReportedOperation): void => {
+    metrics.onOperation({ revoker, ...operation });
+  };
   const kubernetes = createKubernetesRevoker({
     ...common,
     metrics: metrics.watch,
     settleTime: config.kubernetesSettle,
     tokenSecrets: config.tokenSecrets,
     ownAccount: { namespace: config.namespace, name: config.serviceAccount },
-    onOperation: (operation) => {
-      metrics.onOperation({ revoker: 'kubernetes', ...operation });
-    },
+    onOperation: counting('kubernetes'),
   });
-  const vault = createVaultKind({
-    connectors,
-    clock: common.clock,
-    isForeign: kubernetes.serviceAccounts.isForeign,
-    onOperation: (operation) => {
-      metrics.onOperation({ revoker: 'vault', ...operation });
-    },
-  });
-  return { kubernetes, registry: createRegistry([kubernetes.revoker], [vault]) };
+  const { isForeign } = kubernetes.serviceAccounts;
+  const probe = createImpersonationProbe({ canaries, clock, userAgent: `offboard/${version}` });
+  const vault = createVaultKind({ connectors: connectors.vault, clock, isForeign, onOperation: counting('vault') });
+  const google = createGoogleCloudKind({ connectors: connectors.google, clock, random, isForeign, probe, onOperation: counting('google-cloud') });
+  return { kubernetes, probe, registry: createRegistry([kubernetes.revoker], [vault, google]) };
 };
 
 type Reconcile = (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
