@@ -18,6 +18,7 @@ import { createBuildAgent } from '../env/build-agent.ts';
 import type { AccessPath, BuildAgent } from '../env/build-agent.ts';
 import { startGoogleCloud } from '../env/google-cloud.ts';
 import type { Account, GoogleCloud, Pool, Protected, ShownPolicy } from '../env/google-cloud.ts';
+import { waitFor } from '../env/wait-for.ts';
 import { startOracle } from './oracle.ts';
 import type { Oracle } from './oracle.ts';
 import { changeRun, retiring } from './runs.ts';
@@ -87,7 +88,7 @@ export interface GoogleCloudStageOptions {
 }
 
 export const startGoogleCloudStage = async (options: GoogleCloudStageOptions = {}): Promise<GoogleCloudStage> => {
-  const stage = await startStage(options.stage ?? { args: ['--kubernetes-settle=1s', '--leader-election=false'] });
+  const stage = await startStage(options.stage ?? { args: ['--kubernetes-settle=1s', '--leader-election=false', '--allow-loopback-http'] });
   const google = await startGoogleCloud();
   const oracle = await startOracle(stage.cluster);
   await google.addOrganization('1');
@@ -95,7 +96,15 @@ export const startGoogleCloudStage = async (options: GoogleCloudStageOptions = {
   const pool = await trustCluster(stage, google);
   const operator = await google.addOperator(projectId, published(), ['organizations/1']);
   await google.grant(accountName(operator.email), 'roles/iam.workloadIdentityUser', member('offboard-system', 'offboard'));
-  const connect = (change: ConnectorChange = {}): Promise<void> => stage.apply(connectorOf(google, pool, operator.email, change));
+  const connect = async (change: ConnectorChange = {}): Promise<void> => {
+    const { name = 'google' } = change;
+    await stage.apply(connectorOf(google, pool, operator.email, change));
+    await waitFor(async () => (await readyOf(name)).startsWith('True '), { what: `connector ${name} to be Ready`, timeout: 30_000 }).catch(async (error: unknown) => {
+      throw new Error(`${String(error)}; it is ${await readyOf(name)}`);
+    });
+  };
+  const readyOf = (name: string): Promise<string> =>
+    stage.cluster.kubectl(['get', 'connector', name, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].reason} {.status.conditions[?(@.type=="Ready")].message}']);
   await connect();
   const planted = new Map<string, ReadonlyMap<string, string>>();
   return {
@@ -145,10 +154,11 @@ const condition = { title: 'until later', expression: 'request.time < timestamp(
 const plantNeighbours = async (google: GoogleCloud, name: string): Promise<ReadonlyMap<string, string>> => {
   const bucket = await google.addBucket(projectId, `acme-${name}`, { [content]: 'hello' });
   const secret = await google.addSecret(projectId, `${name}-deploy`, 's3cr3t');
+  const neighbour = await google.addServiceAccount(projectId, `by-${name}`);
   for (const resource of [bucket, secret]) {
     await google.grant(resource, 'roles/viewer', 'user:ann@example.com', condition);
     await google.grant(resource, 'roles/storage.objectViewer', 'group:readers@example.com');
-    await google.grant(resource, 'roles/storage.objectViewer', `serviceAccount:neighbour-of-${name}@${projectId}.iam.gserviceaccount.com`);
+    await google.grant(resource, 'roles/storage.objectViewer', `serviceAccount:${neighbour.email}`);
   }
   await google.grant(bucket, 'roles/storage.objectViewer', `user:${name}-look-alike@example.com`);
   return new Map(await Promise.all([bucket, secret].map(async (resource) => [resource, bindingsIn(await google.policy(resource))] as const)));

@@ -6,7 +6,7 @@ import type { AccessPath } from '../env/build-agent.ts';
 import { byUid, dependencyOf, member, projectId, retire, startGoogleCloudStage } from './google-cloud-stage.ts';
 import type { GoogleAgent, GoogleCloudStage } from './google-cloud-stage.ts';
 import { changeRun, dependencyOfRun, done, saysOf } from './runs.ts';
-import { expectAlive } from './stage.ts';
+import { expectAlive, readyOf } from './stage.ts';
 
 /** Whose probes the operator may make. */
 const probed = 'probed';
@@ -14,7 +14,7 @@ const probed = 'probed';
 let stage: GoogleCloudStage;
 
 beforeAll(async () => {
-  stage = await startGoogleCloudStage({ stage: { args: ['--kubernetes-settle=1s', '--leader-election=false'], rights: { canaryNamespaces: [probed] } } });
+  stage = await startGoogleCloudStage({ stage: { args: ['--kubernetes-settle=1s', '--leader-election=false', '--allow-loopback-http'], rights: { canaryNamespaces: [probed] } } });
   const { google } = stage;
   await stage.connect({ name: 'searching', spec: { assetSearch: { scope: 'organizations/1' } } });
   await stage.connect({ name: 'shared', spec: { workloadIdentityPools: [{ name: stage.pool.name, clusters: 'Shared' }] } });
@@ -36,6 +36,16 @@ const searching = (agent: GoogleAgent): string => retire(agent, '', dependencyOf
 const google = (agent: GoogleAgent) => dependencyOfRun(stage, agent, 'google');
 const tryAll = (ways: readonly AccessPath[]): Promise<readonly number[]> => Promise.all(ways.map(({ attempt }) => attempt()));
 const accountOf = ({ account }: GoogleAgent) => stage.google.account(account.uniqueId);
+
+/** In life it is looked at every hour or so; here whatever wakes the run up has it looked at. */
+const foundAgain = async (agent: GoogleAgent): Promise<void> => {
+  let hours = 2;
+  const isFound = async (): Promise<boolean> => {
+    await changeRun(stage, agent, { deadline: `${String(hours++)}h` });
+    return readyOf((await stage.run(agent.namespace, 'retire'))?.status)?.reason === 'Resurrected';
+  };
+  await waitFor(isFound, { what: `what came back of ${agent.name} to be told`, timeout: 60_000, interval: 1_000 });
+};
 
 it.concurrent('tokens, keys and bindings in every form are dead before Ready is said, and neighbours keep theirs', async () => {
   const agent = await stage.addAgent('seven');
@@ -87,7 +97,7 @@ it.concurrent('a plan touches nothing and lists everything', async () => {
 });
 
 it.concurrent('an account that others use stays theirs: this identity’s part goes, and its last token is waited out', async () => {
-  const { google: cloud, pool } = stage;
+  const { google: cloud } = stage;
   const agent = await stage.addAgent('sharing', { seconds: 3, withoutKeys: true, sharedWith: [member('shared-with', 'other')] });
   await stage.apply(retire(agent));
   const { dependencies = [] } = await stage.reason(agent.namespace, 'retire', done);
@@ -95,12 +105,13 @@ it.concurrent('an account that others use stays theirs: this identity’s part g
   const { credentials = [], findings = [] } = dependencies.find(({ name }) => name === 'google') ?? {};
   expect(findings.map(({ type }) => type)).toContain('Shared');
   expect(credentials.map((each) => each.class)).toContain('AccessTokens');
-  await stage.expectNeighbours(agent);
   expect(await accountOf(agent)).not.toMatchObject({ disabled: true });
+  expect(JSON.stringify(await cloud.policy(agent.secret))).not.toContain('sa/sharing');
+  // What the account itself may do is what the others work with.
+  expect(JSON.stringify(await cloud.policy(agent.bucket))).toContain(agent.account.email);
   const policy = JSON.stringify(await cloud.policy(`//iam.googleapis.com/projects/${projectId}/serviceAccounts/${agent.account.email}`));
   expect(policy).toContain('shared-with/other');
   expect(policy).not.toContain('sharing/sharing');
-  expect(pool.name).toContain('workloadIdentityPools');
 });
 
 it.concurrent('keys of an account that others use may be anybody’s, and wait for a person', async () => {
@@ -111,7 +122,7 @@ it.concurrent('keys of an account that others use may be anybody’s, and wait f
   expect(stage.oracle.claims(agent)).toBe(0);
 });
 
-it.concurrent('what only a search finds is ended where the connector grants it, and left to a person elsewhere', async () => {
+it.concurrent('what only a search finds is ended too, and waits for a person where the connector does not grant it', async () => {
   const { google: cloud } = stage;
   const agent = await stage.addAgent('found');
   const found = await cloud.addBucket(projectId, 'acme-found-by-search', { 'artifact.tar': 'hello' });
@@ -120,15 +131,17 @@ it.concurrent('what only a search finds is ended where the connector grants it, 
   await stage.apply(searching(agent));
   await stage.reason(agent.namespace, 'retire', 'NotGranted');
   await saysOf(stage, agent, 'google', /else-of-found/);
-  await waitFor(async () => !JSON.stringify(await cloud.policy(found)).includes(agent.uid), { what: 'the member in the bucket that was found to be gone', timeout: 60_000 });
+  await expectAlive(agent);
   await cloud.ungrant(foreign, 'roles/storage.objectViewer', byUid(stage.pool, agent.uid));
+  await changeRun(stage, agent, { deadline: '2h' });
   await stage.reason(agent.namespace, 'retire', done, 90_000);
   await stage.oracle.judged(agent);
+  expect(JSON.stringify(await cloud.policy(found))).not.toContain(agent.uid);
 });
 
 it.concurrent('a name that means the same in other clusters is left to a person, and the UID is not', async () => {
   const agent = await stage.addAgent('elsewhere');
-  await stage.apply(retire(agent, '', dependencyOf(agent).replace('{name: google}', '{name: shared}')));
+  await stage.apply(retire(agent, 'urgency: Emergency', dependencyOf(agent).replace('{name: google}', '{name: shared}')));
   await stage.reason(agent.namespace, 'retire', 'SharedAcrossClusters');
   await waitFor(async () => !JSON.stringify(await stage.google.policy(agent.secret)).includes(agent.uid), { what: 'the member by UID to be gone', timeout: 60_000 });
   expect(JSON.stringify(await stage.google.policy(agent.secret))).toContain('ns/elsewhere/sa/elsewhere');
@@ -161,23 +174,13 @@ it.concurrent('a probe that worked before is refused at the end, and that is the
   });
 });
 
-it.concurrent('a probe that may not be made is told before anything is touched', async () => {
-  const agent = await stage.addAgent('unprobed');
-  await stage.apply(retire(agent, '', dependencyOf(agent, ', probe: true')));
-  await stage.reason(agent.namespace, 'retire', 'PermissionMissing');
-  await saysOf(stage, agent, 'google', /serviceaccounts\/token/);
-  await expectAlive(agent);
-});
-
 it.concurrent('an account that is brought back after the end is told', async () => {
   const agent = await stage.addAgent('undead');
   await stage.apply(retire(agent, '', dependencyOf(agent, '', ', onRetire: Delete')));
   await stage.reason(agent.namespace, 'retire', done);
   await stage.oracle.judged(agent);
   await stage.google.changeAccount(agent.account.uniqueId, { deleted: false, disabled: false });
-  // In life the hourly look finds it.
-  await stage.cluster.kubectl(['patch', 'offboarding', 'retire', '-n', agent.namespace, '--type=merge', '-p', '{"spec":{"deadline":"2h"}}']);
-  await stage.reason(agent.namespace, 'retire', 'Resurrected');
+  await foundAgain(agent);
 });
 
 it.concurrent('a role that is given again after the end is told', async () => {
@@ -186,8 +189,7 @@ it.concurrent('a role that is given again after the end is told', async () => {
   await stage.reason(agent.namespace, 'retire', done);
   await stage.oracle.judged(agent);
   await stage.google.grant(agent.bucket, 'roles/storage.objectViewer', `serviceAccount:${agent.account.email}`);
-  await stage.cluster.kubectl(['patch', 'offboarding', 'retire', '-n', agent.namespace, '--type=merge', '-p', '{"spec":{"deadline":"2h"}}']);
-  await stage.reason(agent.namespace, 'retire', 'Resurrected');
+  await foundAgain(agent);
 });
 
 it.concurrent('the deletion of a WorkloadIdentity waits until Google Cloud is done', async () => {
