@@ -8,16 +8,13 @@
  *     await stage.oracle.judged(agent);                        // Ready=True was said, and nothing of it opened anything any more
  *     await stage.expectNeighbours(agent);                     // what others have in the same policies is as it was, byte for byte
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-
-import { load } from 'js-yaml';
 import { expect } from 'vitest';
 
 import { createBuildAgent } from '../env/build-agent.ts';
 import type { AccessPath, BuildAgent } from '../env/build-agent.ts';
 import { startGoogleCloud } from '../env/google-cloud.ts';
 import type { Account, GoogleCloud, Pool, Protected, ShownPolicy } from '../env/google-cloud.ts';
+import { publishedPermissions } from '../env/google-roles.ts';
 import { waitFor } from '../env/wait-for.ts';
 import { startOracle } from './oracle.ts';
 import type { Oracle } from './oracle.ts';
@@ -76,13 +73,6 @@ export const projectId = 'acme-ci';
 const project = `projects/${projectId}`;
 const content = 'artifact.tar';
 
-/** The permissions that we publish. */
-const published = (): readonly string[] =>
-  ['role.yaml', 'organization.yaml', 'asset-search.yaml'].flatMap((file) => {
-    const { includedPermissions } = load(readFileSync(join(import.meta.dirname, '../../config/google-cloud', file), 'utf8')) as { readonly includedPermissions: readonly string[] };
-    return includedPermissions;
-  });
-
 export interface GoogleCloudStageOptions {
   readonly stage?: StageOptions;
 }
@@ -94,7 +84,7 @@ export const startGoogleCloudStage = async (options: GoogleCloudStageOptions = {
   await google.addOrganization('1');
   await google.addProject(projectId, 'organizations/1');
   const pool = await trustCluster(stage, google);
-  const operator = await google.addOperator(projectId, published(), ['organizations/1']);
+  const operator = await google.addOperator(projectId, publishedPermissions, ['organizations/1']);
   await google.grant(accountName(operator.email), 'roles/iam.workloadIdentityUser', member('offboard-system', 'offboard'));
   const connect = async (change: ConnectorChange = {}): Promise<void> => {
     const { name = 'google' } = change;
