@@ -11,20 +11,23 @@ import { startVaultWorld, type VaultWorld } from '../env/vault-world.ts';
 import { connector, inVault, offboarding } from '../integration/manifests.ts';
 import { createAdmin } from '../integration/rbac-world.ts';
 import { letOperatorIn } from './documented-vault.ts';
+import { dependencyOf, type GoogleCloudStage, retire, startGoogleCloudStage } from './google-cloud-stage.ts';
 import { type Right, rightsOf } from './rights.ts';
-import { identityOf, offboardingOf, startStage } from './stage.ts';
-import type { Stage } from './stage.ts';
+import { identityOf, offboardingOf } from './stage.ts';
 
-let stage: Stage;
+let stage: GoogleCloudStage;
 let world: VaultWorld;
 
 beforeAll(async () => {
-  stage = await startStage({
-    args: ['--kubernetes-settle=1s', '--token-secrets'],
-    rights: { connectorSecrets: ['vault'], sharedBindings: { clusterRoles: ['view'], roles: [{ namespace: 'sharing', names: ['deployer'] }] } },
+  const sharedBindings = { clusterRoles: ['view'], roles: [{ namespace: 'sharing', names: ['deployer'] }] };
+  stage = await startGoogleCloudStage({
+    stage: {
+      args: ['--kubernetes-settle=1s', '--token-secrets', '--allow-loopback-http'],
+      rights: { connectorSecrets: ['vault'], canaryNamespaces: ['googled'], sharedBindings },
+    },
   });
   world = await startVaultWorld({ cluster: stage.cluster });
-  await Promise.all([prune(), expire(), endNamespace(), plan(), cancel(), waive(), share(), endInVault()]);
+  await Promise.all([prune(), expire(), endNamespace(), plan(), cancel(), waive(), share(), endInVault(), endInGoogle()]);
   await Promise.all([
     untilAsked('get workloadidentities', disturbIdentity),
     untilAsked('get offboardings', disturbRun),
@@ -119,6 +122,16 @@ const endInVault = async (): Promise<void> => {
       expect(await lease.login()).toBe('refused');
     }),
   );
+};
+
+/** By a connector that logs in with a token of the operator's own account; what the identity itself gets there is tried by a canary. */
+const endInGoogle = async (): Promise<void> => {
+  const agent = await stage.addAgent('googled');
+  await stage.apply(retire(agent, '', dependencyOf(agent, ', probe: true')));
+  const { dependencies = [] } = await stage.reason('googled', 'retire', 'ConfirmedWithUnprovable');
+  await stage.oracle.judged(agent);
+  const { credentials = [] } = dependencies.find(({ name }) => name === 'google') ?? {};
+  expect(credentials.find((credential) => credential.class === 'Impersonation')).toMatchObject({ state: 'Confirmed', method: 'probe/generateAccessToken' });
 };
 
 /** The operator reads one of its own objects only after somebody else has written it at the same moment. */
