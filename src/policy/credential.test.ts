@@ -48,20 +48,32 @@ describe('a credential', () => {
   it('that nobody can revoke is waited for while it is there', () => {
     const tracked = aTracked({ credential: { end: { by: 'Expiry', at: new Date('2027-01-01T00:00:00Z') } } });
     expect(tracked.status).toMatchObject({ state: 'Waiting', expiresAt: '2027-01-01T00:00:00.000Z' });
-    expect(observed(tracked, at(0, 'Present'), settle).status.state).toBe('Waiting');
+    expect(observed(tracked, { ...at(0, 'Present'), expiresAt: new Date('2027-01-01T00:00:00Z') }, settle).status).toEqual({ ...tracked.status, method: 'get/rolebindings' });
   });
 
   it.each([
-    ['later', '2027-01-01T02:00:00.000Z', 'Waiting'],
-    ['earlier', '2026-11-23T11:00:00.000Z', 'Waiting'],
-    ['earlier, and is over by now: it is there all the same', '2026-11-23T09:00:00.000Z', 'Present'],
-  ] as const)('that nobody can revoke ends when it is told to end: %s', (_, end, state) => {
+    ['later', '2027-01-01T02:00:00.000Z'],
+    ['earlier', '2026-11-23T11:00:00.000Z'],
+  ] as const)('that nobody can revoke ends when it is told to end: %s', (_, end) => {
     const tracked = aTracked({ credential: { end: { by: 'Expiry', at: new Date('2027-01-01T00:00:00Z') } } });
-    const moved = observed(tracked, { ...at(0, 'Present'), expiresAt: new Date(end) }, settle);
-    expect(moved).toMatchObject({ credential: { end: { by: 'Expiry', at: new Date(end) } }, status: { state, expiresAt: end } });
-    expect(observed(moved, at(100, 'Present'), settle).status, 'and then nothing was told').toEqual(moved.status);
-    expect(observed(moved, { ...at(100, 'Present'), expiresAt: new Date(end) }, settle).status, 'told again').toEqual(moved.status);
+    const told = (ms: number) => ({ ...at(ms, 'Present'), expiresAt: new Date(Date.parse(end) + ms) });
+    const moved = observed(tracked, told(0), settle);
+    expect(moved).toMatchObject({ credential: { end: { by: 'Expiry', at: new Date(end) } }, status: { state: 'Waiting', expiresAt: end } });
+    expect(observed(moved, told(999), settle).status, 'as good as the same').toEqual(moved.status);
+    expect(observed(moved, told(1_000), settle).status.expiresAt, 'and not the same').toBe(new Date(Date.parse(end) + 1_000).toISOString());
     expect(observed(moved, at(100, 'Unknown'), settle).status.expiresAt, 'could not be told').toBe(end);
+  });
+
+  it.each([
+    ['has outlived its end', new Date('2026-11-23T09:00:00Z')],
+    ['has no end that is known, as while more can be made', undefined],
+  ])('that nobody can revoke and that %s is there, and no time is promised until one is told', (_, expiresAt) => {
+    const tracked = aTracked({ credential: { end: { by: 'Expiry', at: new Date('2027-01-01T00:00:00Z') } } });
+    const there = observed(tracked, { ...at(0, 'Present'), ...(expiresAt && { expiresAt }) }, settle);
+    expect(there.status).toMatchObject({ state: 'Present' });
+    expect(there.status.expiresAt).toBeUndefined();
+    const end = new Date('2027-01-01T02:00:00Z');
+    expect(observed(there, { ...at(100, 'Present'), expiresAt: end }, settle).status).toMatchObject({ state: 'Waiting', expiresAt: end.toISOString() });
   });
 
   it('that is revoked has no end of its own, whatever is told', () => {

@@ -104,28 +104,38 @@ const observedAbsent = (tracked: Tracked, sighting: Sighting, settleTime: number
 };
 
 const observedPresent = (before: Tracked, sighting: Sighting): Tracked => {
-  const tracked = ending(hasReturned(before) ? cameBack(before, sighting.answeredAt) : before, endAsSeen(before.credential.end, sighting));
+  const tracked = asSeen(hasReturned(before) ? cameBack(before, sighting.answeredAt) : before, sighting);
   const { absentSince: _, blockedBy: __, ...rest } = tracked;
   const { absentSince: ___, confirmedAt: ____, ...status } = tracked.status;
   const { end } = tracked.credential;
-  const now = { ...status, state: stateWhileThere(end, sighting.at), method: sighting.method };
+  const now = { ...status, method: sighting.method };
   if (end.by === 'Person') return { ...rest, ...blocking(sighting.reason), status: withWords(now, end.message, end.reason) };
   // What the dependency said when it could not carry a revoke out says more than that it is still there.
   if (tracked.refusal !== undefined) return { ...rest, blockedBy: tracked.refusal.refused, status: now };
   return { ...rest, ...blocking(sighting.reason), status: withWords(now, sighting.message, sighting.reason) };
 };
 
-/** What has outlived its end is just there: there is no time that it could be waited for, or promised to anyone. */
-const stateWhileThere = (end: CredentialEnd, now: Date): 'Waiting' | 'Present' =>
-  end.by === 'Expiry' && now.getTime() < end.at.getTime() ? 'Waiting' : 'Present';
+/**
+ * What ends by itself is waited for until the end that is known now. Where none is, and where it has outlived it, it is just there:
+ * there is no time that could be promised to anyone.
+ */
+const asSeen = (tracked: Tracked, { expiresAt, at }: Sighting): Tracked => {
+  const { credential, status } = tracked;
+  if (credential.end.by !== 'Expiry') return { ...tracked, status: { ...status, state: 'Present' } };
+  const state = expiresAt !== undefined && at < expiresAt ? 'Waiting' : 'Present';
+  return ending({ ...tracked, status: { ...status, state } }, { by: 'Expiry', at: expiresAt ?? credential.end.at });
+};
 
-const endAsSeen = (end: CredentialEnd, { expiresAt }: Sighting): CredentialEnd =>
-  end.by === 'Expiry' && expiresAt !== undefined ? { by: 'Expiry', at: expiresAt } : end;
+/** Milliseconds. A time that is reckoned anew at each look differs by a little, which is nothing new to anybody. */
+const sameTime = 1_000;
 
-/** The end of it as it is known now, which is where the status has its time from. */
+/** The end of it as it is known now, which is where the status has its time from, as long as that is waited for. */
 export const ending = ({ credential, status, ...rest }: Tracked, end: CredentialEnd): Tracked => {
-  const { expiresAt: _, ...others } = status;
-  return { ...rest, credential: { ...credential, end }, status: { ...others, ...(end.by === 'Expiry' ? { expiresAt: end.at.toISOString() } : {}) } };
+  const { expiresAt: before, ...others } = status;
+  const after = { ...rest, credential: { ...credential, end } };
+  if (end.by !== 'Expiry' || status.state === 'Present') return { ...after, status: others };
+  const isSame = before !== undefined && Math.abs(Date.parse(before) - end.at.getTime()) < sameTime;
+  return { ...after, status: { ...others, expiresAt: isSame ? before : end.at.toISOString() } };
 };
 
 const blocking = (reason: string | undefined): Pick<Tracked, 'blockedBy'> => (reason === undefined ? {} : { blockedBy: reason });

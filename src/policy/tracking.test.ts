@@ -33,6 +33,9 @@ describe('a fresh enumeration', () => {
       foundNew: false,
       tracked: [{ credential: later, status: { state: 'Waiting', expiresAt: '2026-11-23T12:00:00.000Z' } }],
     });
+    const { expiresAt: _, ...endless } = until('2026-11-23T11:00:00Z', { state: 'Present' }).status;
+    const [there] = mergeFresh([{ ...until('2026-11-23T11:00:00Z'), status: endless }], [later], 0).tracked;
+    expect(there?.status, 'an inventory promises no end of what has none that is known').toEqual(endless);
     const confirmed = until('2026-11-23T11:00:00Z', { state: 'Confirmed' });
     expect(mergeFresh([confirmed], [later], 0).tracked.map(({ status }) => status)).toEqual([confirmed.status]);
   });

@@ -81,7 +81,10 @@ export interface Observation {
   readonly message?: string;
   /** When it is still there because of something only a person can end (somebody's finalizer): the condition's reason. */
   readonly reason?: string;
-  /** Of one that ends by itself (`Expiry`) and is still there: when, as is known now, which may be later than was thought. */
+  /**
+   * Of one that ends by itself (`Expiry`) and is still there: when, as is known now, which may be later than was thought. None where
+   * that is not known, as while more of the kind can be made.
+   */
   readonly expiresAt?: Date;
 }
 

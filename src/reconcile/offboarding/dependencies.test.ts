@@ -371,11 +371,30 @@ describe('what nobody can revoke', () => {
     expect(world.clock.now().getTime()).toBeGreaterThan(Date.parse('2026-11-23T12:30:00Z'));
     expect(looks).toBeLessThan(150);
     expect(dependency('vault')?.message).toContain('access tokens');
-    expect(told()).toEqual(['2026-11-23T11:00:00.000Z', 'unknown']);
+    expect(told()).toEqual([undefined, 'unknown']);
     expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'Revoking' });
     world.vault('vault').present.delete('access tokens');
     await world.settle();
     expect(condition('Ready')?.status).toBe('True');
+  });
+
+  it('has no end while more of it can be made, and the status is quiet meanwhile', async () => {
+    const { observe } = world.vault('vault');
+    Object.assign(world.vault('vault'), {
+      observe: async (...args: Parameters<typeof observe>) => {
+        const { expiresAt: _, ...observation } = await observe(...args);
+        return observation;
+      },
+    });
+    await world.look();
+    expect(told()).toEqual([undefined, 'unknown']);
+    const writes = world.writes();
+    await pass(3 * 3_600_000);
+    expect(world.writes()).toBe(writes);
+    Object.assign(world.vault('vault'), { observe });
+    runUntil('2026-11-23T14:00:00Z');
+    await pass(120_000);
+    expect(told()).toEqual(['2026-11-23T14:00:00.000Z', '2026-11-23T14:00:00Z']);
   });
 
   it('is asked again by back-off, when its time has passed and nobody answers', async () => {

@@ -145,7 +145,7 @@ const nextLookAt = (run: TargetedRun, revoker: Revoker, context: Context): numbe
   }
   const settled = open.flatMap((entry) => believableFrom(entry, revoker.settleTime) ?? []);
   if (settled.length > 0) return Math.max(...settled) - clock.monotonic();
-  const expiries = open.flatMap(({ status }) => (status.expiresAt === undefined ? [] : [Date.parse(status.expiresAt)]));
+  const expiries = open.flatMap(({ credential: { end } }) => (end.by === 'Expiry' ? [end.at.getTime()] : []));
   if (expiries.length > 0) return Math.min(...expiries) - clock.now().getTime();
   const ended = issuersEndedAt(run, revoker, context);
   return ended !== undefined && ended > clock.monotonic() ? ended - clock.monotonic() : undefined;

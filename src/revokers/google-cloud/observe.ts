@@ -88,8 +88,10 @@ const observeTokens = async (look: Look, name: string): Promise<Observation> => 
   const possible = policy !== undefined && mintsIn({ name, own }, policy, holderOf(look, standing), sharers.length > 0).length > 0;
   const left = memory.minting.seen(mintingKey(look, name), possible, connection.settings);
   if (left === undefined) return absent('expiry');
-  const message = possible ? 'more of them can still be made' : 'they were made before, and nobody can revoke them';
-  return { state: 'Present', method: policyMethod, message, expiresAt: new Date(clock.now().getTime() + left) };
+  // Until then nobody knows the end of the last.
+  if (possible) return present(policyMethod, 'more of them can still be made');
+  const expiresAt = new Date(clock.now().getTime() + left);
+  return { ...present(policyMethod, 'they were made before, and nobody can revoke them'), expiresAt };
 };
 
 // ---- the account -----------------------------------------------------------------------------------------------

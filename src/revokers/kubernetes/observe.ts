@@ -175,7 +175,7 @@ const observeCertificate = (user: string, credential: Credential, target: Target
     return unknown(method, 'it is not known when the certificate expires');
   return clock.now().getTime() > end.getTime()
     ? { state: 'Absent', method }
-    : { state: 'Present', method, message: `accepted by every API server until ${end.toISOString()}` };
+    : { state: 'Present', method, message: `accepted by every API server until ${end.toISOString()}`, expiresAt: end };
 };
 
 const notAfterOf = (user: string, target: Target): Date | undefined => {
