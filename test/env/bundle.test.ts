@@ -61,8 +61,10 @@ describe('what it loads only to probe, alone in a folder', () => {
     });
   });
 
-  it('is in no other file, and in the image', () => {
-    expect(readFileSync(join(folder, 'offboard.mjs'), 'utf8')).not.toContain('IAMCredentials');
+  it('is in no other file, is found by the program, and is in the image', () => {
+    const program = readFileSync(join(folder, 'offboard.mjs'), 'utf8');
+    expect(program).not.toContain('IAMCredentials');
+    expect(program).toContain('import("./iam-credentials.mjs")');
     const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
     expect(dockerfile).toContain('/src/dist/offboard.mjs /src/dist/iam-credentials.mjs /\n');
   });
