@@ -31,8 +31,9 @@ export const coversResource = ({ googleCloud = {} }: Grant, name: string): boole
 const coversProject = (patterns: readonly string[] | undefined, project: string): boolean =>
   anyMatches(patterns, project, ids) || anyMatches(patterns, project, numbers);
 
-/** Both are full names, or neither is: `folders/1` and `//folders/1` are not the same. */
-const isAlike = (pattern: string, name: string): boolean => pattern.startsWith('//') === name.startsWith('//');
+/** Both are full names of one service, or neither is one: `folders/1` and `//folders/1` are not the same. */
+const isAlike = (pattern: string, name: string): boolean =>
+  pattern.startsWith('//') === name.startsWith('//') && bare(pattern).split('/')[0] === bare(name).split('/')[0];
 
 const bare = (name: string): string => (name.startsWith('//') ? name.slice(2) : name);
 
