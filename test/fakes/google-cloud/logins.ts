@@ -19,6 +19,7 @@ interface Site {
 }
 
 const metadata = '/computeMetadata/v1/instance/service-accounts';
+const cloudPlatform = 'https://www.googleapis.com/auth/cloud-platform';
 
 export const loginRoutes = (site: Site): readonly Route[] => [
   { service: 'sts', method: 'POST', pattern: '/v1/token', open: true, handle: (call) => exchange(site, call) },
@@ -27,6 +28,8 @@ export const loginRoutes = (site: Site): readonly Route[] => [
   { service: 'metadata', method: 'GET', pattern: '/', open: true, handle: (call) => ofMetadata(site, call, () => 'computeMetadata/\n') },
   { service: 'metadata', method: 'GET', pattern: '/computeMetadata/v1/instance', open: true, handle: (call) => ofMetadata(site, call, () => 'service-accounts/\n') },
   { service: 'metadata', method: 'GET', pattern: '/computeMetadata/v1/project/project-id', open: true, handle: (call) => ofMetadata(site, call, ({ project }) => project) },
+  // With `?recursive=true`, without which it would be a list of names.
+  { service: 'metadata', method: 'GET', pattern: `${metadata}/{account}/`, open: true, handle: (call) => ofMetadata(site, call, ({ email }) => ({ aliases: ['default'], email, scopes: [cloudPlatform] })) },
   { service: 'metadata', method: 'GET', pattern: `${metadata}/{account}/email`, open: true, handle: (call) => ofMetadata(site, call, ({ email }) => email) },
   { service: 'metadata', method: 'GET', pattern: `${metadata}/{account}/token`, open: true, handle: (call) => ofMetadata(site, call, (account) => bearer(site, { kind: 'account', uniqueId: account.uniqueId }, 3600)) },
 ];
@@ -61,6 +64,9 @@ const subjectOf = (pool: Pool, token: string): Principal | { readonly refused: s
   return { kind: 'federated', pool: pool.name, subject, attributes: Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== '')) };
 };
 
+/** What it is called wherever it is asked. `gcloud` takes the address in the file instead, which leads here. */
+const tokenAddress = 'https://oauth2.googleapis.com/token';
+
 /** By a token that the holder of a key signs: RFC 7523. */
 const keyLogin = (site: Site, { body }: Call): Answer => {
   const { world, knobs } = site;
@@ -71,7 +77,7 @@ const keyLogin = (site: Site, { body }: Call): Answer => {
   if (account === undefined) return oauthFailure('invalid_grant', 'Invalid grant: account not found');
   const key = world.keys.get(text(jwt.header['kid']));
   if (key === undefined || key.account !== account.uniqueId || key.disabled || !jwt.signedBy(createPublicKey(key.publicKey))) return oauthFailure('invalid_grant', 'Invalid JWT Signature.');
-  if (!isCurrent(jwt.claims) || !audiences(jwt.claims).includes(`${world.url}/token`)) return oauthFailure('invalid_grant', 'Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.');
+  if (!isCurrent(jwt.claims) || !audiences(jwt.claims).some((audience) => [`${world.url}/token`, tokenAddress].includes(audience))) return oauthFailure('invalid_grant', 'Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.');
   const principal: Principal = { kind: 'account', uniqueId: account.uniqueId };
   return stands(world, principal, knobs.settings.propagation) ? ok(bearer(site, principal, 3600)) : oauthFailure('invalid_grant', 'Account has been disabled');
 };
