@@ -138,17 +138,24 @@ describe('a look at a connector', () => {
     expect(server.requests.filter(({ path }) => path === '/v1/token')).toHaveLength(1);
   });
 
-  it('names what is missing, project by project', async () => {
+  it('names what is missing, where it can be told', async () => {
     const { look, server } = await setup(lacking('resourcemanager.projects.setIamPolicy', 'iam.serviceAccounts.disable'));
-    const { missingPermissions } = await look({ grants: [
-      { namespaces: { names: ['ci'] }, googleCloud: { projects: ['acme-ci', 'any-*'], serviceAccounts: ['ci-*@acme-ci.iam.gserviceaccount.com', 'x@ci.example.com.iam.gserviceaccount.com', 'a@b-*.iam.gserviceaccount.com'] } },
-    ] });
+    const serviceAccounts = ['ci-*@acme-ci.iam.gserviceaccount.com', '*@ci.example.com.iam.gserviceaccount.com', 'one@acme-ops.iam.gserviceaccount.com', 'a@b-*.iam.gserviceaccount.com'];
+    const { missingPermissions } = await look({ grants: [{ namespaces: { names: ['ci'] }, googleCloud: { projects: ['acme-ci', 'any-*'], serviceAccounts } }] });
     expect(missingPermissions).toEqual([
-      'resourcemanager.projects.setIamPolicy on projects/acme-ci', 'iam.serviceAccounts.disable on projects/acme-ci', 'iam.serviceAccounts.disable on projects/example.com:ci',
+      'resourcemanager.projects.setIamPolicy on projects/acme-ci', 'iam.serviceAccounts.disable on projects/acme-ci',
+      'iam.serviceAccounts.disable on projects/example.com:ci', 'iam.serviceAccounts.disable on one@acme-ops.iam.gserviceaccount.com',
     ]);
-    expect(server.requests.map(({ path }) => path).filter((path) => path.startsWith('/v3/'))).toEqual([
+    expect(server.requests.map(({ path }) => path).filter((path) => path.endsWith(':testIamPermissions'))).toEqual([
       '/v3/projects/acme-ci:testIamPermissions', '/v3/projects/example.com%3Aci:testIamPermissions',
+      '/v1/projects/acme-ops/serviceAccounts/one%40acme-ops.iam.gserviceaccount.com:testIamPermissions',
     ]);
+  });
+
+  it('says nothing of an account that is not there', async () => {
+    const { look } = await setup((_, response) => { sendJson(response, 404, { error: { code: 404 } }); });
+    const { missingPermissions } = await look({ grants: [{ namespaces: { names: ['ci'] }, googleCloud: { serviceAccounts: ['one@acme-ops.iam.gserviceaccount.com'] } }] });
+    expect(missingPermissions).toEqual([]);
   });
 
   it('names a project that it may not ask about, in Google\'s words', async () => {

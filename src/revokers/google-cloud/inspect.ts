@@ -8,22 +8,29 @@ import { describeAnswer } from './answers.ts';
 import type { GoogleAnswer, GoogleClient, GoogleRequest } from './api.ts';
 import type { GoogleConnectorsOwner } from './connectors.ts';
 
-/** What is needed in a project whose policy is read and written, and in one whose service accounts are retired. */
-const permissions = {
-  projects: ['resourcemanager.projects.getIamPolicy', 'resourcemanager.projects.setIamPolicy'],
-  serviceAccounts: [
-    'iam.serviceAccounts.get', 'iam.serviceAccounts.update', 'iam.serviceAccounts.disable', 'iam.serviceAccounts.enable',
-    'iam.serviceAccounts.getIamPolicy', 'iam.serviceAccounts.setIamPolicy', 'iam.serviceAccountKeys.list', 'iam.serviceAccountKeys.delete',
-    'storage.hmacKeys.list', 'storage.hmacKeys.update', 'storage.hmacKeys.delete',
-  ],
-} as const;
+/** In a project whose policy is read and written. */
+const ofProject = ['resourcemanager.projects.getIamPolicy', 'resourcemanager.projects.setIamPolicy'];
+/** On a service account that is retired. */
+const ofAccount = [
+  'iam.serviceAccounts.get', 'iam.serviceAccounts.update', 'iam.serviceAccounts.disable', 'iam.serviceAccounts.enable',
+  'iam.serviceAccounts.getIamPolicy', 'iam.serviceAccounts.setIamPolicy', 'iam.serviceAccountKeys.list', 'iam.serviceAccountKeys.delete',
+];
+/** In its project, beside that. */
+const ofAccounts = [...ofAccount, 'storage.hmacKeys.list'];
 
-/** Projects that are asked about in one look. */
-const mostProjects = 64;
+/** Projects and accounts that are asked about in one look. */
+const mostPlaces = 64;
+
+/** Something on which permissions are tested. */
+interface Place {
+  readonly name: string;
+  readonly at: Pick<GoogleRequest, 'service' | 'path'>;
+  readonly permissions: ReadonlySet<string>;
+}
 
 /**
- * Of a project that a grant names without a star, what is missing is told before an identity needs it. That nothing is said to be
- * missing proves nothing: the service may say yes to all, and what a pattern covers is not known here.
+ * Of what a grant names without a star, what is missing is told before an identity needs it. That nothing is said to be missing
+ * proves nothing: the service may say yes to all, and what a pattern covers is not known here.
  */
 export const createGoogleInspection =
   (connectors: Pick<GoogleConnectorsOwner, 'open'>): InspectConnector =>
@@ -31,42 +38,46 @@ export const createGoogleInspection =
     const { spec, connection } = connectors.open(connector);
     const { self } = await connection.hold(signal);
     const { client } = connection;
-    const wanted = [...wantedIn(connector.spec.grants ?? [])].slice(0, mostProjects);
-    const missing = await mapBounded(wanted, spec.maxConcurrent, ([project, names]) => missingIn(client, project, [...names], signal), signal);
+    const places = placesIn(connector.spec.grants ?? []).slice(0, mostPlaces);
+    const missing = await mapBounded(places, spec.maxConcurrent, (place) => missingIn(client, place, signal), signal);
     const searches = spec.assetScope === undefined ? [] : await missingSearches(client, spec.assetScope, signal);
     return { account: self.name, missingPermissions: [...missing.flat(), ...searches], troubles: [] };
   };
 
-const wantedIn = (grants: readonly Grant[]): Map<string, ReadonlySet<string>> => {
-  const wanted = new Map<string, Set<string>>();
-  const add = (project: string | undefined, names: readonly string[]): void => {
-    if (project === undefined || !/^[a-z0-9][-a-z0-9.:]*$/.test(project)) return;
-    wanted.set(project, new Set([...(wanted.get(project) ?? []), ...names]));
+const placesIn = (grants: readonly Grant[]): readonly Place[] => {
+  const places = new Map<string, Place>();
+  const add = (name: string, at: Place['at'], permissions: readonly string[]): void => {
+    places.set(name, { name, at, permissions: new Set([...(places.get(name)?.permissions ?? []), ...permissions]) });
+  };
+  const addProject = (project: string, permissions: readonly string[]): void => {
+    if (!project.includes('*')) add(`projects/${project}`, { service: 'cloudresourcemanager', path: ['v3', 'projects', project] }, permissions);
   };
   for (const { googleCloud = {} } of grants) {
-    for (const project of googleCloud.projects ?? []) add(project, permissions.projects);
-    for (const account of googleCloud.serviceAccounts ?? []) add(projectOf(account), permissions.serviceAccounts);
+    for (const project of googleCloud.projects ?? []) addProject(project, ofProject);
+    for (const email of googleCloud.serviceAccounts ?? []) {
+      const project = projectOf(email);
+      // The role may be given on just the accounts, where they are named one by one.
+      if (email.includes('*')) addProject(project, ofAccounts);
+      else add(email, { service: 'iam', path: ['v1', 'projects', project, 'serviceAccounts', email] }, ofAccount);
+    }
   }
-  return wanted;
+  return [...places.values()];
 };
 
-/** In a domain of its own, an organisation's project is called DOMAIN:NAME, and in e-mails NAME.DOMAIN. */
-const projectOf = (email: string): string | undefined => {
+/** In a domain of its own, an organisation's project is called DOMAIN:NAME, and in e-mails NAME.DOMAIN. A star where it cannot be told. */
+const projectOf = (email: string): string => {
   const [, name, domain] = /@([^.@]+)(?:\.([^@]+))?\.iam\.gserviceaccount\.com$/.exec(email) ?? [];
-  return name === undefined || domain === undefined ? name : `${domain}:${name}`;
+  return domain === undefined ? (name ?? '*') : `${domain}:${name ?? '*'}`;
 };
 
-const missingIn = async (client: GoogleClient, project: string, names: readonly string[], signal: AbortSignal): Promise<readonly string[]> => {
-  const where = `projects/${project}`;
-  const request: GoogleRequest = {
-    method: 'POST', service: 'cloudresourcemanager', path: ['v3', 'projects', project], verb: 'testIamPermissions', body: { permissions: names },
-  };
-  const answer = await client.request(request, signal);
-  // Also of a project that is not there.
-  if (answer.status === 403 || answer.status === 404) return [`${names[0] ?? ''} on ${where}, if there is such a project: ${describeAnswer(answer)}`];
-  if (answer.status !== 200) throw failureOf(answer, `testing permissions on ${where}`);
+const missingIn = async (client: GoogleClient, { name, at, permissions }: Place, signal: AbortSignal): Promise<readonly string[]> => {
+  const wanted = [...permissions];
+  const answer = await client.request({ method: 'POST', ...at, verb: 'testIamPermissions', body: { permissions: wanted } }, signal);
+  // Also of one that is not there: an account may be gone for good, while its grant is still written.
+  if (answer.status === 403 || answer.status === 404) return at.service === 'iam' ? [] : [`${wanted[0] ?? ''} on ${name}, if there is such a project: ${describeAnswer(answer)}`];
+  if (answer.status !== 200) throw failureOf(answer, `testing permissions on ${name}`);
   const has = new Set(answer.body === undefined ? [] : (textsOf(answer.body, 'permissions') ?? []));
-  return names.filter((name) => !has.has(name)).map((name) => `${name} on ${where}`);
+  return wanted.filter((permission) => !has.has(permission)).map((permission) => `${permission} on ${name}`);
 };
 
 /** A real search of one result. */
