@@ -125,13 +125,15 @@ export interface GoogleCloud {
   readonly impersonate: (token: string, email: string, seconds?: number) => Promise<string>;
   /** The status of opening it: 200, 401 or 403. */
   readonly open: (token: string, what: Protected) => Promise<number>;
+  /** Whether it may do that, for what cannot be opened. */
+  readonly may: (token: string, permission: string, resource: string) => Promise<boolean>;
   readonly openWithHmacKey: (key: HmacKey, what: { readonly bucket: string; readonly object: string }) => Promise<number>;
 
   readonly set: (settings: Partial<Settings>) => Promise<void>;
   /** Until it is used up or taken away again, by what it resolves to. */
   readonly fault: (rule: Rule) => Promise<() => Promise<void>>;
-  /** Right before each of the next writes somebody else gives or takes that member, so that the etag is another. */
-  readonly meddle: (resource: string, role: string, member: string, times: number) => Promise<void>;
+  /** Right before each of the next writes somebody else writes: gives or takes that member, or nothing that can be seen. The etag is another. */
+  readonly meddle: (resource: string, times: number, grant?: { readonly role: string; readonly member: string }) => Promise<void>;
   /** No fault, no staleness any more. */
   readonly calm: () => Promise<void>;
   readonly requests: () => Promise<readonly Logged[]>;
@@ -226,6 +228,7 @@ const createHandle = (url: string, process: Pick<GoogleCloud, 'log' | 'stop'>): 
     policy: (resource) => control('policy', { resource }),
     writePolicy: (resource, policy) => tell('writeStoredPolicy', { resource, policy }),
     defineRole: (role, permissions) => tell('defineRole', { role, permissions }),
+    may: async (token, permission, resource) => (await control<{ readonly may: boolean }>('may', { token, permission, resource })).may,
     userToken: async (email, seconds) => (await control<{ readonly token: string }>('userToken', { email, seconds })).token,
     addOperator: async (project, permissions, on) => {
       const account = await control<Account>('addServiceAccount', { project, name: 'offboard' });
@@ -248,7 +251,7 @@ const createHandle = (url: string, process: Pick<GoogleCloud, 'log' | 'stop'>): 
       const { id } = await control<{ readonly id: string }>('addFault', { rule });
       return () => tell('removeFault', { id });
     },
-    meddle: (resource, role, member, times) => tell('meddle', { resource, role, member, times }),
+    meddle: (resource, times, grant) => tell('meddle', { resource, times, grant }),
     calm: () => tell('calm'),
     requests: async () => (await control<{ readonly requests: readonly Logged[] }>('requests')).requests,
     counts: () => control('counts'),

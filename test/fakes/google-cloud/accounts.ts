@@ -3,10 +3,10 @@ import { type Answer, aborted, denied, failure, invalid, notFound, ok } from './
 import { type Authorise, refusal } from './authorise.ts';
 import { fields, optionalText, text } from './json.ts';
 import type { Knobs } from './knobs.ts';
-import { names } from './policies.ts';
+import { names, sameEtag } from './policies.ts';
 import type { Call, Route } from './router.ts';
 import { versioned } from './versioned.ts';
-import { type Account, accountResource, addResource, findAccount, findProject, newEtag, newNumber, type World } from './world.ts';
+import { type Account, accountResource, addResource, addSystemKey, findAccount, findProject, newEtag, newNumber, type World } from './world.ts';
 
 interface Site {
   readonly world: World;
@@ -76,6 +76,7 @@ export const addAccount = (world: World, project: string, email: string, texts: 
   const account: Account = { uniqueId: newNumber(21), email, project, ...texts, etag: newEtag(), disabled: false, deleted: false };
   world.accounts.set(account.uniqueId, versioned(account));
   addResource(world, accountResource(account), 'iam.serviceAccounts', `projects/${project}`);
+  addSystemKey(world, account);
   return account;
 };
 
@@ -122,14 +123,16 @@ export const page = (items: readonly object[], name: string, call: Call, most: n
 };
 
 const patch = (world: World, account: Account, sent: Readonly<Record<string, unknown>>, mask: string): Answer => {
-  if (text(sent['etag']) !== '' && sent['etag'] !== account.etag) return aborted();
+  if (text(sent['etag']) !== '' && !sameEtag(text(sent['etag']), account.etag)) return aborted();
   const named = mask.split(',').map((name) => name.trim().replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()));
   if (named.some((name) => name !== 'displayName' && name !== 'description')) return invalid('The update mask names what cannot be changed.');
   const texts = Object.fromEntries(named.map((name) => [name, text(sent[name])]));
   const { displayName, description, ...rest } = { ...account, ...texts };
   // What is empty is not shown.
   const next: Account = { ...rest, ...(displayName ? { displayName } : {}), ...(description ? { description } : {}), etag: newEtag() };
-  return ok(showAccount(next), () => {
+  // Only what the mask names comes back.
+  const shown = Object.entries(showAccount(next)).filter(([name]) => name === 'name' || named.includes(name));
+  return ok(Object.fromEntries(shown), () => {
     world.accounts.get(account.uniqueId)?.set(next);
   });
 };

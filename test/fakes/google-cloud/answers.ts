@@ -26,10 +26,24 @@ export const invalid = (message: string): Answer => failure(400, 'INVALID_ARGUME
 
 export const aborted = (): Answer => failure(409, 'ABORTED', 'There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.');
 
-export const denied = (permission: string, resource: string): Answer =>
-  failure(403, 'PERMISSION_DENIED', `Permission '${permission}' denied on resource (or it may not exist).`, [
-    { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'IAM_PERMISSION_DENIED', domain: 'iam.googleapis.com', metadata: { permission, resource } },
+/** The same for what does not exist. IAM itself does not name the resource, the other services do. */
+export const denied = (permission: string, resource: string): Answer => {
+  const service = /^\/\/([^/]+)\//.exec(resource)?.[1] ?? 'cloudresourcemanager.googleapis.com';
+  const name = resource.replace(/^\/\/[^/]+\//, '');
+  const ofIam = permission.startsWith('iam.');
+  return failure(403, 'PERMISSION_DENIED', `Permission '${permission}' denied on resource${ofIam ? '' : ` '//${service}/${name}'`} (or it may not exist).`, [
+    { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'IAM_PERMISSION_DENIED', domain: ofIam ? 'iam.googleapis.com' : service, metadata: { permission, ...(ofIam ? {} : { resource: name }) } },
   ]);
+};
+
+/** Of a quota project that the caller may not use. */
+export const quotaProjectDenied = (project: string): Answer =>
+  failure(
+    403,
+    'PERMISSION_DENIED',
+    `Caller does not have required permission to use project ${project}. Grant the caller the roles/serviceusage.serviceUsageConsumer role, or a custom role with the serviceusage.services.use permission.`,
+    [{ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'USER_PROJECT_DENIED', domain: 'googleapis.com', metadata: { consumer: `projects/${project}` } }],
+  );
 
 export const unauthenticated = (reason: 'ACCESS_TOKEN_EXPIRED' | 'ACCESS_TOKEN_TYPE_UNSUPPORTED' | 'ACCOUNT_STATE_INVALID' | 'CREDENTIALS_MISSING'): Answer =>
   failure(

@@ -31,7 +31,7 @@ export const createAuthorise =
   };
 
 /** Nothing when allowed, else the refusal, which is the same for what does not exist. */
-export const refusal = (authorise: Authorise, question: Question): Answer | undefined => (authorise(question) ? undefined : denied(question.permission, question.resource.replace(/^\/\/[^/]+\//, '')));
+export const refusal = (authorise: Authorise, question: Question): Answer | undefined => (authorise(question) ? undefined : denied(question.permission, question.resource));
 
 const around = (world: World, name: string): ReturnType<typeof lineage> => {
   const resource = findResource(world, name);

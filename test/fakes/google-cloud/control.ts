@@ -5,7 +5,7 @@ import type { Authorise } from './authorise.ts';
 import { addHmacKey } from './hmac-keys.ts';
 import { type Fields, fields, list, optionalText, text } from './json.ts';
 import { addKeyTo } from './keys.ts';
-import type { Knobs, Rule, Settings } from './knobs.ts';
+import type { Knobs, Rule } from './knobs.ts';
 import type { Log } from './log.ts';
 import { changeMember, showPolicy } from './policies.ts';
 import { kindOf } from './policy-routes.ts';
@@ -64,7 +64,7 @@ const operations: Readonly<Record<string, Operation>> = {
     change(world, world.accounts.get(text(account))?.now() ?? accountAt(world, account), fields(to));
   },
   addKey: async ({ world }, { account }) => (await addKeyTo(world, text(account))).file,
-  keys: ({ world }, { account }) => ({ keys: [...world.keys.values()].filter((key) => key.account === accountAt(world, account).uniqueId).map(({ id }) => id) }),
+  keys: ({ world }, { account }) => ({ keys: [...world.keys.values()].map((key) => key.now()).filter((key) => key.account === accountAt(world, account).uniqueId && key.type === 'USER_MANAGED' && !key.deleted).map(({ id }) => id) }),
   addHmacKey: ({ world }, { account }) => addHmacKey(world, accountAt(world, account)),
   addPool: ({ world }, { pool }) => {
     const added = fields(pool) as unknown as Pool;
@@ -94,17 +94,21 @@ const operations: Readonly<Record<string, Operation>> = {
     // Without any check: for members that nobody could write, and for policies of any size.
     const { bindings, ...rest } = fields(policy) as unknown as Omit<Policy, 'etag'>;
     const stored = bindings.map((binding) => ({ ...binding, members: binding.members.map((member) => storedForm(world, member)) }));
-    resourceAt(world, resource).policy.set({ ...rest, bindings: stored, etag: newEtag() });
+    resourceAt(world, resource).policy.set({ ...rest, bindings: stored, written: true, etag: newEtag() });
+  },
+  may: ({ tokens, authorise }, { token, permission, resource }) => {
+    const who = tokens.check(text(token));
+    return { may: 'caller' in who && authorise({ caller: who.caller, permission: text(permission), resource: text(resource) }) };
   },
   userToken: ({ tokens }, { email, seconds }) => ({ token: tokens.mint({ kind: 'user', email: text(email) }, Number(seconds ?? 3600)).token }),
   set: ({ knobs }, { settings }) => {
-    Object.assign(knobs.settings, fields(settings) as Partial<Settings>);
+    knobs.set(fields(settings));
   },
   addFault: ({ knobs }, { rule }) => ({ id: knobs.add(fields(rule) as unknown as Rule) }),
   removeFault: ({ knobs }, { id }) => {
     knobs.remove(text(id));
   },
-  meddle: ({ knobs }, { resource, role, member, times }) => void knobs.meddlers.push({ resource: text(resource), role: text(role), member: text(member), times: Number(times) }),
+  meddle: ({ knobs }, { resource, grant, times }) => void knobs.meddlers.push({ resource: text(resource), ...(grant === undefined ? {} : { grant: { role: text(fields(grant)['role']), member: text(fields(grant)['member']) } }), times: Number(times) }),
   calm: ({ knobs }) => {
     knobs.reset();
   },

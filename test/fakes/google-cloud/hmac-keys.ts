@@ -6,8 +6,10 @@ import { type Authorise, refusal } from './authorise.ts';
 import { text } from './json.ts';
 import type { Knobs } from './knobs.ts';
 import type { Principal } from './members.ts';
+import { sameEtag } from './policies.ts';
 import type { Call, Route } from './router.ts';
 import { stands } from './tokens.ts';
+import { versioned } from './versioned.ts';
 import { type Account, findAccount, findProject, type HmacKey, shortHash, type World } from './world.ts';
 
 interface Site {
@@ -19,7 +21,7 @@ interface Site {
 const all = '/storage/v1/projects/{project}/hmacKeys';
 
 export const hmacKeyRoutes = (site: Site): readonly Route[] => {
-  const { world, authorise } = site;
+  const { world, knobs, authorise } = site;
   const guarded = (method: string, pattern: string, permission: string, handle: (call: Call, project: string, id: string) => Answer): Route => ({
     service: 'storage',
     method,
@@ -34,15 +36,18 @@ export const hmacKeyRoutes = (site: Site): readonly Route[] => {
   });
   const onKey = (method: string, permission: string, handle: (call: Call, key: HmacKey) => Answer): Route =>
     guarded(method, `${all}/{id}`, permission, (call, project, id) => {
-      const key = world.hmacKeys.get(id);
+      const key = world.hmacKeys.get(id)?.ago(method === 'GET' ? knobs.settings.staleAccounts : 0);
       return key?.project === project ? handle(call, key) : storageFailure(404, 'notFound', `Access ID not found in project ${project}.`);
     });
   return [
     guarded('GET', all, 'list', (call, project) => {
       const email = call.query.get('serviceAccountEmail');
       const gone = call.query.get('showDeletedKeys') === 'true';
-      const keys = [...world.hmacKeys.values()].filter((key) => key.project === project && (email === null || key.email === email) && (gone || key.state !== 'DELETED'));
-      return ok({ kind: 'storage#hmacKeysMetadata', ...(keys.length > 0 ? { items: keys.map((key) => showKey(world, key)) } : {}) });
+      const keys = [...world.hmacKeys.values()].map((key) => key.ago(knobs.settings.staleAccounts)).filter((key) => key.project === project && (email === null || key.email === email) && (gone || key.state !== 'DELETED'));
+      const size = Number(call.query.get('maxResults') ?? 250) || 250;
+      const start = Number(call.query.get('pageToken') ?? 0);
+      const items = keys.slice(start, start + size).map((key) => showKey(world, key));
+      return ok({ kind: 'storage#hmacKeysMetadata', ...(start + size < keys.length ? { nextPageToken: String(start + size) } : {}), ...(items.length > 0 ? { items } : {}) });
     }),
     guarded('POST', all, 'create', (call) => {
       const account = findAccount(world, call.query.get('serviceAccountEmail') ?? '');
@@ -55,18 +60,14 @@ export const hmacKeyRoutes = (site: Site): readonly Route[] => {
       const state = text(call.body['state']);
       if (key.state === 'DELETED' || (state !== 'ACTIVE' && state !== 'INACTIVE')) return storageFailure(400, 'invalid', 'The HMAC key cannot be changed to that state.');
       const sent = text(call.body['etag']);
-      if (sent !== '' && sent !== etagOf(key)) return storageFailure(412, 'conditionNotMet', 'At least one of the pre-conditions you specified did not hold.');
-      return ok(showKey(world, { ...key, state }), () => { move(key, state); });
+      if (sent !== '' && !sameEtag(sent, etagOf(key))) return storageFailure(412, 'conditionNotMet', 'At least one of the pre-conditions you specified did not hold.');
+      const next: HmacKey = { ...key, state, updated: new Date().toISOString() };
+      return ok(showKey(world, next), () => { world.hmacKeys.get(key.accessId)?.set(next); });
     }),
     onKey('DELETE', 'delete', (_, key) =>
-      key.state === 'INACTIVE' ? { status: 204, commit: () => { move(key, 'DELETED'); } } : storageFailure(400, 'invalid', 'Cannot delete keys that are in the ACTIVE or DELETED state.'),
+      key.state === 'INACTIVE' ? { status: 204, commit: () => { world.hmacKeys.get(key.accessId)?.set({ ...key, state: 'DELETED', updated: new Date().toISOString() }); } } : storageFailure(400, 'invalid', 'Cannot delete keys that are in the ACTIVE or DELETED state.'),
     ),
   ];
-};
-
-const move = (key: HmacKey, state: HmacKey['state']): void => {
-  key.state = state;
-  key.updated = new Date().toISOString();
 };
 
 const etagOf = (key: HmacKey): string => Buffer.from(shortHash([key.state, key.updated])).toString('base64');
@@ -88,7 +89,7 @@ export const addHmacKey = (world: World, account: Account): HmacKey => {
   const created = new Date().toISOString();
   const accessId = `GOOG1E${randomBytes(34).toString('hex').toUpperCase().slice(0, 55)}`;
   const key: HmacKey = { accessId, secret: randomBytes(30).toString('base64'), account: account.uniqueId, email: account.email, project: account.project, created, updated: created, state: 'ACTIVE' };
-  world.hmacKeys.set(accessId, key);
+  world.hmacKeys.set(accessId, versioned(key));
   return key;
 };
 
@@ -98,8 +99,8 @@ export const signHmac = (secret: string, date: string, resource: string): string
 /** Whose a request is that is signed so: `GOOG1 ACCESS-ID:SIGNATURE`. */
 export const hmacCaller = ({ world, knobs }: Pick<Site, 'world' | 'knobs'>, authorization: string, date: string, resource: string): Principal | undefined => {
   const [, accessId = '', signature = ''] = /^GOOG1 ([^:]+):(.+)$/.exec(authorization) ?? [];
-  const key = world.hmacKeys.get(accessId);
-  if (key?.state !== 'ACTIVE') return undefined;
+  const key = world.hmacKeys.get(accessId)?.within(knobs.settings.propagation).find(({ state }) => state === 'ACTIVE');
+  if (key === undefined) return undefined;
   const expected = Buffer.from(signHmac(key.secret, date, resource));
   const given = Buffer.from(signature);
   if (expected.length !== given.length || !timingSafeEqual(expected, given)) return undefined;

@@ -6,10 +6,13 @@ import { reach } from './accounts.ts';
 import { type Answer, notFound, ok } from './answers.ts';
 import type { Authorise } from './authorise.ts';
 import type { Call, Route } from './router.ts';
-import { type Account, type AccountKey, findAccount, type World } from './world.ts';
+import type { Knobs } from './knobs.ts';
+import { versioned } from './versioned.ts';
+import { type Account, type AccountKey, findAccount, now, type World } from './world.ts';
 
 interface Site {
   readonly world: World;
+  readonly knobs: Knobs;
   readonly authorise: Authorise;
 }
 
@@ -29,7 +32,7 @@ export interface KeyFile {
 const all = '/v1/projects/{project}/serviceAccounts/{account}/keys';
 
 export const keyRoutes = (site: Site): readonly Route[] => {
-  const { world } = site;
+  const { world, knobs } = site;
   const onAccount = (method: string, permission: string, handle: (call: Call, account: Account) => Answer | Promise<Answer>): Route => ({
     service: 'iam',
     method,
@@ -46,15 +49,15 @@ export const keyRoutes = (site: Site): readonly Route[] => {
     handle: (call, parameters) => {
       const found = reach(site, call, parameters, `iam.serviceAccountKeys.${permission}`);
       if ('refused' in found) return found.refused;
-      const key = world.keys.get(parameters['key'] ?? '');
-      return key?.account === found.account.uniqueId ? handle(found.account, key) : notFound(`Service account key ${parameters['key'] ?? ''} does not exist.`);
+      const key = world.keys.get(parameters['key'] ?? '')?.ago(method === 'GET' ? knobs.settings.staleAccounts : 0);
+      return key?.account === found.account.uniqueId && !key.deleted && (method === 'GET' || key.type === 'USER_MANAGED') ? handle(found.account, key) : notFound(`Service account key ${parameters['key'] ?? ''} does not exist.`);
     },
   });
-  const switched = (disabled: boolean) => (_: Account, key: AccountKey) => ok({}, () => { key.disabled = disabled; });
+  const switched = (disabled: boolean) => (_: Account, key: AccountKey) => ok({}, () => { world.keys.get(key.id)?.set({ ...key, disabled }); });
   return [
     onAccount('GET', 'list', (call, account) => {
       const types = call.query.getAll('keyTypes');
-      const keys = [...world.keys.values()].filter((key) => key.account === account.uniqueId && (types.length === 0 || types.includes(key.type)));
+      const keys = [...world.keys.values()].map((key) => key.ago(knobs.settings.staleAccounts)).filter((key) => key.account === account.uniqueId && !key.deleted && (types.length === 0 || types.includes(key.type)));
       return ok(keys.length > 0 ? { keys: keys.map((key) => showKey(account, key)) } : {});
     }),
     onAccount('POST', 'create', async (_, account) => {
@@ -62,7 +65,7 @@ export const keyRoutes = (site: Site): readonly Route[] => {
       return ok({ ...showKey(account, key), privateKeyType: 'TYPE_GOOGLE_CREDENTIALS_FILE', privateKeyData: Buffer.from(JSON.stringify(file, undefined, 2)).toString('base64') });
     }),
     onKey('GET', '', 'get', (account, key) => ok(showKey(account, key))),
-    onKey('DELETE', '', 'delete', (_, key) => ok({}, () => world.keys.delete(key.id))),
+    onKey('DELETE', '', 'delete', (_, key) => ok({}, () => { world.keys.get(key.id)?.set({ ...key, deleted: true }); })),
     onKey('POST', ':disable', 'disable', switched(true)),
     onKey('POST', ':enable', 'enable', switched(false)),
   ];
@@ -80,19 +83,20 @@ const showKey = (account: Account, key: AccountKey): object => ({
 
 const makePair = promisify(generateKeyPair);
 
-export const addKey = async (world: World, account: Account, type: AccountKey['type'] = 'USER_MANAGED'): Promise<{ readonly key: AccountKey; readonly file: KeyFile }> => {
+export const addKey = async (world: World, account: Account): Promise<{ readonly key: AccountKey; readonly file: KeyFile }> => {
   const pair = await makePair('rsa', { modulusLength: 2048 });
   const id = randomBytes(20).toString('hex');
   const key: AccountKey = {
     id,
     account: account.uniqueId,
-    type,
+    type: 'USER_MANAGED',
     origin: 'GOOGLE_PROVIDED',
     publicKey: pair.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-    validAfter: new Date().toISOString().replace(/\.\d+Z$/, 'Z'),
+    validAfter: now(),
     disabled: false,
+    deleted: false,
   };
-  world.keys.set(id, key);
+  world.keys.set(id, versioned(key));
   return {
     key,
     file: {

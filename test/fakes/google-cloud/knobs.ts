@@ -1,17 +1,17 @@
 /** What a test turns: how slow the world is to notice changes, and which calls go wrong. */
 export interface Settings {
   /** Milliseconds by which policies are read as they were. */
-  stalePolicies: number;
+  readonly stalePolicies: number;
   /** Milliseconds by which accounts and keys are read as they were. */
-  staleAccounts: number;
+  readonly staleAccounts: number;
   /** Milliseconds for which what was taken away goes on working. */
-  propagation: number;
+  readonly propagation: number;
   /** Milliseconds by which the search of assets lags behind. */
-  assetLag: number;
+  readonly assetLag: number;
   /** Milliseconds before every answer. */
-  latency: number;
+  readonly latency: number;
   /** `testIamPermissions` says yes to all that is asked. */
-  testPermissionsFailOpen: boolean;
+  readonly testPermissionsFailOpen: boolean;
 }
 
 export interface Match {
@@ -45,16 +45,17 @@ export interface Rule {
   readonly times?: number;
 }
 
-/** Somebody else, who gives and takes a member on a resource right before a write to it. */
+/** Somebody else, who writes a policy right before a write to it: gives or takes a member, or changes nothing that can be seen. */
 export interface Meddler {
   readonly resource: string;
-  readonly role: string;
-  readonly member: string;
+  readonly grant?: { readonly role: string; readonly member: string };
   times: number;
 }
 
 export interface Knobs {
+  /** As they act now: nothing looks back beyond the moment in which its knob was turned, so that what was furnished before stands. */
   readonly settings: Settings;
+  readonly set: (settings: Partial<Settings>) => void;
   readonly meddlers: Meddler[];
   readonly add: (rule: Rule) => string;
   readonly remove: (id: string) => void;
@@ -66,12 +67,20 @@ export interface Knobs {
 const calm: Settings = { stalePolicies: 0, staleAccounts: 0, propagation: 0, assetLag: 0, latency: 0, testPermissionsFailOpen: false };
 
 export const createKnobs = (): Knobs => {
-  const settings = { ...calm };
+  let settings = calm;
+  const turned = new Map<string, number>();
+  const bounded = (name: 'stalePolicies' | 'staleAccounts' | 'propagation' | 'assetLag'): number => Math.min(settings[name], performance.now() - (turned.get(name) ?? 0));
   const meddlers: Meddler[] = [];
   const rules = new Map<string, { readonly rule: Rule; left: number }>();
   let next = 1;
   return {
-    settings,
+    get settings() {
+      return { ...settings, stalePolicies: bounded('stalePolicies'), staleAccounts: bounded('staleAccounts'), propagation: bounded('propagation'), assetLag: bounded('assetLag') };
+    },
+    set: (changes) => {
+      settings = { ...settings, ...changes };
+      for (const name of Object.keys(changes)) turned.set(name, performance.now());
+    },
     meddlers,
     add: (rule) => {
       const id = String(next++);
@@ -91,7 +100,7 @@ export const createKnobs = (): Knobs => {
       return undefined;
     },
     reset: () => {
-      Object.assign(settings, calm);
+      settings = calm;
       meddlers.length = 0;
       rules.clear();
     },

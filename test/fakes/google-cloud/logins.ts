@@ -75,8 +75,8 @@ const keyLogin = (site: Site, { body }: Call): Answer => {
   if (jwt === undefined) return oauthFailure('invalid_grant', 'Bad Request');
   const account = findAccountOf(world, knobs, text(jwt.claims['iss']));
   if (account === undefined) return oauthFailure('invalid_grant', 'Invalid grant: account not found');
-  const key = world.keys.get(text(jwt.header['kid']));
-  if (key === undefined || key.account !== account.uniqueId || key.disabled || !jwt.signedBy(createPublicKey(key.publicKey))) return oauthFailure('invalid_grant', 'Invalid JWT Signature.');
+  const key = world.keys.get(text(jwt.header['kid']))?.within(knobs.settings.propagation).find(({ disabled, deleted }) => !disabled && !deleted);
+  if (key?.type !== 'USER_MANAGED' || key.account !== account.uniqueId || !jwt.signedBy(createPublicKey(key.publicKey))) return oauthFailure('invalid_grant', 'Invalid JWT Signature.');
   if (!isCurrent(jwt.claims) || !audiences(jwt.claims).some((audience) => [`${world.url}/token`, tokenAddress].includes(audience))) return oauthFailure('invalid_grant', 'Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.');
   const principal: Principal = { kind: 'account', uniqueId: account.uniqueId };
   return stands(world, principal, knobs.settings.propagation) ? ok(bearer(site, principal, 3600)) : oauthFailure('invalid_grant', 'Account has been disabled');

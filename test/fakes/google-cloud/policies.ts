@@ -17,7 +17,7 @@ export const showPolicy = (world: World, policy: Policy, requestedVersion: numbe
     return requestedVersion >= 3 ? { role, members: shown, condition } : { role: `${role}_withcond_${shortHash(condition)}`, members: shown };
   });
   return {
-    ...(bindings.length > 0 ? { version: conditional && requestedVersion >= 3 ? 3 : 1 } : {}),
+    ...(policy.written === true ? { version: conditional && requestedVersion >= 3 ? 3 : 1 } : {}),
     etag: policy.etag,
     ...(bindings.length > 0 ? { bindings } : {}),
     ...(policy.auditConfigs === undefined ? {} : { auditConfigs: policy.auditConfigs }),
@@ -40,21 +40,21 @@ export const writePolicy = (world: World, write: Write): Answer => {
   const sent = fields(write.policy);
   const etag = text(sent['etag']);
   const version = typeof sent['version'] === 'number' ? sent['version'] : 0;
-  if (etag !== '' && etag !== stored.etag) return storage ? storageFailure(412, 'conditionNotMet', 'At least one of the pre-conditions you specified did not hold.') : aborted();
+  if (etag !== '' && !sameEtag(etag, stored.etag)) return storage ? storageFailure(412, 'conditionNotMet', 'At least one of the pre-conditions you specified did not hold.') : aborted();
   if (etag !== '' && version < 3 && stored.bindings.some(({ condition }) => condition !== undefined)) {
     return failure(400, 'FAILED_PRECONDITION', 'The policy has conditions: it can be replaced only with version 3, or without an etag.');
   }
   const read = readBindings(world, list(sent['bindings']), version, memberships(stored));
   if ('refused' in read) return storage ? storageFailure(400, 'invalid', read.refused) : invalid(read.refused);
   const audited = write.updateMask?.includes('auditConfigs') === true ? sent['auditConfigs'] : stored.auditConfigs;
-  const policy: Policy = { etag: newEtag(), bindings: read.bindings, ...(audited === undefined ? {} : { auditConfigs: audited }) };
-  return {
-    ...ok(write.show(policy), () => {
-      resource.policy.set(policy);
-    }),
-    policyOf: resource.name,
-  };
+  const policy: Policy = { etag: newEtag(), bindings: read.bindings, written: true, ...(audited === undefined ? {} : { auditConfigs: audited }) };
+  return ok(write.show(policy), () => {
+    resource.policy.set(policy);
+  });
 };
+
+/** They are bytes: gcloud writes the same ones with the other alphabet. */
+export const sameEtag = (one: string, other: string): boolean => Buffer.from(one, 'base64').equals(Buffer.from(other, 'base64'));
 
 const memberships = (policy: Policy): ReadonlySet<string> => new Set(policy.bindings.flatMap(({ members }) => members));
 
@@ -103,7 +103,7 @@ export const changeMember = (world: World, resource: Resource, change: { readonl
       ? others.map((binding) => (same(binding) ? { ...binding, members: [...binding.members, read.stored] } : binding))
       : [...others, { role: change.role, members: [read.stored], ...(change.condition === undefined ? {} : { condition: change.condition }) }]
     : others;
-  resource.policy.set({ ...rest, etag: newEtag(), bindings: given.filter(({ members }) => members.length > 0) });
+  resource.policy.set({ ...rest, written: true, etag: newEtag(), bindings: given.filter(({ members }) => members.length > 0) });
 };
 
 /** Whether one of its members is stored so. */

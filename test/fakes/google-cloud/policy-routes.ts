@@ -5,7 +5,7 @@ import { fields, list, optionalText, text } from './json.ts';
 import type { Knobs } from './knobs.ts';
 import { changeMember, missing, showPolicy, writePolicy } from './policies.ts';
 import type { Call, Route } from './router.ts';
-import { canonicalName, findProject, findResource, type Resource, type World } from './world.ts';
+import { canonicalName, findProject, findResource, newEtag, type Policy, type Resource, type World } from './world.ts';
 
 interface Site {
   readonly world: World;
@@ -52,7 +52,8 @@ const generic = (_: Site, collection: string, routes: (service: string, pattern:
   ];
 };
 
-const elsewhere = (world: World, path: string): string => [...world.resources.keys()].find((name) => name.startsWith('//') && name.replace(/^\/\/[^/]+\//, '') === path) ?? `//unknown.googleapis.com/${path}`;
+/** The full name of what has that name in its own service. */
+export const elsewhere = (world: World, path: string): string => [...world.resources.keys()].find((name) => name.startsWith('//') && name.replace(/^\/\/[^/]+\//, '') === path) ?? `//unknown.googleapis.com/${path}`;
 
 const answer = (site: Site, verb: Verb, call: Call, name: string): Answer => {
   const { world, authorise } = site;
@@ -69,7 +70,8 @@ const answer = (site: Site, verb: Verb, call: Call, name: string): Answer => {
   if (verb === 'getIamPolicy') return { ...ok(showPolicy(world, resource.policy.ago(site.knobs.settings.stalePolicies), requestedVersion(call))), policyOf: resource.name };
   meddle(site, resource);
   const mask = optionalText(call.body['updateMask']);
-  return writePolicy(world, { resource, policy: call.body['policy'], storage: false, show: (policy) => showPolicy(world, policy, 3), ...(mask === undefined ? {} : { updateMask: mask }) });
+  const write = { resource, policy: call.body['policy'], storage: false, show: (policy: Policy) => showPolicy(world, policy, 3), ...(mask === undefined ? {} : { updateMask: mask }) };
+  return { ...writePolicy(world, write), policyOf: resource.name };
 };
 
 const anywhere = (world: World, name: string): Resource | undefined => {
@@ -98,12 +100,17 @@ const test = ({ authorise, knobs }: Site, call: Call, resource: Resource | undef
   return ok(permissions.length > 0 ? { permissions } : {});
 };
 
+const isGiven = ({ bindings }: Policy, grant: { readonly role: string; readonly member: string }): boolean =>
+  bindings.some(({ role, members, condition }) => role === grant.role && condition === undefined && members.includes(grant.member));
+
 /** Somebody else is quicker, as often as a test says. */
 export const meddle = ({ world, knobs }: Pick<Site, 'world' | 'knobs'>, resource: Resource): void => {
   for (const meddler of knobs.meddlers) {
     if (meddler.times <= 0 || canonicalName(world, meddler.resource) !== resource.name) continue;
     meddler.times -= 1;
-    const has = resource.policy.now().bindings.some(({ role, members, condition }) => role === meddler.role && condition === undefined && members.includes(meddler.member));
-    changeMember(world, resource, { give: !has, role: meddler.role, member: meddler.member });
+    const { grant } = meddler;
+    const policy = resource.policy.now();
+    if (grant === undefined) resource.policy.set({ ...policy, etag: newEtag() });
+    else changeMember(world, resource, { give: !isGiven(policy, grant), ...grant });
   }
 };

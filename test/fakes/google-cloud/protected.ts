@@ -2,10 +2,11 @@
 import { type Answer, ok, storageFailure } from './answers.ts';
 import { type Authorise, refusal } from './authorise.ts';
 import type { Knobs } from './knobs.ts';
+import { principalName } from './members.ts';
 import { showPolicy, writePolicy } from './policies.ts';
 import { meddle } from './policy-routes.ts';
 import type { Call, Route } from './router.ts';
-import { canonicalName, type Policy, type Resource, type World } from './world.ts';
+import { canonicalName, findProject, type Policy, type Resource, type World } from './world.ts';
 
 interface Site {
   readonly world: World;
@@ -24,7 +25,7 @@ export const protectedRoutes = (site: Site): readonly Route[] => {
       const name = bucketName(parameters['bucket'] ?? '');
       const object = parameters['object'];
       const conditionName = `projects/_/buckets/${parameters['bucket'] ?? ''}${object === undefined ? '' : `/objects/${object}`}`;
-      if (!site.authorise({ caller: call.caller, permission, resource: name, conditionName })) return { ...forbidden(permission), policyOf: name };
+      if (!site.authorise({ caller: call.caller, permission, resource: name, conditionName })) return { ...forbidden(principalName(site.world, call.caller), permission), policyOf: name };
       const bucket = site.world.resources.get(name);
       return bucket === undefined ? storageFailure(404, 'notFound', 'The specified bucket does not exist.') : { ...handle(call, bucket, parameters), policyOf: name };
     },
@@ -44,7 +45,8 @@ export const protectedRoutes = (site: Site): readonly Route[] => {
   ];
 };
 
-const forbidden = (permission: string): Answer => storageFailure(403, 'forbidden', `The caller does not have ${permission} access to the Google Cloud Storage resource. Permission '${permission}' denied on resource (or it may not exist).`);
+const forbidden = (caller: string, permission: string): Answer =>
+  storageFailure(403, 'forbidden', `${caller.replace(/^\w+:(?!\/\/)/, '')} does not have ${permission} access to the Google Cloud Storage resource. Permission '${permission}' denied on resource (or it may not exist).`);
 
 const showBucketPolicy = ({ world }: Site, bucket: Resource, policy: Policy, version: number): object => ({
   kind: 'storage#policy',
@@ -64,7 +66,8 @@ const content = ({ world }: Site, name: string): Answer => {
 
 const accessSecret = ({ world, authorise }: Site, call: Call, project: string, secret: string): Answer => {
   const resource = canonicalName(world, `//secretmanager.googleapis.com/projects/${project}/secrets/${secret}`);
-  const refused = refusal(authorise, { caller: call.caller, permission: 'secretmanager.versions.access', resource });
+  const number = findProject(world, project)?.number ?? project;
+  const refused = refusal(authorise, { caller: call.caller, permission: 'secretmanager.versions.access', resource, conditionName: `projects/${number}/secrets/${secret}/versions/1` });
   if (refused !== undefined) return refused;
   const stored = world.contents.get(resource);
   if (stored === undefined) return storageFailure(404, 'notFound', 'Secret not found or has no versions.');

@@ -3,7 +3,7 @@ import { type IncomingMessage, createServer, type Server, type ServerResponse } 
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { accountRoutes } from './accounts.ts';
-import { aborted, type Answer, notFound, storageFailure, unauthenticated } from './answers.ts';
+import { aborted, type Answer, notFound, quotaProjectDenied, storageFailure, unauthenticated } from './answers.ts';
 import { assetRoutes } from './assets.ts';
 import { createAuthorise } from './authorise.ts';
 import { control } from './control.ts';
@@ -14,7 +14,7 @@ import { createKnobs, type Fault } from './knobs.ts';
 import { createLog, shownHeaders } from './log.ts';
 import { loginRoutes } from './logins.ts';
 import { principalName } from './members.ts';
-import { policyRoutes } from './policy-routes.ts';
+import { elsewhere, policyRoutes } from './policy-routes.ts';
 import { projectRoutes } from './projects.ts';
 import { protectedRoutes } from './protected.ts';
 import { type Call, findRoute, type Route, takeApart } from './router.ts';
@@ -57,7 +57,7 @@ export const createGoogleCloud = (url: string): Server => {
     }
     const asked = { method: request.method ?? '', ...takeApart(pathname), query: searchParams, headers: request.headers, body: parse(body, request.headers['content-type'] ?? '') };
     const found = findRoute(routes, hmacPath(asked));
-    const service = found === undefined ? 'unknown' : serviceOf(found.route, asked.path);
+    const service = found === undefined ? 'unknown' : found.route.service === 'other' ? serviceOf(elsewhere(world, found.parameters['name'] ?? '')) : found.route.service;
     const who = found?.route.open === true ? { caller: undefined } : identify(asked);
     const fault = knobs.take({ service, method: asked.method, path: request.url ?? '' });
     const caller = 'caller' in who ? who.caller : undefined;
@@ -66,12 +66,15 @@ export const createGoogleCloud = (url: string): Server => {
     const given = await decide(found, who, { ...asked, caller });
     const status = happen(response, given, fault, service);
     log.write({ at: Date.now(), service, method: asked.method, path: request.url ?? '', caller: principalName(world, caller), headers: shownHeaders(request.headers), status, ...(fault === undefined ? {} : { fault: fault.kind }) });
-    if (given.policyOf !== undefined) log.count(given.policyOf, status === 409 || status === 412 ? 'conflicts' : given.commit === undefined ? 'reads' : 'writes');
+    const counted = status === 409 || status === 412 ? 'conflicts' : status !== 200 ? undefined : given.commit === undefined ? 'reads' : 'writes';
+    if (given.policyOf !== undefined && counted !== undefined) log.count(given.policyOf, counted);
   };
 
   const decide = async (found: ReturnType<typeof findRoute>, who: ReturnType<typeof identify>, call: Call): Promise<Answer> => {
     if ('refused' in who) return who.refused;
     if (found === undefined) return notFound('The requested URL was not found on this server.');
+    const quotaProject = call.headers['x-goog-user-project'];
+    if (typeof quotaProject === 'string' && found.route.open !== true && !authorise({ caller: call.caller, permission: 'serviceusage.services.use', resource: `projects/${quotaProject}` })) return quotaProjectDenied(quotaProject);
     const given = await found.route.handle(call, found.parameters);
     // Who does not say who he is, is told to, before he is told that he may not.
     return given.status === 403 && call.caller === undefined && found.route.open !== true ? unauthenticated('CREDENTIALS_MISSING') : given;
@@ -96,7 +99,7 @@ const hmacPath = (call: Omit<Call, 'caller'>): Pick<Call, 'method' | 'path' | 'v
   return { method: call.method, path: ['storage', 'v1', 'b', bucket, 'o', ...object], verb: '' };
 };
 
-const serviceOf = (route: Route, path: readonly string[]): string => (route.service === 'other' ? (path.at(-2) ?? 'other') : route.service);
+const serviceOf = (fullName: string): string => /^\/\/([^.]+)\./.exec(fullName)?.[1] ?? 'unknown';
 
 const parse = (body: string, type: string): Fields => {
   if (body === '') return {};

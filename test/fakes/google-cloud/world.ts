@@ -19,6 +19,8 @@ export interface Binding {
 export interface Policy {
   readonly etag: string;
   readonly bindings: readonly Binding[];
+  /** One that was never written shows no version. */
+  readonly written?: true;
   readonly auditConfigs?: unknown;
 }
 
@@ -55,7 +57,8 @@ export interface AccountKey {
   readonly origin: 'GOOGLE_PROVIDED' | 'USER_PROVIDED';
   readonly publicKey: string;
   readonly validAfter: string;
-  disabled: boolean;
+  readonly disabled: boolean;
+  readonly deleted: boolean;
 }
 
 export interface HmacKey {
@@ -65,8 +68,8 @@ export interface HmacKey {
   readonly email: string;
   readonly project: string;
   readonly created: string;
-  updated: string;
-  state: 'ACTIVE' | 'INACTIVE' | 'DELETED';
+  readonly updated: string;
+  readonly state: 'ACTIVE' | 'INACTIVE' | 'DELETED';
 }
 
 export interface Pool {
@@ -97,8 +100,8 @@ export interface World {
   readonly resources: Map<string, Resource>;
   /** By unique id, the deleted ones too. */
   readonly accounts: Map<string, Versioned<Account>>;
-  readonly keys: Map<string, AccountKey>;
-  readonly hmacKeys: Map<string, HmacKey>;
+  readonly keys: Map<string, Versioned<AccountKey>>;
+  readonly hmacKeys: Map<string, Versioned<HmacKey>>;
   readonly pools: Map<string, Pool>;
   readonly groups: Map<string, readonly string[]>;
   readonly roles: Map<string, readonly string[]>;
@@ -171,6 +174,15 @@ export const canonicalName = (world: World, name: string): string => {
   const found = findAccount(world, account);
   return `//iam.googleapis.com/projects/${project}/serviceAccounts/${found?.project === project ? found.uniqueId : account}`;
 };
+
+/** Every account has one that Google keeps: nobody can log in with it, and nobody can take it away. */
+export const addSystemKey = (world: World, { uniqueId }: Account): void => {
+  const id = randomBytes(20).toString('hex');
+  world.keys.set(id, versioned<AccountKey>({ id, account: uniqueId, type: 'SYSTEM_MANAGED', origin: 'GOOGLE_PROVIDED', publicKey: '', validAfter: now(), disabled: false, deleted: false }));
+};
+
+/** As the wire has times. */
+export const now = (): string => new Date().toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** It, and what it lies in, up to the organisation. */
 export const lineage = (world: World, resource: Resource): readonly Resource[] => {
