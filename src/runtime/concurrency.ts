@@ -26,3 +26,11 @@ export const mapBounded = async <Item, Result>(
   if (failures.length > 0) throw failures[0];
   return results;
 };
+
+/** Waits for all of them, so that nothing goes on after the first failure is told. */
+export const waitForAll = async <T extends readonly unknown[]>(reads: { readonly [Key in keyof T]: Promise<T[Key]> }): Promise<T> => {
+  const settled = await Promise.allSettled(reads);
+  const failed = settled.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return settled.map((result) => (result.status === 'fulfilled' ? result.value : undefined)) as unknown as T;
+};

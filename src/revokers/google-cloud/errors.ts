@@ -235,7 +235,7 @@ const forbidden = (answer: GoogleAnswer, message: string, needed: Pick<Question,
   const { reason, metadata } = errorInfo(answer);
   // Some services tell an exhausted quota by 403.
   if (/rate_?limit|quota/i.test(reason)) return retryable('TooManyRequests', message);
-  if (reason === 'SERVICE_DISABLED') return needsPerson('ServiceDisabled', `${message}; an API must be enabled: gcloud services enable ${redactText(textOf(metadata, 'service') ?? 'SERVICE', 100)}`);
+  if (reason === 'SERVICE_DISABLED' || reason === 'accessNotConfigured') return needsPerson('ServiceDisabled', `${message}; an API must be enabled: gcloud services enable ${redactText(textOf(metadata, 'service') ?? 'SERVICE', 100)}`);
   const permission = redactText(textOf(metadata, 'permission') ?? needed.permission, 120);
   return needsPerson(reasons.permissionMissing, `${message}; it takes ${permission} on ${redactText(needed.on, 400)}, or there is no such project`);
 };

@@ -2,7 +2,7 @@
 import type { Finding } from '../../api/v1alpha1/index.ts';
 import { printable, someOf } from '../text.ts';
 import { sharedBy } from './account.ts';
-import type { Facts, ReadResource } from './credentials.ts';
+import type { Facts, ReadResource } from './facts.ts';
 import { createMembership } from './members.ts';
 import { triplesOf } from './policies.ts';
 

@@ -1,12 +1,13 @@
 /** Reads what Google Cloud holds for one identity, and leaves it to the pure part to tell what of it is a credential. */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
-import { mapBounded } from '../../runtime/concurrency.ts';
+import { mapBounded, waitForAll } from '../../runtime/concurrency.ts';
 import { needsPerson } from '../../runtime/outcome.ts';
 import type { Freshness, Inventory } from '../revoker.ts';
 import { printable } from '../text.ts';
 import { holderOf, readSharers, readStanding, type Standing } from './account.ts';
-import { type Facts, mintsIn, type ReadResource, toInventory } from './credentials.ts';
+import { mintsIn, toInventory } from './credentials.ts';
 import type { HmacKey, Key } from './errors.ts';
+import type { Facts, ReadResource } from './facts.ts';
 import { tokensId } from './ids.ts';
 import { identityKey, type Look } from './look.ts';
 import { searchTerms } from './members.ts';
@@ -20,8 +21,8 @@ export const readFacts = async (look: Look, freshness: Freshness): Promise<Facts
   const { assetScope, settleTime, accessTokenLifetime } = connection.settings;
   const standing = await readStanding(look);
   const holder = holderOf(look, standing);
-  const [sharers, keys, hmacKeys, found] = await Promise.all([
-    standing.state === 'Current' ? readSharers(look, standing, freshness) : [],
+  const [sharers, keys, hmacKeys, found] = await waitForAll([
+    standing.state === 'Current' ? readSharers(look, standing, freshness) : Promise.resolve([]),
     readKeys(look, standing),
     readHmacKeys(look, standing),
     search(look, searchTerms(holder), freshness),

@@ -82,7 +82,7 @@ const observeTokens = async (look: Look, name: string): Promise<Observation> => 
   const resource = named(name);
   if (resource === undefined) return unknown('none', `${printable(name)} is no resource whose policy can be read`);
   const standing = await readStanding(look);
-  const sharers = standing.state === 'Current' ? await readSharers(look, standing, 'Fresh') : [];
+  const sharers = standing.state === 'Current' ? await readSharers(look, standing, 'Cached') : [];
   const policy = await memory.policy(resource, 'Fresh', signal);
   const own = standing.state === 'Current' && accountResource(standing.project, standing.account.uniqueId).name === name;
   const possible = policy !== undefined && mintsIn({ name, own }, policy, holderOf(look, standing), sharers.length > 0).length > 0;
@@ -110,7 +110,7 @@ const observeAccount = async (look: Look, { project, email }: { readonly project
   if (!account.disabled) return present(accountMethod, 'it is not disabled');
   return dependency.serviceAccount?.onRetire === 'Delete'
     ? present(accountMethod, 'it is disabled, and is deleted once no role and no key of it is left')
-    : absent('get/serviceAccounts disabled');
+    : absent(accountMethod);
 };
 
 const observeKey = async ({ connection, signal }: Look, { project, uniqueId, key }: Extract<Locator, { readonly class: 'ServiceAccountKey' }>): Promise<Observation> => {

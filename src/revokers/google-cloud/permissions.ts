@@ -2,13 +2,13 @@
  * What the operator may not do in Google Cloud. What is read was read for the inventory, and fails there with the name of the
  * permission. For what is written Google is asked: its "no" is believed, its "yes" proves nothing.
  */
+import { mapBounded } from '../../runtime/concurrency.ts';
 import type { Credential, MissingPermission } from '../revoker.ts';
 import { readSharers, readStanding, type Standing } from './account.ts';
 import { classifyTested, failureOf } from './errors.ts';
 import { locate } from './ids.ts';
 import { canonical } from './inventory.ts';
 import type { Look } from './look.ts';
-import { mapBounded } from '../../runtime/concurrency.ts';
 import { accountResource, parseResource, type Resource, testPermissions } from './resources.ts';
 
 interface Needed {
@@ -18,7 +18,7 @@ interface Needed {
 
 export const missingPermissions = async (look: Look, credentials: readonly Credential[]): Promise<readonly MissingPermission[]> => {
   const standing = await readStanding(look);
-  const sharers = standing.state === 'Current' ? await readSharers(look, standing, 'Fresh') : [];
+  const sharers = standing.state === 'Current' ? await readSharers(look, standing, 'Cached') : [];
   const named = await mapBounded(look.dependency.resources ?? [], look.connection.settings.maxConcurrent, (name) => canonical(look, name), look.signal);
   const needed = neededFor(look, standing, sharers.length > 0, named, credentials);
   const missing = await mapBounded(needed, look.connection.settings.maxConcurrent, (one) => lacking(look, one), look.signal);

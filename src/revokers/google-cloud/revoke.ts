@@ -1,5 +1,6 @@
 /** Asks for the end of one credential by its own name, and of nothing that is not the identity's. */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
+import { mapBounded } from '../../runtime/concurrency.ts';
 import { invalid, needsPerson, OutcomeError } from '../../runtime/outcome.ts';
 import type { Credential, RevokeAnswer } from '../revoker.ts';
 import { printable } from '../text.ts';
@@ -7,7 +8,7 @@ import { holderOf, nameOf, readSharers, readStanding, sharedBy, type Standing } 
 import type { GoogleAnswer, GoogleRequest } from './api.ts';
 import { classifyEnd, classifyHmacDelete, classifyHmacKey, type EndVerdict, failureOf, type Question } from './errors.ts';
 import { bindingId, locate, type Locator } from './ids.ts';
-import { takeInventory } from './inventory.ts';
+import { canonical, takeInventory } from './inventory.ts';
 import { disable } from './lock.ts';
 import type { Look } from './look.ts';
 import { createMembership, isOwn } from './members.ts';
@@ -51,8 +52,8 @@ const revokeBinding = async (look: Look, name: string, { id }: Credential): Prom
   const { memory, signal } = look;
   const standing = await readStanding(look);
   const resource = parseResource(name);
-  if (resource?.name !== name || !mayChange(look, standing, name)) throw notOurs({ id });
-  const shared = standing.state === 'Current' ? await readSharers(look, standing, 'Fresh') : [];
+  if (resource?.name !== name || !(await mayChange(look, standing, name))) throw notOurs({ id });
+  const shared = standing.state === 'Current' ? await readSharers(look, standing, 'Cached') : [];
   const holder = holderOf(look, standing);
   const membership = createMembership(holder);
   const answer = await memory.removals.submit(
@@ -71,10 +72,13 @@ const revokeBinding = async (look: Look, name: string, { id }: Credential): Prom
 };
 
 /** An id comes from a status: it must lead to what the identity names, or to what the connector grants. */
-const mayChange = ({ connection, dependency }: Look, standing: Standing, name: string): boolean =>
-  (standing.state === 'Current' && accountResource(standing.project, standing.account.uniqueId).name === name) ||
-  (dependency.resources ?? []).includes(name) ||
-  connection.grantsResource(name);
+const mayChange = async (look: Look, standing: Standing, name: string): Promise<boolean> => {
+  const { connection, dependency, signal } = look;
+  if (standing.state === 'Current' && accountResource(standing.project, standing.account.uniqueId).name === name) return true;
+  if (connection.grantsResource(name)) return true;
+  const declared = await mapBounded(dependency.resources ?? [], connection.settings.maxConcurrent, (one) => canonical(look, one), signal);
+  return declared.some((resource) => resource.name === name);
+};
 
 // ---- keys ------------------------------------------------------------------------------------------------------
 

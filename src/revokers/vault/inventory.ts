@@ -1,7 +1,7 @@
 /** Reads what a Vault holds for one identity, and leaves it to the pure part to tell what of it is a credential. */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { Target, VaultDependency } from '../../api/v1alpha1/index.ts';
-import { mapBounded } from '../../runtime/concurrency.ts';
+import { mapBounded, waitForAll } from '../../runtime/concurrency.ts';
 import { needsPerson, retryable } from '../../runtime/outcome.ts';
 import type { Freshness, Inventory } from '../revoker.ts';
 import { fieldOf, textOf } from '../fields.ts';
@@ -34,7 +34,7 @@ const concurrency = 4;
 export const takeInventory = async (look: Look, freshness: Freshness): Promise<Inventory> => {
   const { connection, dependency, target, memory, mark, signal } = look;
   const self = await connection.client.self(signal);
-  const [logins, sweep, prefixes, roles, appRoles, certificates] = await all([
+  const [logins, sweep, prefixes, roles, appRoles, certificates] = await waitForAll([
     readLogins(connection, target, mark, signal),
     memory.tokens.sweep(freshness, signal),
     readPrefixes(look),
@@ -59,14 +59,6 @@ export const takeInventory = async (look: Look, freshness: Freshness): Promise<I
     appRoles,
     certificates,
   });
-};
-
-/** Waits for all of them, so that nothing goes on after the first failure is told. */
-const all = async <T extends readonly unknown[]>(reads: { readonly [Key in keyof T]: Promise<T[Key]> }): Promise<T> => {
-  const settled = await Promise.allSettled(reads);
-  const failed = settled.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  return settled.map((result) => (result.status === 'fulfilled' ? result.value : undefined)) as unknown as T;
 };
 
 const refuseOwnToken = ({ connection, dependency, target }: Look, logins: readonly Login[], tokens: readonly TokenFacts[], accessor: string): void => {
