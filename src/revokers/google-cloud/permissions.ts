@@ -1,13 +1,12 @@
 /**
- * What the operator may not do in Google Cloud. What is read was read for the inventory, and fails there with the name of the
- * permission. For what is written Google is asked: its "no" is believed, its "yes" proves nothing.
+ * What the operator may not do in Google Cloud. What is read is read for the inventory, and fails there with the name of the
+ * permission. Beside that Google is asked: its "no" is believed, its "yes" proves nothing.
  */
 import { mapBounded } from '../../runtime/concurrency.ts';
 import type { Credential, MissingPermission } from '../revoker.ts';
-import { readSharers, readStanding, type Standing } from './account.ts';
+import { nameOf } from './account.ts';
 import { classifyTested, failureOf } from './errors.ts';
 import { locate } from './ids.ts';
-import { canonical } from './inventory.ts';
 import type { Look } from './look.ts';
 import { accountResource, parseResource, type Resource, testPermissions } from './resources.ts';
 
@@ -17,41 +16,42 @@ interface Needed {
 }
 
 export const missingPermissions = async (look: Look, credentials: readonly Credential[]): Promise<readonly MissingPermission[]> => {
-  const standing = await readStanding(look);
-  const sharers = standing.state === 'Current' ? await readSharers(look, standing, 'Cached') : [];
-  const named = await mapBounded(look.dependency.resources ?? [], look.connection.settings.maxConcurrent, (name) => canonical(look, name), look.signal);
-  const needed = neededFor(look, standing, sharers.length > 0, named, credentials);
+  const needed = neededFor(look, credentials);
   const missing = await mapBounded(needed, look.connection.settings.maxConcurrent, (one) => lacking(look, one), look.signal);
   return missing.flat();
 };
 
-/** A right to write is needed only where there is something to be taken out. */
-const neededFor = ({ dependency }: Look, standing: Standing, shared: boolean, named: readonly Resource[], credentials: readonly Credential[]): readonly Needed[] => {
+/** A right to write is needed only where there is something to end. */
+const neededFor = ({ dependency, connection: { settings } }: Look, credentials: readonly Credential[]): readonly Needed[] => {
   const wanted = new Map<string, { readonly resource: Resource; readonly permissions: Set<string> }>();
-  const need = (resource: Resource, ...permissions: readonly string[]): void => {
+  const need = (resource: Resource | undefined, ...permissions: readonly string[]): void => {
+    if (resource === undefined) return;
     const entry = wanted.get(resource.name) ?? { resource, permissions: new Set<string>() };
     wanted.set(resource.name, entry);
     for (const permission of permissions) entry.permissions.add(permission);
   };
-  // A service account that is not there has no policy to ask about.
-  for (const resource of named) if (resource.account?.key.includes('@') !== true) need(resource, `${resource.permissions}.getIamPolicy`);
-  const revoked = credentials.filter(({ end, seen }) => end.by === 'Revoke' && seen).flatMap((credential) => locate(credential) ?? []);
-  for (const located of revoked) {
-    const resource = located.class === 'Binding' ? parseResource(located.resource) : undefined;
-    if (resource !== undefined) need(resource, `${resource.permissions}.setIamPolicy`);
-    if (located.class === 'HmacKey') need(project(located.project), 'storage.hmacKeys.update', 'storage.hmacKeys.delete');
+  const ended = credentials.filter(({ end, seen }) => end.by === 'Revoke' && seen).flatMap((credential) => locate(credential) ?? []);
+  const has = (kind: string): boolean => ended.some((located) => located.class === kind);
+  for (const name of dependency.resources ?? []) {
+    const resource = parseResource(name);
+    need(resource, `${resource?.permissions ?? ''}.getIamPolicy`);
   }
-  if (standing.state === 'Current') {
-    const own = accountResource(standing.project, standing.account.uniqueId);
+  for (const located of ended) {
+    const resource = located.class === 'Binding' ? parseResource(located.resource) : undefined;
+    need(resource, `${resource?.permissions ?? ''}.setIamPolicy`);
+  }
+  if (settings.assetScope !== undefined) need(parseResource(settings.assetScope), 'cloudasset.assets.searchAllIamPolicies', 'cloudasset.assets.searchAllResources');
+  if (dependency.serviceAccount !== undefined) {
+    const { project, email } = nameOf(dependency.serviceAccount.email);
+    const own = accountResource(project, email);
     need(own, 'iam.serviceAccounts.get', 'iam.serviceAccounts.getIamPolicy', 'iam.serviceAccountKeys.list');
-    if (revoked.some((located) => located.class === 'ServiceAccountKey')) need(own, 'iam.serviceAccountKeys.delete');
-    if (!shared) need(own, 'iam.serviceAccounts.disable', 'iam.serviceAccounts.enable', 'iam.serviceAccounts.update');
-    if (!shared && dependency.serviceAccount?.onRetire === 'Delete') need(own, 'iam.serviceAccounts.delete');
+    need(parseResource(`projects/${project}`), 'storage.hmacKeys.list', ...(has('HmacKey') ? ['storage.hmacKeys.get', 'storage.hmacKeys.update', 'storage.hmacKeys.delete'] : []));
+    if (has('ServiceAccountKey')) need(own, 'iam.serviceAccountKeys.get', 'iam.serviceAccountKeys.delete');
+    if (has('ServiceAccount')) need(own, 'iam.serviceAccounts.disable', 'iam.serviceAccounts.enable', 'iam.serviceAccounts.update');
+    if (has('ServiceAccount') && dependency.serviceAccount.onRetire === 'Delete') need(own, 'iam.serviceAccounts.delete');
   }
   return [...wanted.values()].map(({ resource, permissions }) => ({ resource, permissions: [...permissions] }));
 };
-
-const project = (id: string): Resource => ({ name: `projects/${id}`, service: 'cloudresourcemanager', path: ['v3', 'projects', id], form: 'Post', permissions: 'resourcemanager.projects' });
 
 const lacking = async ({ connection: { client }, signal }: Look, { resource, permissions }: Needed): Promise<readonly MissingPermission[]> => {
   const held = new Set<string>();

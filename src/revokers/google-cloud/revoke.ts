@@ -74,7 +74,9 @@ const revokeBinding = async (look: Look, name: string, { id }: Credential): Prom
 /** An id comes from a status: it must lead to what the identity names, or to what the connector grants. */
 const mayChange = async (look: Look, standing: Standing, name: string): Promise<boolean> => {
   const { connection, dependency, signal } = look;
-  if (standing.state === 'Current' && accountResource(standing.project, standing.account.uniqueId).name === name) return true;
+  // The account's own, which is granted with it.
+  const uniqueId = standing.state === 'Current' ? standing.account.uniqueId : standing.state === 'Gone' || standing.state === 'Recreated' ? standing.uniqueId : undefined;
+  if (standing.state !== 'None' && uniqueId !== undefined && accountResource(standing.project, uniqueId).name === name) return true;
   if (connection.grantsResource(name)) return true;
   const declared = await mapBounded(dependency.resources ?? [], connection.settings.maxConcurrent, (one) => canonical(look, one), signal);
   return declared.some((resource) => resource.name === name);
