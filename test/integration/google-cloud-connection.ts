@@ -6,8 +6,9 @@ import { createConnection } from '../../src/revokers/google-cloud/client.ts';
 import type { GoogleConnectors } from '../../src/revokers/google-cloud/connectors.ts';
 import { createGoogleCloudKind } from '../../src/revokers/google-cloud/revoker.ts';
 import { usable } from '../../src/revokers/google-cloud/settings.ts';
-import type { Credential, Inventory, Observation, RevokeAnswer, Revoker } from '../../src/revokers/revoker.ts';
+import type { Credential, DependencyKind, Inventory, Observation, RevokeAnswer, Revoker } from '../../src/revokers/revoker.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
+import { systemRandom } from '../../src/runtime/random.ts';
 
 const never = new AbortController().signal;
 
@@ -67,11 +68,13 @@ export interface Case {
   readonly lock: () => Promise<void>;
   readonly unlock: () => Promise<void>;
   readonly observeLock: () => Promise<Observation>;
-  /** Revokes all that can be, and says what is seen of each after that. */
+  /** Revokes all that can be, the account last, and says what is seen of each after that. */
   readonly endAll: () => Promise<Readonly<Record<string, string>>>;
 }
 
 export interface CaseOptions {
+  /** One of its own unless told: what shares a kind is in one process. */
+  readonly kind?: DependencyKind;
   readonly clock?: Clock;
   readonly probe?: ImpersonationProbe;
   readonly isForeign?: () => boolean;
@@ -82,11 +85,11 @@ export const openCase = (
   connectors: GoogleConnectors,
   serviceAccount: Target['serviceAccount'],
   named: Omit<GoogleCloudDependency, 'connectorRef'> = {},
-  { clock = systemClock, probe, isForeign = () => false }: CaseOptions = {},
+  { clock = systemClock, probe, isForeign = () => false, kind = createGoogleCloudKind({ connectors, clock, random: systemRandom, isForeign, ...(probe && { probe }) }) }: CaseOptions = {},
 ): Case => {
   const dependency = { name: 'google', googleCloud: { connectorRef: { name: 'google' }, ...named } };
   const target: Target = { serviceAccount, dependencies: [dependency] };
-  const revoker = createGoogleCloudKind({ connectors, clock, random: () => 0.5, isForeign, ...(probe && { probe }) }).bind(dependency);
+  const revoker = kind.bind(dependency);
   if (revoker === undefined) throw new Error('not a dependency on Google Cloud');
   const lockable = () => {
     if (revoker.lock.kind === 'NotLockable') throw new Error(revoker.lock.explanation);
@@ -113,7 +116,9 @@ export const openCase = (
     endAll: async () => {
       const { credentials } = await inventory();
       const mine = credentials.filter(({ end }) => end.by === 'Revoke');
-      for (const credential of mine) await revoke(credential);
+      const isAccount = (credential: Credential): boolean => credential.class === 'ServiceAccount';
+      await Promise.all(mine.filter((credential) => !isAccount(credential)).map(revoke));
+      await Promise.all(mine.filter(isAccount).map(revoke));
       return Object.fromEntries(await Promise.all(mine.map(async (credential) => [credential.id, (await observe(credential)).state] as const)));
     },
   };
