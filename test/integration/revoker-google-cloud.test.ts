@@ -3,8 +3,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { type GoogleCloud, startGoogleCloud } from '../env/google-cloud.ts';
 import { waitFor } from '../env/wait-for.ts';
+import type { ImpersonationProbe } from '../../src/revokers/google-cloud/api.ts';
 import { createGoogleCloudKind } from '../../src/revokers/google-cloud/revoker.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { needsPerson } from '../../src/runtime/outcome.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { addProject, type Agent, type Project } from './google-cloud-agents.ts';
 import type { Case, TestClient } from './google-cloud-connection.ts';
@@ -216,5 +218,275 @@ describe('a service account that others use', () => {
     expect((await opened.inventory()).credentials.map(({ id }) => id)).toContain(tokens.id);
     await waitFor(async () => (await opened.observe(tokens)).state === 'Absent');
     expect(Date.now()).toBeGreaterThanOrEqual((first.expiresAt?.getTime() ?? Infinity) - 5);
+  });
+});
+
+describe('a service account that is another by now', () => {
+  it('is left alone with its roles and keys, and the roles of the one before are gone with it', async () => {
+    const { id, name, addAgent, open: openAgent } = await open();
+    const agent = await addAgent('build');
+    await google.grant(name, 'roles/viewer', agent.byEmail);
+    const opened = openAgent(agent);
+    const membership = await opened.find(`${name} roles/viewer ${agent.byEmail}?uid=${agent.account.uniqueId}`);
+    const before = await opened.find(`${name}/serviceAccounts/${agent.account.email}`);
+    await google.changeAccount(agent.account.uniqueId, { deleted: true });
+    const successor = await google.addServiceAccount(id, 'build');
+    await google.grant(name, 'roles/viewer', agent.byEmail);
+    await google.addKey(successor.email);
+    const deleted = `deleted:${agent.byEmail}?uid=${agent.account.uniqueId}`;
+    expect(await ends(opened)).toEqual({ [`${name} roles/viewer ${deleted}`]: 'Revoke', [before.id]: 'IdentityRecreated' });
+    expect([await opened.revoke(membership), await opened.revoke(before), (await opened.observe(membership)).state, (await opened.observe(before)).state]).toEqual(['NothingThere', 'NothingThere', 'Absent', 'Absent']);
+    await opened.lock();
+    await opened.endAll();
+    expect(await membersOf(name)).not.toContain(deleted);
+    expect(await membersOf(name)).toContain(agent.byEmail);
+    expect([await google.account(successor.uniqueId), (await google.keys(successor.email)).length]).toMatchObject([{ disabled: false, deleted: false }, 1]);
+  });
+
+  it('is told between the read of a policy and its write', async () => {
+    const { id, name, addAgent, open: openAgent } = await open();
+    const agent = await addAgent('build');
+    await google.grant(name, 'roles/viewer', agent.byEmail);
+    let asked = 0;
+    let armed = false;
+    const opened = openAgent(agent, {}, {
+      onRequest: async ({ method, path }) => {
+        // The first question is that of the revoke, the second that of the write.
+        if (!armed || method !== 'GET' || path.at(-1) !== agent.account.email || ++asked !== 2) return;
+        await google.changeAccount(agent.account.uniqueId, { deleted: true });
+        await google.addServiceAccount(id, 'build');
+        await google.grant(name, 'roles/viewer', agent.byEmail);
+      },
+    });
+    const membership = await opened.find(`${name} roles/viewer ${agent.byEmail}?uid=${agent.account.uniqueId}`);
+    armed = true;
+    await google.clearLog();
+    await expect(opened.revoke(membership)).rejects.toMatchObject({ reason: 'IdentityRecreated' });
+    expect((await google.requests()).filter(({ path }) => path.includes(':setIamPolicy'))).toEqual([]);
+    expect(await membersOf(name)).toContain(agent.byEmail);
+  });
+
+  it('is known as such where nobody pinned the first, for as long as this process remembers it', async () => {
+    const { id, name, addAgent, open: openAgent } = await open();
+    const agent = await addAgent('build');
+    const opened = openAgent(agent, { serviceAccount: { email: agent.account.email } });
+    await opened.inventory();
+    await google.changeAccount(agent.account.uniqueId, { deleted: true });
+    await google.addServiceAccount(id, 'build');
+    expect(await ends(opened)).toEqual({ [`${name}/serviceAccounts/${agent.account.email}`]: 'IdentityRecreated' });
+  });
+
+  it('is not the one whose unique id was pinned by mistake, nor the one that Offboard is', async () => {
+    const { operator, addAgent, open: openAgent } = await open();
+    const [agent, other] = [await addAgent('build'), await addAgent('deploy')];
+    const wrong = openAgent(agent, { serviceAccount: { email: agent.account.email, uniqueId: other.account.uniqueId } });
+    await expect(wrong.inventory()).rejects.toMatchObject({ kind: 'NeedsPerson', reason: 'UIDMismatch' });
+    const own = openAgent(agent, { serviceAccount: { email: operator.email } });
+    for (const call of [own.inventory, own.lock]) await expect(call()).rejects.toMatchObject({ reason: 'ProtectedIdentity' });
+    expect(await google.account(operator.email)).toMatchObject({ disabled: false });
+  });
+
+  it('is nobody where there never was one, until a person says who it was', async () => {
+    const { id, name, addAgent, open: openAgent } = await open();
+    const agent = await addAgent('build');
+    await google.grant(name, 'roles/viewer', agent.byEmail);
+    await google.changeAccount(agent.account.uniqueId, { deleted: true });
+    const [unknown, pinned] = [openAgent(agent, { serviceAccount: { email: agent.account.email } }), openAgent(agent)];
+    const account = await unknown.find(`projects/${id}/serviceAccounts/${agent.account.email}`);
+    expect(account.end).toMatchObject({ by: 'Person', reason: 'AccountUnknown' });
+    expect((await unknown.observe(account)).state).toBe('Unknown');
+    expect([...new Set(Object.values(await pinned.endAll()))]).toEqual(['Absent']);
+    expect(await membersOf(name)).not.toContain(`deleted:${agent.byEmail}?uid=${agent.account.uniqueId}`);
+  });
+
+  it('comes back with what it had when somebody undeletes it, and is ended again', async () => {
+    const { name, addAgent, open: openAgent } = await open();
+    const agent = await addAgent('build');
+    const { email, uniqueId } = agent.account;
+    const opened = openAgent(agent, { serviceAccount: { email, uniqueId, onRetire: 'Delete' } });
+    await opened.endAll();
+    const [account] = (await opened.inventory()).credentials;
+    if (account === undefined) throw new Error('the account is not listed');
+    expect((await opened.observe(account)).state).toBe('Absent');
+    await google.changeAccount(uniqueId, { deleted: false, disabled: false });
+    await google.grant(name, 'roles/viewer', agent.byEmail);
+    expect((await opened.observe(account)).state).toBe('Present');
+    expect((await opened.inventory()).credentials.filter(({ seen }) => seen).map(({ class: kind }) => kind)).toEqual(['Binding', 'ServiceAccount']);
+    await opened.endAll();
+    expect([(await opened.observe(account)).state, (await google.account(uniqueId)).deleted]).toEqual(['Absent', true]);
+  });
+
+  it('is deleted only once nothing else of it is left', async () => {
+    const { name, addAgent, open: openAgent } = await open();
+    const agent = await addAgent('build');
+    const { email, uniqueId } = agent.account;
+    await google.grant(name, 'roles/viewer', agent.byEmail);
+    const opened = openAgent(agent, { serviceAccount: { email, uniqueId, onRetire: 'Delete' } });
+    const account = await opened.find(`${name}/serviceAccounts/${email}`);
+    expect(await opened.revoke(account)).toBe('Accepted');
+    expect(await google.account(uniqueId)).toMatchObject({ disabled: true, deleted: false });
+    expect(await opened.observe(account)).toMatchObject({ state: 'Present', message: expect.stringContaining('deleted once no role and no key') as string });
+    await opened.endAll();
+    expect(await google.account(uniqueId)).toMatchObject({ deleted: true });
+  });
+});
+
+describe('when things go wrong', () => {
+  it('goes on after conflicts, and keeps what others changed meanwhile', async () => {
+    const { name, addAgent, open: openAgent } = await open();
+    const agent = await addAgent('build');
+    await google.grant(name, 'roles/viewer', agent.byEmail);
+    const opened = openAgent(agent);
+    const membership = await opened.find(`${name} roles/viewer ${agent.byEmail}?uid=${agent.account.uniqueId}`);
+    await google.meddle(name, 'roles/viewer', 'user:alice@example.com', 3);
+    expect(await opened.revoke(membership)).toBe('Accepted');
+    expect((await opened.observe(membership)).state).toBe('Absent');
+    expect(await membersOf(name)).toContain('user:alice@example.com');
+  });
+
+  it('repeats the whole cycle on a conflict in Cloud Storage, which tells it otherwise', async () => {
+    const { id, addAgent, open: openAgent } = await open();
+    const agent = await addAgent('build');
+    const bucket = await google.addBucket(id, `${id}-artifacts`);
+    await google.grant(bucket, 'roles/storage.objectViewer', agent.byUid);
+    const opened = openAgent(agent, { resources: [bucket] });
+    const membership = await opened.find(`${bucket} roles/storage.objectViewer ${agent.byUid}`);
+    await google.meddle(bucket, 'roles/storage.objectViewer', 'user:alice@example.com', 1);
+    expect(await opened.revoke(membership)).toBe('Accepted');
+    expect(await membersOf(bucket)).toEqual(['user:alice@example.com']);
+  });
+
+  it('believes no success that changed nothing', async () => {
+    const { name, addAgent, open: openAgent } = await open();
+    const agent = await addAgent('build');
+    await google.grant(name, 'roles/viewer', agent.byEmail);
+    await google.addKey(agent.account.email);
+    const opened = openAgent(agent);
+    for (const method of ['POST', 'DELETE', 'PATCH']) await google.fault({ match: { method, path: ':setIamPolicy|:disable|/keys/|serviceAccounts/\\d+$' }, fault: { kind: 'nothing' } });
+    expect([...new Set(Object.values(await opened.endAll()))]).toEqual(['Present']);
+    await opened.lock();
+    expect((await opened.observeLock()).state).toBe('Absent');
+    await google.calm();
+    expect([...new Set(Object.values(await opened.endAll()))]).toEqual(['Absent']);
+  });
+
+  it('sees what was ended only once Google shows it', async () => {
+    const { name, addAgent, open: openAgent } = await open();
+    const agent = await addAgent('build');
+    await google.grant(name, 'roles/viewer', agent.byEmail);
+    const opened = openAgent(agent);
+    await google.set({ stalePolicies: 700 });
+    const membership = await waitFor(() => opened.find(`${name} roles/viewer ${agent.byEmail}?uid=${agent.account.uniqueId}`));
+    expect(await opened.revoke(membership)).toBe('Accepted');
+    expect((await opened.observe(membership)).state).toBe('Present');
+    expect(await membersOf(name)).not.toContain(agent.byEmail);
+    await waitFor(async () => (await opened.observe(membership)).state === 'Absent');
+  });
+
+  it('names the permission that was taken away half-way, and the resource, and goes on when it is back', async () => {
+    const { id, name, addAgent, open: openAgent } = await open();
+    const agent = await addAgent('build');
+    await google.grant(name, 'roles/viewer', agent.byEmail);
+    const opened = openAgent(agent);
+    const membership = await opened.find(`${name} roles/viewer ${agent.byEmail}?uid=${agent.account.uniqueId}`);
+    await google.defineRole(`projects/${id}/roles/offboard`, ['*.get', '*.list', '*.getIamPolicy']);
+    await expect(opened.revoke(membership)).rejects.toMatchObject({ reason: 'PermissionMissing', message: expect.stringMatching(new RegExp(`takes resourcemanager.projects.setIamPolicy on ${name}`)) as string });
+    expect((await opened.observe(membership)).state).toBe('Present');
+    await google.defineRole(`projects/${id}/roles/offboard`, ['resourcemanager.projects.setIamPolicy']);
+    expect(await opened.observe(membership)).toMatchObject({ state: 'Unknown', message: expect.stringContaining('resourcemanager.projects.getIamPolicy') as string });
+    await google.defineRole(`projects/${id}/roles/offboard`, ['*']);
+    expect(await opened.revoke(membership)).toBe('Accepted');
+    expect((await opened.observe(membership)).state).toBe('Absent');
+  });
+
+  it('takes a project that is not there for one that it may not read', async () => {
+    const { addAgent, open: openAgent } = await open();
+    const agent = await addAgent('build');
+    await expect(openAgent(agent, { resources: ['projects/no-such-project'] }).inventory()).rejects.toMatchObject({ reason: 'PermissionMissing' });
+    const elsewhere = openAgent(agent, { serviceAccount: { email: 'build@no-such-project.iam.gserviceaccount.com', uniqueId: agent.account.uniqueId } });
+    await expect(elsewhere.inventory()).rejects.toMatchObject({ reason: 'PermissionMissing' });
+    const account = await openAgent(agent).find(`projects/${agent.account.project}/serviceAccounts/${agent.account.email}`);
+    expect((await elsewhere.observe({ ...account, id: 'projects/no-such-project/serviceAccounts/build@no-such-project.iam.gserviceaccount.com' })).state).toBe('Unknown');
+  });
+
+  it('ends nothing that a status names and that is not the identity\'s', async () => {
+    const { id, name, addAgent, open: openAgent } = await open();
+    const [agent, other] = [await addAgent('build'), await addAgent('deploy')];
+    for (const { byEmail } of [agent, other]) await google.grant(name, 'roles/viewer', byEmail);
+    const key = (await google.addKey(other.account.email)).private_key_id;
+    const hmacKey = await google.addHmacKey(other.account.email);
+    const opened = openAgent(agent);
+    const end = { by: 'Revoke' } as const;
+    const forged = [
+      { id: `${name} roles/viewer ${other.byEmail}?uid=${other.account.uniqueId}`, class: 'Binding', end, seen: true },
+      { id: `${name} roles/viewer ${other.byEmail}`, class: 'Binding', end, seen: true },
+      { id: `${other.own} roles/iam.workloadIdentityUser ${other.legacy}`, class: 'Binding', end, seen: true },
+      { id: `projects/${id}/serviceAccounts/${other.account.uniqueId}/keys/${key}`, class: 'ServiceAccountKey', end, seen: true },
+      { id: `projects/${id}/hmacKeys/${hmacKey.accessId}`, class: 'HmacKey', end, seen: true },
+      { id: `projects/${id}/serviceAccounts/${other.account.email}`, uid: other.account.uniqueId, class: 'ServiceAccount', end, seen: true },
+    ];
+    const before = [await google.policy(name), await google.policy(other.own)];
+    for (const credential of forged) {
+      const [result] = await Promise.allSettled([opened.revoke(credential)]);
+      expect(result.status === 'fulfilled' ? result.value : (result.reason as { readonly reason: string }).reason, credential.id).toMatch(/^(NothingThere|NotRevocable)$/);
+    }
+    expect([await google.policy(name), await google.policy(other.own)]).toEqual(before);
+    expect([await google.keys(other.account.email), await google.account(other.account.uniqueId)]).toMatchObject([[key], { disabled: false, deleted: false }]);
+  });
+
+  it('leaves an account as somebody else had disabled it, and asks a person where nobody can tell who did', async () => {
+    const { id, addAgent, open: openAgent } = await open();
+    const agent = await addAgent('build');
+    await google.changeAccount(agent.account.uniqueId, { description: 'x'.repeat(250) });
+    const opened = openAgent(agent);
+    await opened.lock();
+    expect(await opened.observeLock()).toMatchObject({ state: 'Present', message: expect.stringContaining('no room for a mark') as string });
+    await expect(opened.unlock()).rejects.toMatchObject({ reason: 'LockUnmarked', message: expect.stringContaining(`gcloud iam service-accounts enable ${agent.account.email} --project=${id}`) as string });
+    expect((await google.account(agent.account.uniqueId)).disabled).toBe(true);
+  });
+});
+
+describe('the positive control of a probe', () => {
+  const withProbe = async (answer: 'Worked' | 'Refused' | Error) => {
+    const { addAgent, open: openAgent } = await open();
+    const agent = await addAgent('build');
+    const disabledWhenAsked: boolean[] = [];
+    const probe: ImpersonationProbe = {
+      control: async () => {
+        disabledWhenAsked.push((await google.account(agent.account.uniqueId)).disabled);
+        if (answer instanceof Error) throw answer;
+        return answer;
+      },
+      attempt: async () => {
+        if (answer !== 'Worked') return undefined;
+        return agent.actAs().then(() => ({ state: 'Present', method: 'probe' }) as const, () => ({ state: 'Absent', method: 'probe' }) as const);
+      },
+    };
+    const { email, uniqueId } = agent.account;
+    return { agent, disabledWhenAsked, opened: openAgent(agent, { serviceAccount: { email, uniqueId }, probe: true }, { probe }) };
+  };
+
+  it('is taken before the account is disabled, and makes a refusal count', async () => {
+    const { agent, disabledWhenAsked, opened } = await withProbe('Worked');
+    const impersonation = await opened.find(`impersonation of ${agent.account.email}`);
+    expect(await opened.observe(impersonation)).toMatchObject({ state: 'Present', method: 'probe' });
+    await opened.lock();
+    expect(disabledWhenAsked).toEqual([false]);
+    expect(await opened.observe(impersonation)).toMatchObject({ state: 'Absent', method: 'probe' });
+  });
+
+  it('proves nothing where it was refused, and is no error: the policy tells alone, and says so', async () => {
+    const { agent, opened } = await withProbe('Refused');
+    const impersonation = await opened.find(`impersonation of ${agent.account.email}`);
+    expect(await opened.observe(impersonation)).toMatchObject({ state: 'Present', method: 'getIamPolicy (no positive control)' });
+    await opened.lock();
+    expect((await opened.inventory()).findings.find(({ object }) => object === 'the probe')?.message).toContain('proves nothing');
+    expect(await opened.observe(impersonation)).toMatchObject({ state: 'Absent', method: 'getIamPolicy (no positive control)' });
+  });
+
+  it('keeps the account from being locked where it could not be tried, since it could not be taken later', async () => {
+    const { agent, opened } = await withProbe(needsPerson('PermissionMissing', 'it takes create on serviceaccounts/token'));
+    await expect(opened.lock()).rejects.toMatchObject({ reason: 'PermissionMissing' });
+    expect((await google.account(agent.account.uniqueId)).disabled).toBe(false);
   });
 });
