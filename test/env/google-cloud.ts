@@ -33,7 +33,7 @@ import { startProcess, startWatchdog } from './process.ts';
 import { onFreePorts, ready } from './servers.ts';
 
 export type { KeyFile } from '../fakes/google-cloud/keys.ts';
-export type { Fault, Rule, Settings } from '../fakes/google-cloud/knobs.ts';
+export type { Fault, Match, Rule, Settings } from '../fakes/google-cloud/knobs.ts';
 export type { Counts, Logged } from '../fakes/google-cloud/log.ts';
 export type { Account, HmacKey, Pool } from '../fakes/google-cloud/world.ts';
 
