@@ -30,7 +30,7 @@ export interface GoogleAnswer {
 export interface GoogleSelf {
   /** Of the service account; undefined when a subject of a pool acts by itself. */
   readonly email?: string;
-  /** For people. */
+  /** For people; of a subject of a pool, as policies name it. */
   readonly name: string;
 }
 
