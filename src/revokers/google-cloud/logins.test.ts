@@ -9,8 +9,10 @@ import type { GoogleAuth } from './settings.ts';
 
 const never = new AbortController().signal;
 const audience = '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/ci';
-const own = `eyJhbGciOiJSUzI1NiJ9.${Buffer.from(JSON.stringify({ sub: 'system:serviceaccount:offboard-system:offboard' })).toString('base64url')}.c2lnbmF0dXJl`;
-const federation: GoogleAuth = { by: 'federation', audience, tokenAudience: `https:${audience}` };
+const poolName = 'projects/1/locations/global/workloadIdentityPools/pool';
+const claims = { sub: 'system:serviceaccount:offboard-system:offboard', 'kubernetes.io': { namespace: 'offboard-system', serviceaccount: { name: 'offboard', uid: 'u-1' } } };
+const own = `eyJhbGciOiJSUzI1NiJ9.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2lnbmF0dXJl`;
+const federation: GoogleAuth = { by: 'federation', audience, tokenAudience: `https:${audience}`, pool: { name: poolName, subject: 'system:serviceaccount:{namespace}:{name}' } };
 const impersonating: GoogleAuth = { ...federation, serviceAccount: 'offboard@acme.iam.gserviceaccount.com' };
 const byKey: GoogleAuth = { by: 'key', secret: { name: 'google', key: 'key.json' } };
 
@@ -54,7 +56,7 @@ describe('by workload identity federation', () => {
   it('a token of the operator\'s own is exchanged, and the subject has the role', async () => {
     const { login, asked, audiences } = setup(federation, exchanged);
     expect(await login.obtain(never)).toEqual({
-      value: 'ya29.federated', ttl: 3_599_000, self: { name: `system:serviceaccount:offboard-system:offboard of ${audience}` },
+      value: 'ya29.federated', ttl: 3_599_000, self: { name: `principal://iam.googleapis.com/${poolName}/subject/system:serviceaccount:offboard-system:offboard` },
     });
     expect(audiences).toEqual([`https:${audience}`]);
     expect(asked).toHaveLength(1);
@@ -62,6 +64,14 @@ describe('by workload identity federation', () => {
       grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', audience, scope: 'https://www.googleapis.com/auth/cloud-platform',
       requested_token_type: 'urn:ietf:params:oauth:token-type:access_token', subject_token_type: 'urn:ietf:params:oauth:token-type:jwt', subject_token: own,
     });
+  });
+
+  it.each([
+    [{ name: poolName, subject: 'k/{uid}' }, `principal://iam.googleapis.com/${poolName}/subject/k/u-1`],
+    [undefined, `a subject of ${audience}`],
+  ])('the subject is called as the pool %j calls it', async (pool, name) => {
+    const { pool: _, ...rest } = federation;
+    expect((await setup({ ...rest, ...(pool && { pool }) }, exchanged).login.obtain(never)).self).toEqual({ name });
   });
 
   const path = 'iamcredentials /v1/projects/-/serviceAccounts/offboard%40acme.iam.gserviceaccount.com:generateAccessToken';

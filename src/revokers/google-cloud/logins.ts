@@ -53,13 +53,13 @@ const usualLifetime = 3_600_000;
 // ---- workload identity federation --------------------------------------------------------------------------------
 
 const byFederation = (auth: Extract<GoogleAuth, { by: 'federation' }>, options: LoginOptions): GoogleLogin => {
-  const { audience, tokenAudience, serviceAccount } = auth;
+  const { audience, tokenAudience, serviceAccount, pool } = auth;
   return {
     obtain: async (signal) => {
       const subject = await options.ownToken(tokenAudience, signal);
       const federated = await exchange(subject, audience, options, signal);
       if (serviceAccount !== undefined) return impersonate(federated.value, serviceAccount, options, signal);
-      return { ...federated, self: { name: `${subjectOf(subject)} of ${audience}` } };
+      return { ...federated, self: { name: memberOf(subject, pool) ?? `a subject of ${audience}` } };
     },
   };
 };
@@ -97,12 +97,21 @@ const impersonate = async (token: string, email: string, { ask, clock }: LoginOp
   return { value: valueOf(answer, 'accessToken', what), ttl: left > 0 && left < usualLifetime ? left : usualLifetime, self: { email, name: email } };
 };
 
-/** For people; whoever issued it has signed it, so it is not checked here. */
-const subjectOf = (token: string): string => {
+/** As policies name whose token it is. Whoever issued it has signed it, so it is not checked here. */
+const memberOf = (token: string, pool: Extract<GoogleAuth, { by: 'federation' }>['pool']): string | undefined => {
+  const kubernetes = fieldOf(claimsOf(token), 'kubernetes.io');
+  const account = fieldOf(kubernetes, 'serviceaccount');
+  const values = new Map([['namespace', textOf(kubernetes, 'namespace')], ['name', textOf(account, 'name')], ['uid', textOf(account, 'uid')]]);
+  if (pool === undefined || [...values.values()].includes(undefined)) return undefined;
+  const subject = pool.subject.replace(/\{(namespace|name|uid)\}/g, (_, key: string) => values.get(key) ?? '');
+  return `principal://iam.googleapis.com/${pool.name}/subject/${subject}`;
+};
+
+const claimsOf = (token: string): unknown => {
   try {
-    return textOf(JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8')), 'sub') ?? 'a ServiceAccount';
+    return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
   } catch {
-    return 'a ServiceAccount';
+    return undefined;
   }
 };
 

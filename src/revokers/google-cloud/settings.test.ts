@@ -21,7 +21,7 @@ const refusal = (spec: ConnectorSpec, allowLoopbackHttp = true): string => {
 describe('a connector', () => {
   it('that says little means what is usual', () => {
     expect(usable({ googleCloud }, false)).toEqual({
-      auth: { by: 'federation', audience, tokenAudience: `https:${audience}` },
+      auth: { by: 'federation', audience, tokenAudience: `https:${audience}`, pool: { name: 'projects/1/locations/global/workloadIdentityPools/pool', subject: 'system:serviceaccount:{namespace}:{name}' } },
       endpoints: {}, pools: [], accessTokenLifetime: 3_600_000, settleTime: 420_000, timeout: 10_000, maxConcurrent: 8,
     });
   });
@@ -39,7 +39,7 @@ describe('a connector', () => {
       },
       timing: { settle: '10m', timeout: '2.5s', maxConcurrent: 2 },
     };
-    expect(usable(spec, false)).toEqual({
+    expect(usable(spec, false)).toMatchObject({
       auth: { by: 'federation', audience, tokenAudience: 'google', serviceAccount },
       quotaProject: 'acme-ops', endpoints: { iam: 'https://iam-acme.p.googleapis.com' },
       pools: [{ name: pool, shared: true, subject: 'k/{uid}', provider: { audience, tokenAudience: `https:${audience}` } }],
@@ -61,6 +61,25 @@ describe('a connector', () => {
       { name: pool, shared: false, subject: 'ns/{namespace}/sa/{name}', provider: { audience: fleet, tokenAudience: 'acme.svc.id.goog' } },
       { name: `${pool}-2`, shared: false, subject: 'system:serviceaccount:{namespace}:{name}' },
     ]);
+  });
+});
+
+describe('a login by federation knows its pool', () => {
+  const fleet = 'identitynamespace:acme.svc.id.goog:https://container.googleapis.com/v1/projects/acme/locations/x/clusters/c';
+  const poolBy = (login: string, name: string) => {
+    const workloadIdentityPools = [{ name, clusters: 'OnlyThis' as const, subject: 'k/{uid}' }];
+    const { auth } = usable({ googleCloud: { auth: { workloadIdentityFederation: { audience: login } }, workloadIdentityPools } }, false);
+    return auth.by === 'federation' ? auth.pool : undefined;
+  };
+
+  it('by its name, with what it calls a ServiceAccount', () => {
+    expect(poolBy(audience, 'projects/1/locations/global/workloadIdentityPools/pool')).toMatchObject({ subject: 'k/{uid}' });
+    expect(poolBy(fleet, pool)).toMatchObject({ name: pool, subject: 'k/{uid}' });
+  });
+
+  it('and as what is usual where it is not listed; of an identity namespace the number of the project is not known', () => {
+    expect(poolBy(audience, pool)).toEqual({ name: 'projects/1/locations/global/workloadIdentityPools/pool', subject: 'system:serviceaccount:{namespace}:{name}' });
+    expect(poolBy(fleet, `${pool}-2`)).toBeUndefined();
   });
 });
 

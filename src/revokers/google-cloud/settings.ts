@@ -5,7 +5,14 @@ import type { GoogleSettings, WorkloadIdentityPool } from './api.ts';
 
 /** How Offboard logs in, with what is usual filled in. */
 export type GoogleAuth =
-  | { readonly by: 'federation'; readonly audience: string; readonly tokenAudience: string; readonly serviceAccount?: string }
+  | {
+      readonly by: 'federation';
+      readonly audience: string;
+      readonly tokenAudience: string;
+      readonly serviceAccount?: string;
+      /** Undefined where nobody said which pool an identity namespace is. */
+      readonly pool?: Pick<WorkloadIdentityPool, 'name' | 'subject'>;
+    }
   | { readonly by: 'attached' }
   | { readonly by: 'key'; readonly secret: { readonly name: string; readonly key: string } };
 
@@ -27,25 +34,27 @@ export const usable = ({ googleCloud, timing }: ConnectorSpec, allowLoopbackHttp
   if (googleCloud === undefined) throw wrong('spec.googleCloud must be set');
   const { auth, quotaProject, endpoints = {}, workloadIdentityPools = [], assetSearch, accessTokenLifetime } = googleCloud;
   if (quotaProject !== undefined && !/^[a-z0-9][-a-z0-9.:]{0,62}$/.test(quotaProject)) throw wrong('spec.googleCloud.quotaProject is not the id of a project');
+  const pools = workloadIdentityPools.map(poolOf);
   return {
-    auth: authOf(auth),
+    auth: authOf(auth, pools),
     ...(quotaProject !== undefined && { quotaProject }),
     endpoints: endpointsOf(endpoints, allowLoopbackHttp),
-    pools: workloadIdentityPools.map(poolOf),
+    pools,
     ...(assetSearch && { assetScope: scopeOf(assetSearch.scope) }),
     accessTokenLifetime: durationOf('spec.googleCloud.accessTokenLifetime', accessTokenLifetime, usualSettings.accessTokenLifetime, lifetimes),
     ...timingOf(timing, usualSettings.settleTime),
   };
 };
 
-const authOf = ({ workloadIdentityFederation: federation, attached, keySecretRef }: GoogleCloudConnectorSpec['auth']): GoogleAuth => {
+const authOf = ({ workloadIdentityFederation: federation, attached, keySecretRef }: GoogleCloudConnectorSpec['auth'], pools: readonly WorkloadIdentityPool[]): GoogleAuth => {
   if (federation !== undefined) {
     const { audience, serviceAccount } = federation;
     const tokenAudience = tokenAudienceOf('spec.googleCloud.auth.workloadIdentityFederation', federation);
     if (serviceAccount !== undefined && !isEmail(serviceAccount)) {
       throw wrong('spec.googleCloud.auth.workloadIdentityFederation.serviceAccount is not an e-mail such as NAME@PROJECT.iam.gserviceaccount.com');
     }
-    return { by: 'federation', audience, tokenAudience, ...(serviceAccount !== undefined && { serviceAccount }) };
+    const pool = poolBehind(audience, pools);
+    return { by: 'federation', audience, tokenAudience, ...(serviceAccount !== undefined && { serviceAccount }), ...(pool && { pool }) };
   }
   if (keySecretRef !== undefined) return { by: 'key', secret: keySecretRef };
   if (attached !== undefined) return { by: 'attached' };
@@ -65,16 +74,24 @@ const tokenAudienceOf = (field: string, { audience, tokenAudience }: { readonly 
   return tokenAudience ?? pool ?? `https:${audience}`;
 };
 
+const poolBehind = (audience: string, pools: readonly WorkloadIdentityPool[]): Pick<WorkloadIdentityPool, 'name' | 'subject'> | undefined => {
+  const namespace = identityNamespace.exec(audience)?.[1];
+  if (namespace !== undefined) return pools.find(({ name }) => name.endsWith(`/${namespace}`));
+  const name = audience.replace(/^\/\/iam\.googleapis\.com\//, '').replace(/\/providers\/[^/]+$/, '');
+  return pools.find((pool) => pool.name === name) ?? { name, subject: usualSubject(name) };
+};
+
+const usualSubject = (pool: string): string => (pool.endsWith('.svc.id.goog') ? 'ns/{namespace}/sa/{name}' : 'system:serviceaccount:{namespace}:{name}');
+
 const poolOf = ({ name, clusters, subject, provider: login }: NonNullable<GoogleCloudConnectorSpec['workloadIdentityPools']>[number]): WorkloadIdentityPool => {
   const field = 'spec.googleCloud.workloadIdentityPools';
   if (!/^projects\/\d+\/locations\/global\/workloadIdentityPools\/[a-z0-9](?:[-a-z0-9.:]*[a-z0-9])?$/.test(name)) {
     throw wrong(`${field}: a name must be projects/NUMBER/locations/global/workloadIdentityPools/POOL`);
   }
-  const usual = name.endsWith('.svc.id.goog') ? 'ns/{namespace}/sa/{name}' : 'system:serviceaccount:{namespace}:{name}';
   return {
     name,
     shared: clusters === 'Shared',
-    subject: subject ?? usual,
+    subject: subject ?? usualSubject(name),
     ...(login && { provider: { audience: login.audience, tokenAudience: tokenAudienceOf(`${field}.provider`, login) } }),
   };
 };
