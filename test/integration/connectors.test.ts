@@ -161,7 +161,7 @@ describe('the operator logs in', () => {
     await connector('for-another', { auth: { kubernetes: { role: 'offboard', audience: 'another' } } });
     expect(await look('for-another')).toMatchObject({
       conditions: 'Ready=False/AdmissionDenied Stalled=True/AdmissionDenied',
-      message: expect.stringContaining('Offboard makes tokens for "vault" only') as string,
+      message: expect.stringContaining('Offboard makes tokens for "vault" and workload identity pools of Google Cloud only') as string,
     });
   });
 
