@@ -75,6 +75,7 @@ export const showAccount = (account: Account): object => ({
 export const addAccount = (world: World, project: string, email: string, texts: Pick<Account, 'displayName' | 'description'> = {}): Account => {
   const account: Account = { uniqueId: newNumber(21), email, project, ...texts, etag: newEtag(), disabled: false, deleted: false };
   world.accounts.set(account.uniqueId, versioned(account));
+  world.emails.set(email, account.uniqueId);
   addResource(world, accountResource(account), 'iam.serviceAccounts', `projects/${project}`);
   addSystemKey(world, account);
   return account;
@@ -87,6 +88,8 @@ export const change = (world: World, { uniqueId }: Account, to: Partial<Account>
   const before = account.now();
   account.set({ ...before, ...to, etag: newEtag() });
   if ((to.deleted ?? before.deleted) === before.deleted) return;
+  if (to.deleted !== true) world.emails.set(before.email, uniqueId);
+  else if (world.emails.get(before.email) === uniqueId) world.emails.delete(before.email);
   for (const { policy } of world.resources.values()) {
     if (names(policy.now(), `uid:${uniqueId}`)) policy.set({ ...policy.now(), etag: newEtag() });
   }

@@ -100,6 +100,8 @@ export interface World {
   readonly resources: Map<string, Resource>;
   /** By unique id, the deleted ones too. */
   readonly accounts: Map<string, Versioned<Account>>;
+  /** The unique id that an e-mail leads to now. */
+  readonly emails: Map<string, string>;
   readonly keys: Map<string, Versioned<AccountKey>>;
   readonly hmacKeys: Map<string, Versioned<HmacKey>>;
   readonly pools: Map<string, Pool>;
@@ -119,6 +121,7 @@ export const createWorld = (url: string): World => ({
   projects: new Map(),
   resources: new Map(),
   accounts: new Map(),
+  emails: new Map(),
   keys: new Map(),
   hmacKeys: new Map(),
   pools: new Map(),
@@ -155,6 +158,7 @@ export const accountResource = (account: Pick<Account, 'project' | 'uniqueId'>):
 export const findAccount = (world: World, emailOrId: string, ago = 0): Account | undefined => {
   const byId = world.accounts.get(emailOrId)?.ago(ago);
   if (byId !== undefined) return byId.deleted ? undefined : byId;
+  if (ago <= 0) return world.accounts.get(world.emails.get(emailOrId) ?? '')?.now();
   for (const account of world.accounts.values()) {
     const value = account.ago(ago);
     if (!value.deleted && value.email === emailOrId) return value;
