@@ -61,7 +61,10 @@ const operations: Readonly<Record<string, Operation>> = {
   },
   account: ({ world }, { account }) => world.accounts.get(text(account))?.now() ?? accountAt(world, account),
   changeAccount: ({ world }, { account, to }) => {
-    change(world, world.accounts.get(text(account))?.now() ?? accountAt(world, account), fields(to));
+    const found = world.accounts.get(text(account))?.now() ?? accountAt(world, account);
+    const changes: Partial<Account> = fields(to);
+    if (found.deleted && changes.deleted === false && findAccount(world, found.email) !== undefined) throw new Error(`There is another ${found.email} now.`);
+    change(world, found, changes);
   },
   addKey: async ({ world }, { account }) => (await addKeyTo(world, text(account))).file,
   keys: ({ world }, { account }) => ({ keys: [...world.keys.values()].map((key) => key.now()).filter((key) => key.account === accountAt(world, account).uniqueId && key.type === 'USER_MANAGED' && !key.deleted).map(({ id }) => id) }),
