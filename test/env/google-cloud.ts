@@ -132,8 +132,10 @@ export interface GoogleCloud {
   readonly set: (settings: Partial<Settings>) => Promise<void>;
   /** Until it is used up or taken away again, by what it resolves to. */
   readonly fault: (rule: Rule) => Promise<() => Promise<void>>;
-  /** Right before each of the next writes somebody else writes: gives or takes that member, or nothing that can be seen. The etag is another. */
-  readonly meddle: (resource: string, times: number, grant?: { readonly role: string; readonly member: string }) => Promise<void>;
+  /** Right before each of the next writes somebody else gives or takes that member, so that the etag is another. */
+  readonly meddle: (resource: string, role: string, member: string, times: number) => Promise<void>;
+  /** Right before each of the next writes somebody else writes what is there already: only the etag is another. */
+  readonly conflict: (resource: string, times: number) => Promise<void>;
   /** No fault, no staleness any more. */
   readonly calm: () => Promise<void>;
   readonly requests: () => Promise<readonly Logged[]>;
@@ -251,7 +253,8 @@ const createHandle = (url: string, process: Pick<GoogleCloud, 'log' | 'stop'>): 
       const { id } = await control<{ readonly id: string }>('addFault', { rule });
       return () => tell('removeFault', { id });
     },
-    meddle: (resource, times, grant) => tell('meddle', { resource, times, grant }),
+    meddle: (resource, role, member, times) => tell('meddle', { resource, times, grant: { role, member } }),
+    conflict: (resource, times) => tell('meddle', { resource, times }),
     calm: () => tell('calm'),
     requests: async () => (await control<{ readonly requests: readonly Logged[] }>('requests')).requests,
     counts: () => control('counts'),

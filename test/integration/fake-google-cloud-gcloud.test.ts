@@ -104,7 +104,7 @@ describe.skipIf(!installed)(`the gcloud CLI${installed ? '' : ', which is not in
 
   test('calls a change in between a conflict, and changes nothing itself', async () => {
     const account = await google.addServiceAccount(project, 'robot-10');
-    await google.meddle(resource, 1);
+    await google.conflict(resource, 1);
     const { bindings } = await google.policy(resource);
     const told = await run('projects', 'add-iam-policy-binding', project, `--member=serviceAccount:${account.email}`, '--role=roles/browser', '--condition=None');
     expect([told.code, told.problem]).toEqual([1, expect.stringContaining('is the subject of a conflict: There were concurrent policy changes.')]);

@@ -419,11 +419,11 @@ describe('turns as its knobs say', () => {
   test('somebody else writes between a read and a write, as often as told', async () => {
     const here = await corner();
     const read = await readPolicy(here);
-    await google.meddle(here.resource, 1, { role: 'roles/viewer', member: 'user:ann@example.com' });
+    await google.meddle(here.resource, 'roles/viewer', 'user:ann@example.com', 1);
     expect((await writePolicy(here, { ...read, version: 3 })).status).toBe(409);
     const again = await readPolicy(here);
     expect(again.bindings).toHaveLength(2);
-    await google.meddle(here.resource, 1);
+    await google.conflict(here.resource, 1);
     expect((await writePolicy(here, { ...again, version: 3 })).status).toBe(409);
     expect((await writePolicy(here, { ...(await readPolicy(here)), version: 3 })).status).toBe(200);
     expect((await google.counts())[here.resource]).toEqual({ reads: 3, writes: 1, conflicts: 2 });
