@@ -11,7 +11,7 @@ import { needsPerson, retryable } from '../../runtime/outcome.ts';
 import type { Observation } from '../revoker.ts';
 import { readSharers, readStanding, sharedBy, type Standing } from './account.ts';
 import { describeAnswer } from './answers.ts';
-import { type Account, classifyAccount, classifyEnd, failureOf } from './errors.ts';
+import { type Account, classifyEnd, failureOf } from './errors.ts';
 import { identityKey, type Look } from './look.ts';
 import { accountPath, readAccount } from './reads.ts';
 
@@ -79,9 +79,10 @@ const hasRoom = ({ description }: Account, text: string): boolean => description
 const describe = async ({ connection: { client }, signal }: Look, project: string, { uniqueId, etag }: Account, description: string): Promise<void> => {
   const path = accountPath({ project, uniqueId });
   const answer = await client.request({ method: 'PATCH', service: 'iam', path, body: { serviceAccount: { description, etag }, updateMask: 'description' } }, signal);
-  const verdict = classifyAccount(answer, { uniqueId });
+  // It is told what the mask names, and not the whole account.
+  const verdict = classifyEnd(answer);
   if (verdict.state === 'Unknown') throw failureOf(answer, { doing: 'marking the service account', permission: 'iam.serviceAccounts.update', on: path.slice(1).join('/') }, verdict.message);
-  if (verdict.state === 'Gone') throw retryable('Conflict', `the service account went while it was being marked: ${describeAnswer(answer)}`);
+  if (verdict.state === 'NothingThere') throw retryable('Conflict', `the service account went while it was being marked: ${describeAnswer(answer)}`);
 };
 
 const switchTo = async ({ connection: { client }, signal }: Look, project: string, { uniqueId }: Account, verb: 'disable' | 'enable'): Promise<void> => {
