@@ -19,8 +19,9 @@ const jane = { apiGroup: rbac, kind: 'User', name: 'jane' };
 const team = { apiGroup: rbac, kind: 'Group', name: 'team' };
 const agent = { kind: 'ServiceAccount', name: 'agent', namespace: 'ci' };
 
-/** As Google Cloud names a provider of a pool. */
+/** As Google Cloud names a provider of a pool, and GKE a pool. */
 const google = 'https://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/clusters/providers/prod';
+const gke = 'acme.svc.id.goog';
 
 let cluster: ControlPlane;
 let root: Person;
@@ -28,7 +29,7 @@ let operator: Person;
 
 beforeAll(async () => {
   cluster = await startControlPlane();
-  await installOffboard(cluster, { tokenAudiences: [google] });
+  await installOffboard(cluster, { tokenAudiences: ['bao'] });
   root = admin(cluster);
   await cluster.kubectl(['create', 'namespace', 'ci']);
   await cluster.kubectl(['create', 'serviceaccount', 'agent', '-n', 'ci']);
@@ -153,19 +154,25 @@ describe('a token', () => {
   const both = async (): Promise<readonly (readonly string[])[]> => [own, await ofCi()];
 
   it('of its own account is made by the operator, for whom the policy names and for ten minutes', async () => {
-    for (const audience of ['vault', google]) {
+    for (const audience of ['vault', 'bao', google, gke]) {
       expect(claims(await operator.kubectl([...own, `--audience=${audience}`, short]))).toMatchObject({ aud: [audience], sub: operator.name });
     }
   });
 
-  it('of an identity is made by the operator where RBAC allows it, for whom its own may be', async () => {
-    const token = await operator.kubectl([...(await ofCi('canary')), `--audience=${google}`, short]);
-    expect(claims(token)).toMatchObject({ aud: [google], sub: 'system:serviceaccount:ci:canary' });
+  it('of an identity is made by the operator where RBAC allows it, for Google Cloud', async () => {
+    const canary = await ofCi('canary');
+    for (const audience of [google, gke]) {
+      expect(claims(await operator.kubectl([...canary, `--audience=${audience}`, short]))).toMatchObject({ aud: [audience], sub: 'system:serviceaccount:ci:canary' });
+    }
   });
 
-  it('that the operator made for Vault is nothing to the API server', async () => {
-    for (const account of await both()) {
-      const token = (await operator.kubectl([...account, '--audience=vault', short])).trim();
+  it.each(['vault', 'bao'])('of an identity is not made by the operator for %s, to which Offboard itself logs in', async (audience) => {
+    await expect(operator.kubectl([...(await ofCi()), `--audience=${audience}`, short])).rejects.toThrow('spec.audiences: Offboard makes tokens of identities for workload identity pools of Google Cloud only');
+  });
+
+  it('that the operator made is nothing to the API server', async () => {
+    for (const made of [[...own, '--audience=vault'], [...own, `--audience=${google}`], [...(await ofCi()), `--audience=${google}`]]) {
+      const token = (await operator.kubectl([...made, short])).trim();
       expect((await cluster.request('/api/v1/namespaces', { token })).status).toBe(401);
     }
   });
@@ -176,23 +183,26 @@ describe('a token', () => {
     ['for Vault and the API server', ['--audience=vault', '--audience=https://kubernetes.default.svc.cluster.local']],
     ['for somebody who is not named in the policy', ['--audience=sts.amazonaws.com']],
     ['for somebody of almost that name', ['--audience=Vault']],
-    ['for a pool of which another provider is named', [`--audience=${google}uction`]],
+    ['for a part of Google Cloud that is no pool', ['--audience=https://iam.googleapis.com/projects/1/serviceAccounts/x']],
+    ['for what is only called like a pool', [`--audience=https://example.com/?${google}`]],
+    ['for what is only called like a pool of GKE', ['--audience=https://kubernetes.default.svc/acme.svc.id.goog']],
   ])('is not made by the operator %s', async (_, audiences) => {
     for (const account of await both()) {
-      await expect(operator.kubectl([...account, ...audiences, short])).rejects.toThrow(`spec.audiences: Offboard makes tokens for "vault", "${google}" only, not for "`);
+      const refused = expect(operator.kubectl([...account, ...audiences, short])).rejects;
+      await refused.toThrow(account === own ? 'spec.audiences: Offboard makes tokens for "vault", "bao" and workload identity pools of Google Cloud only, not for "' : 'spec.audiences: Offboard makes tokens ');
     }
   });
 
   it('is not made by the operator for two at once, of whom one could use it at the other', async () => {
     for (const account of await both()) {
-      await expect(operator.kubectl([...account, '--audience=vault', `--audience=${google}`, short])).rejects.toThrow('spec.audiences: Offboard makes tokens for one audience each');
+      await expect(operator.kubectl([...account, `--audience=${gke}`, `--audience=${google}`, short])).rejects.toThrow('spec.audiences: Offboard makes tokens for one audience each');
     }
   });
 
   it('is not made by the operator to last, be it asked for or left to Kubernetes', async () => {
     for (const account of await both()) {
       for (const more of [['--duration=601s'], []]) {
-        await expect(operator.kubectl([...account, '--audience=vault', ...more])).rejects.toThrow('Offboard makes tokens that last no longer than 600 s');
+        await expect(operator.kubectl([...account, `--audience=${google}`, ...more])).rejects.toThrow('Offboard makes tokens that last no longer than 600 s');
       }
     }
   });
@@ -204,11 +214,11 @@ describe('a token', () => {
     ['default', 'ci', 'Offboard makes no token of a default ServiceAccount'],
   ])('of account %s in %s is not made by the operator', async (name, namespace, refusal) => {
     await root.kubectl(['create', 'serviceaccount', name, '-n', namespace]).catch(() => undefined);
-    await expect(operator.kubectl(['create', 'token', name, '-n', namespace, '--audience=vault', short])).rejects.toThrow(refusal);
+    await expect(operator.kubectl(['create', 'token', name, '-n', namespace, `--audience=${google}`, short])).rejects.toThrow(refusal);
   });
 
   it('of the account of its own name in another namespace is one like any other', async () => {
-    expect(claims(await operator.kubectl([...(await ofCi('offboard')), '--audience=vault', short]))).toMatchObject({ sub: 'system:serviceaccount:ci:offboard' });
+    expect(claims(await operator.kubectl([...(await ofCi('offboard')), `--audience=${google}`, short]))).toMatchObject({ sub: 'system:serviceaccount:ci:offboard' });
   });
 
   it('is made by anybody else as RBAC lets them', async () => {
