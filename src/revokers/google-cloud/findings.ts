@@ -82,7 +82,7 @@ const inherited = ({ name, policy }: ReadResource, { holder }: Facts): readonly 
           {
             type: 'NotProvable' as const,
             object: printable(name, 1_000),
-            message: printable(`a federated token that was made before the ServiceAccount was gone passes as one of these until it expires, an hour at most: ${told(byPool)}`, 1_000),
+            message: printable(`Google takes a token of the ServiceAccount by its signature, so one that was made before it was gone passes as one of these until its own end: ${told(byPool)}`, 1_000),
           },
         ]),
   ];
