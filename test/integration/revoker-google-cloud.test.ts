@@ -9,7 +9,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { needsPerson } from '../../src/runtime/outcome.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { addProject, type Agent, type Project } from './google-cloud-agents.ts';
-import type { Case, TestClient } from './google-cloud-connection.ts';
+import { type Case, openCase, type TestClient } from './google-cloud-connection.ts';
 
 let google: GoogleCloud;
 const opened: TestClient[] = [];
@@ -156,6 +156,18 @@ describe('members of policies', () => {
     expect(await membersOf(name)).not.toContain(agent.byUid);
     await expect(opened.revoke(await opened.find(`${name} roles/viewer ${agent.bySubject}`))).rejects.toMatchObject({ reason: 'SharedAcrossClusters' });
   });
+});
+
+it('takes out what a ServiceAccount has without any service account, of which there is none to lock', async () => {
+  const { name, addAgent, connectors } = await open();
+  const agent = await addAgent('build');
+  for (const member of [agent.byUid, agent.byEmail]) await google.grant(name, 'roles/viewer', member);
+  const opened = openCase(connectors(), agent.identity, { resources: [name] });
+  expect(opened.revoker.lock).toMatchObject({ kind: 'NotLockable', explanation: expect.stringContaining('no service account') as string });
+  expect(await opened.endAll()).toEqual({ [`${name} roles/viewer ${agent.byUid}`]: 'Absent' });
+  expect(await membersOf(name)).toContain(agent.byEmail);
+  const foreign = openCase(connectors(), { ...agent.identity, uid: 'of-another' }, { resources: [name] }, { isForeign: () => true });
+  await expect(foreign.inventory()).rejects.toMatchObject({ reason: 'UIDMismatch' });
 });
 
 describe('a service account that others use', () => {

@@ -21,7 +21,8 @@ export interface Unknown {
 
 const unknown = (answer: GoogleAnswer, what?: string): Unknown => ({ state: 'Unknown', message: what === undefined ? describeAnswer(answer) : `${what}: ${describeAnswer(answer)}` });
 
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value);
+/** A body that may hold nothing, where nothing was to be told. */
+const isPlain = (body: unknown): boolean => typeof body === 'object' && body !== null && !Array.isArray(body) && !Object.hasOwn(body, 'error');
 
 const errorOf = ({ body }: GoogleAnswer): unknown => fieldOf(body, 'error');
 
@@ -73,7 +74,7 @@ const isConflict = ({ status }: GoogleAnswer): boolean => status === 409 || stat
 /** The answer to `testIamPermissions`: those of the asked ones that we have. */
 export const classifyTested = (answer: GoogleAnswer): { readonly state: 'Held'; readonly permissions: readonly string[] } | Unknown => {
   const held = fieldOf(answer.body, 'permissions') === undefined ? [] : textsOf(answer.body, 'permissions');
-  return answer.status === 200 && isObject(answer.body) && held !== undefined ? { state: 'Held', permissions: held } : unknown(answer);
+  return answer.status === 200 && isPlain(answer.body) && held !== undefined ? { state: 'Held', permissions: held } : unknown(answer);
 };
 
 // ---- service accounts ------------------------------------------------------------------------------------------
@@ -107,7 +108,7 @@ export type EndVerdict = { readonly state: 'Accepted' } | { readonly state: 'Not
 
 /** The answer to `:disable`, `:enable`, a PATCH or a DELETE of an account, or a DELETE of a key of one. */
 export const classifyEnd = (answer: GoogleAnswer): EndVerdict => {
-  if (answer.status === 200 && isObject(answer.body)) return { state: 'Accepted' };
+  if (answer.status === 200 && isPlain(answer.body)) return { state: 'Accepted' };
   return isGone(answer, aboutAccount) ? { state: 'NothingThere' } : unknown(answer);
 };
 
@@ -115,7 +116,7 @@ export type ListVerdict<Item> = { readonly state: 'Listed'; readonly items: read
 
 const listOf = <Item>(answer: GoogleAnswer, field: string, read: (value: unknown) => Item | undefined): ListVerdict<Item> => {
   const listed = fieldOf(answer.body, field) ?? [];
-  if (answer.status !== 200 || !isObject(answer.body) || !Array.isArray(listed)) return unknown(answer);
+  if (answer.status !== 200 || !isPlain(answer.body) || !Array.isArray(listed)) return unknown(answer);
   const items = listed.map(read);
   if (!items.every((item) => item !== undefined)) return unknown(answer, `an entry of ${field} is none`);
   const next = textOf(answer.body, 'nextPageToken') ?? '';

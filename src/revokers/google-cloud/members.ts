@@ -71,7 +71,7 @@ export const createMembership = ({ serviceAccount, pools, account }: Holder): ((
 };
 
 const accountMembership = (member: string, { email, uniqueId, holdsEmail }: HeldAccount): Membership | undefined => {
-  const deleted = /^deleted:serviceAccount:([^?]+)\?uid=(\d+)$/.exec(member);
+  const deleted = member.startsWith('deleted:') ? /^deleted:serviceAccount:([^?]+)\?uid=(\d+)$/.exec(member) : null;
   if (deleted !== null) return deleted[1]?.toLowerCase() === email && deleted[2] === uniqueId ? { kind: 'DeletedAccount' } : undefined;
   return holdsEmail && isMemberOf(member, email) ? { kind: 'Account' } : undefined;
 };

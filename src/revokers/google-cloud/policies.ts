@@ -64,7 +64,16 @@ const stable = (value: unknown): string => {
   return `{${entries.map(([key, inner]) => `${JSON.stringify(key)}:${stable(inner)}`).join(',')}}`;
 };
 
-export const triplesOf = ({ bindings }: Pick<Policy, 'bindings'>): readonly Triple[] =>
+/** Of policies that many look at. */
+const known = new WeakMap<readonly Binding[], readonly Triple[]>();
+
+export const triplesOf = ({ bindings }: Pick<Policy, 'bindings'>): readonly Triple[] => {
+  const triples = known.get(bindings) ?? listTriples(bindings);
+  known.set(bindings, triples);
+  return triples;
+};
+
+const listTriples = (bindings: readonly Binding[]): readonly Triple[] =>
   bindings.flatMap(({ role, members, condition }) => {
     const key = conditionKey(condition);
     const title = textOf(condition, 'title');

@@ -71,11 +71,11 @@ export const readProjectId = async (client: GoogleClient, number: string, signal
 /** Of Cloud Asset Inventory, which takes no more. */
 const pageSize = '500';
 
-/** Full names of the resources whose policies mention the term, as of some time ago: what is found is a place to look at. */
-export const searchPolicies = (client: GoogleClient, scope: string, term: string, signal: AbortSignal): Promise<readonly string[]> =>
+/** Full names of the resources whose policies mention one of the terms, as of some time ago: what is found is a place to look at. */
+export const searchPolicies = (client: GoogleClient, scope: string, terms: readonly string[], signal: AbortSignal): Promise<readonly string[]> =>
   allPages(
     client,
-    { method: 'GET', service: 'cloudasset', path: ['v1', ...scope.split('/')], verb: 'searchAllIamPolicies', query: { query: `policy:"${term}"`, pageSize } },
+    { method: 'GET', service: 'cloudasset', path: ['v1', ...scope.split('/')], verb: 'searchAllIamPolicies', query: { query: `policy:(${terms.map((term) => `"${term}"`).join(' OR ')})`, pageSize } },
     classifyPolicySearch,
     { doing: `searching policies under ${scope}`, permission: 'cloudasset.assets.searchAllIamPolicies', on: scope },
     signal,

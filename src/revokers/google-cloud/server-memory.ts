@@ -20,7 +20,7 @@ export interface ServerMemory {
   readonly account: (name: AccountName, signal: AbortSignal) => Promise<Account | undefined>;
   /** The name with the id of its project, where it has the number. */
   readonly withProjectId: (name: string, signal: AbortSignal) => Promise<string>;
-  readonly searchPolicies: (scope: string, term: string, freshness: Freshness, signal: AbortSignal) => Promise<readonly string[]>;
+  readonly searchPolicies: (scope: string, terms: readonly string[], freshness: Freshness, signal: AbortSignal) => Promise<readonly string[]>;
   readonly searchAttached: (scope: string, email: string, freshness: Freshness, signal: AbortSignal) => Promise<readonly string[]>;
   readonly removals: Batcher<Removal, RemovalAnswer>;
   readonly minting: Minting;
@@ -37,8 +37,8 @@ export interface MemoryOptions {
 
 /** Milliseconds. The inventory of every run asks at every look; what was not shown yet is found by a later one. */
 const trust = 15_000;
-/** Answers that are remembered; beyond that all are asked for anew. */
-const mostRemembered = 2_000;
+/** Answers of one kind that are remembered; beyond that all are asked for anew. A policy of 1,500 members is some 100 kB. */
+const mostRemembered = 500;
 const mostIdentities = 50_000;
 /** Milliseconds for which a removal waits for others on the same resource. */
 const gathering = 100;
@@ -61,9 +61,13 @@ export const createServerMemory = (client: GoogleClient, { clock, random }: Memo
   };
   const policies = remembered((name, signal) => readPolicy(client, resourceOf(name), signal));
   const accounts = createKeyedCoalescer((key, signal) => readAccount(client, JSON.parse(key) as AccountName, signal));
-  const searches = remembered((key, signal) => {
-    const [what, scope, term] = JSON.parse(key) as readonly [string, string, string];
-    return what === 'policies' ? searchPolicies(client, scope, term, signal) : searchAttached(client, scope, term, signal);
+  const policySearches = remembered((key, signal) => {
+    const [scope = '', ...terms] = JSON.parse(key) as readonly string[];
+    return searchPolicies(client, scope, terms, signal);
+  });
+  const attachedSearches = remembered((key, signal) => {
+    const [scope = '', email = ''] = JSON.parse(key) as readonly string[];
+    return searchAttached(client, scope, email, signal);
   });
   const projects = new Map<string, string>();
   return {
@@ -77,8 +81,8 @@ export const createServerMemory = (client: GoogleClient, { clock, random }: Memo
       projects.set(number, id);
       return withProjectId(name, id);
     },
-    searchPolicies: (scope, term, freshness, signal) => searches(JSON.stringify(['policies', scope, term]), freshness, signal),
-    searchAttached: (scope, email, freshness, signal) => searches(JSON.stringify(['resources', scope, email]), freshness, signal),
+    searchPolicies: (scope, terms, freshness, signal) => policySearches(JSON.stringify([scope, ...terms]), freshness, signal),
+    searchAttached: (scope, email, freshness, signal) => attachedSearches(JSON.stringify([scope, email]), freshness, signal),
     removals: createBatcher({
       clock,
       wait: gathering,
