@@ -95,7 +95,7 @@ it.concurrent('a key that is answered as deleted and is not is no end', async ()
 it.concurrent('somebody who writes the same policy all the time keeps his, and loses nothing', async () => {
   const agent = await addSoakingAgent(stage, 'stormy');
   await stage.google.fault({ match: { ...ofBucket(agent), method: 'PUT' }, fault: { kind: 'conflict' }, times: 6 });
-  await stage.google.meddle(agent.bucket, 4);
+  await stage.google.conflict(agent.bucket, 4);
   await goOn(stage, agent);
   await endsTruly(agent);
   expect((await stage.google.counts())[agent.bucket]?.conflicts).toBeGreaterThanOrEqual(6);

@@ -350,7 +350,7 @@ describe('when things go wrong', () => {
     await google.grant(name, 'roles/viewer', agent.byEmail);
     const opened = openAgent(agent);
     const membership = await opened.find(`${name} roles/viewer ${agent.byEmail}?uid=${agent.account.uniqueId}`);
-    await google.meddle(name, 3, { role: 'roles/viewer', member: 'user:alice@example.com' });
+    await google.meddle(name, 'roles/viewer', 'user:alice@example.com', 3);
     expect(await opened.revoke(membership)).toBe('Accepted');
     expect((await opened.observe(membership)).state).toBe('Absent');
     expect(await membersOf(name)).toContain('user:alice@example.com');
@@ -363,7 +363,7 @@ describe('when things go wrong', () => {
     await google.grant(bucket, 'roles/storage.objectViewer', agent.byUid);
     const opened = openAgent(agent, { resources: [bucket] });
     const membership = await opened.find(`${bucket} roles/storage.objectViewer ${agent.byUid}`);
-    await google.meddle(bucket, 1, { role: 'roles/storage.objectViewer', member: 'user:alice@example.com' });
+    await google.meddle(bucket, 'roles/storage.objectViewer', 'user:alice@example.com', 1);
     expect(await opened.revoke(membership)).toBe('Accepted');
     expect(await membersOf(bucket)).toEqual(['user:alice@example.com']);
   });
