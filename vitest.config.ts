@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Real servers share two cores with the tests. They mostly wait, those of the operator most of all: so files of them run side by side. */
-const onServers = { pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000 } as const;
+const onServers = { pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 10 } as const;
 
 export default defineConfig({
   test: {

@@ -169,6 +169,15 @@ it.concurrent('a probe that may not be made is told before anything is touched',
   await expectAlive(agent);
 });
 
+/** Of runs that go on after what they met; they are waited for together. */
+const ends: Promise<void>[] = [];
+const letEnd = (agent: GoogleAgent): void => {
+  const ended = endsTruly(agent);
+  // Awaited by the last test but one.
+  ended.catch(() => undefined);
+  ends.push(ended);
+};
+
 it('a permission that is taken away half-way is named, and its return is enough', async () => {
   const agent = await addSoakingAgent(stage, 'denied');
   const role = `projects/${projectId}/roles/offboard`;
@@ -183,16 +192,7 @@ it('a permission that is taken away half-way is named, and its return is enough'
   } finally {
     await stage.google.defineRole(role, publishedPermissions);
   }
-  await endsTruly(agent);
-});
-
-it('reads that are late, and access that outlives its end, keep the run from its end until they are over', async () => {
-  const agent = await stage.addAgent('late');
-  const { google } = stage;
-  await google.set({ stalePolicies: 1_500, staleAccounts: 1_500, propagation: 2_500 });
-  await stage.apply(retire(agent, '', dependencyOf(agent).replace('{name: google}', '{name: patient}')));
-  await endsTruly(agent);
-  await google.calm();
+  letEnd(agent);
 });
 
 it('a process that is killed between the intent and the confirmation is taken up by the next', async () => {
@@ -202,5 +202,18 @@ it('a process that is killed between the intent and the confirmation is taken up
     await expect.poll(async () => JSON.stringify((await stage.run(agent.namespace, 'retire'))?.status?.dependencies), { timeout: 30_000, interval: 50 }).toContain('revokeRequestedAt');
     await stage.restartOperator('SIGKILL');
   });
+  letEnd(agent);
+});
+
+it('whatever they met, they have all ended, and it was true', async () => {
+  expect(ends.length).toBeGreaterThan(0);
+  await Promise.all(ends);
+});
+
+it('reads that are late, and access that outlives its end, keep the run from its end until they are over', async () => {
+  const agent = await stage.addAgent('late');
+  const { google } = stage;
+  await google.set({ stalePolicies: 1_500, staleAccounts: 1_500, propagation: 2_500 });
+  await stage.apply(retire(agent, '', dependencyOf(agent).replace('{name: google}', '{name: patient}')));
   await endsTruly(agent);
 });
