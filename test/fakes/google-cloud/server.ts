@@ -18,6 +18,7 @@ import { elsewhere, policyRoutes } from './policy-routes.ts';
 import { projectRoutes } from './projects.ts';
 import { protectedRoutes } from './protected.ts';
 import { type Call, findRoute, type Route, takeApart } from './router.ts';
+import { setUpRoutes } from './set-up.ts';
 import { createTokens } from './tokens.ts';
 import { createWorld } from './world.ts';
 
@@ -37,6 +38,7 @@ export const createGoogleCloud = (url: string): Server => {
     ...protectedRoutes(site),
     ...assetRoutes(site),
     ...policyRoutes(site),
+    ...setUpRoutes(site),
   ];
 
   const identify = (call: Omit<Call, 'caller'>): { readonly caller: Call['caller'] } | { readonly refused: Answer } => {
