@@ -27,7 +27,7 @@ export const connectorsTaken: readonly (readonly [string, Fields])[] = [
   ['with a pool in which a UID is the name', pools({ subject: 'cluster-a:{uid}' })],
   ...['organizations/1', 'folders/2', 'projects/acme'].map((scope) => [`that searches ${scope}`, within({ assetSearch: { scope } })] as const),
   ['to an organisation whose tokens live long', within({ accessTokenLifetime: '12h' })],
-  ['with patterns of every kind of Google', granting({ projects: ['acme-*', 'example.com:ops'], serviceAccounts: ['ci-*@acme-ci.iam.gserviceaccount.com'], resources: ['folders/1', 'organizations/2', '//storage.googleapis.com/acme-*', '//iam.googleapis.com/projects/*/serviceAccounts/*'] })],
+  ['with patterns of every kind of Google', granting({ projects: ['acme-*', 'example.com:ops'], serviceAccounts: ['ci-*@acme-ci.iam.gserviceaccount.com'], resources: ['folders/1', 'organizations/2', '//storage.googleapis.com/acme-*', '//cloudbilling.googleapis.com/billingAccounts/*'] })],
 ];
 
 const audience = 'audience must be //iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER';
@@ -89,6 +89,7 @@ export const connectorsRefused: readonly (readonly [string, Fields, string])[] =
   ['that grants a resource of any service', granting({ resources: ['//*.googleapis.com/acme'] }), 'a pattern of resources is'],
   ['that grants a resource of somebody else\'s service', granting({ resources: ['//storage.googleapis.com.example.com/acme'] }), 'a pattern of resources is'],
   ['that grants a resource that climbs', granting({ resources: ['//storage.googleapis.com/acme/../other'] }), 'a pattern of resources is'],
+  ['that grants a resource in a project by its name', granting({ resources: ['//secretmanager.googleapis.com/projects/acme/secrets/*'] }), 'spec.grants[0].googleCloud.resources[0]: Invalid value: "//secretmanager.googleapis.com/projects/acme/secrets/*": what lies in a project is granted with it, by projects'],
   ['that grants a project twice', granting({ projects: ['acme', 'acme'] }), 'spec.grants[0].googleCloud.projects[1]: Duplicate value'],
   ['to Google Cloud that grants what is in a Vault', { ...within({}), grants: [{ namespaces: { names: ['ci'] }, vault: { authRoles: ['ci'] } }] }, 'spec.grants: Invalid value: this Connector is to Google Cloud, where a grant of vault would grant nothing'],
   ['to a Vault that grants what is in Google Cloud', { ...connectorSpec, grants: [{ namespaces: { names: ['ci'] }, googleCloud: { projects: ['acme'] } }] }, 'spec.grants: Invalid value: this Connector is to a Vault, where a grant of googleCloud would grant nothing'],
