@@ -328,6 +328,21 @@ describe('a service account that is another by now', () => {
     expect([(await opened.observe(account)).state, (await google.account(uniqueId)).deleted]).toEqual(['Absent', true]);
   });
 
+  it('took its keys and its own policy along, also where Google only says that we may not see those', async () => {
+    const { addAgent, open: openAgent } = await open();
+    const agent = await addAgent('build');
+    const { email, uniqueId } = agent.account;
+    await google.addKey(email);
+    const opened = openAgent(agent, { serviceAccount: { email, uniqueId, onRetire: 'Delete' } });
+    const { credentials } = await opened.inventory();
+    const states = async (): Promise<readonly string[]> => [...new Set(await Promise.all(credentials.map(async (credential) => (await opened.observe(credential)).state)))];
+    const forbidden = { kind: 'status', status: 403, body: { error: { code: 403, status: 'PERMISSION_DENIED', message: 'The caller does not have permission' } } } as const;
+    await google.fault({ match: { service: 'iam', path: '/keys/|:getIamPolicy' }, fault: forbidden });
+    expect(await states()).toEqual(['Unknown', 'Present']);
+    await google.changeAccount(uniqueId, { deleted: true });
+    expect(await states()).toEqual(['Absent']);
+  });
+
   it('is deleted only once nothing else of it is left', async () => {
     const { name, addAgent, open: openAgent } = await open();
     const agent = await addAgent('build');

@@ -11,7 +11,7 @@ import { bindingId, locate, type Locator } from './ids.ts';
 import { mintingKey } from './inventory.ts';
 import type { Look } from './look.ts';
 import { triplesOf } from './policies.ts';
-import { hmacKeysPath, keysPath } from './reads.ts';
+import { hmacKeysPath, keysPath, wentWithItsAccount } from './reads.ts';
 import { accountResource, parseResource, type Resource } from './resources.ts';
 
 const unknown = (method: string, message: string): Observation => ({ state: 'Unknown', method, message });
@@ -117,8 +117,9 @@ const observeKey = async ({ connection, signal }: Look, { project, uniqueId, key
   const method = 'get/serviceAccounts/keys';
   const answer = await connection.client.request({ method: 'GET', service: 'iam', path: [...keysPath(project, uniqueId), key] }, signal);
   const verdict = classifyKey(answer, key);
-  if (verdict.state === 'Unknown') return unknown(method, verdict.message);
-  return verdict.state === 'Gone' ? absent(method) : present(method, 'the key is still there');
+  if (verdict.state === 'Present') return present(method, 'the key is still there');
+  if (verdict.state === 'Gone') return absent(method);
+  return (await wentWithItsAccount(connection.client, accountResource(project, uniqueId), signal)) ? absent(accountMethod) : unknown(method, verdict.message);
 };
 
 const observeHmacKey = async ({ connection, signal }: Look, { project, accessId }: Extract<Locator, { readonly class: 'HmacKey' }>): Promise<Observation> => {

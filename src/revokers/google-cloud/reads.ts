@@ -23,10 +23,14 @@ import { getPolicy, type Resource } from './resources.ts';
 export const readPolicy = async (client: GoogleClient, resource: Resource, signal: AbortSignal): Promise<Policy | undefined> => {
   const answer = await client.request(getPolicy(resource), signal);
   const verdict = classifyPolicy(answer, resource);
-  if (verdict.state === 'Unknown')
-    throw failureOf(answer, { doing: `reading the policy of ${resource.name}`, permission: `${resource.permissions}.getIamPolicy`, on: resource.name }, verdict.message);
-  return verdict.state === 'Policy' ? verdict.policy : undefined;
+  if (verdict.state === 'Policy') return verdict.policy;
+  if (verdict.state === 'NoResource' || (await wentWithItsAccount(client, resource, signal))) return undefined;
+  throw failureOf(answer, { doing: `reading the policy of ${resource.name}`, permission: `${resource.permissions}.getIamPolicy`, on: resource.name }, verdict.message);
 };
+
+/** Of what belongs to a service account that was deleted, Google may say that we lack the permission, as seen of keys; of the account itself it says that it is gone. */
+export const wentWithItsAccount = async (client: GoogleClient, { account }: Pick<Resource, 'account'>, signal: AbortSignal): Promise<boolean> =>
+  account !== undefined && /^\d+$/.test(account.key) && (await readAccount(client, { project: account.project, uniqueId: account.key }, signal)) === undefined;
 
 /** Where a service account is, by which it is always asked for. */
 export type AccountName = { readonly project: string } & ({ readonly email: string } | { readonly uniqueId: string });
