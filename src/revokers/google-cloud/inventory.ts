@@ -67,7 +67,7 @@ interface Found {
 const search = async ({ connection, memory, signal }: Look, terms: readonly string[], freshness: Freshness): Promise<Found> => {
   const { assetScope } = connection.settings;
   if (assetScope === undefined || terms.length === 0) return { readable: [], unreadable: [] };
-  const names = [...new Set(await memory.searchPolicies(assetScope, terms, freshness, signal))].sort();
+  const names = [...(await memory.searchPolicies(assetScope, terms, freshness, signal))].sort();
   return { readable: names.filter(isReadable), unreadable: names.filter((name) => !isReadable(name)).map((name) => printable(name.replace(/\s+/g, ' ').replaceAll(' ', '%20'), 900)) };
 };
 

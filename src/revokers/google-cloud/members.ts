@@ -99,12 +99,12 @@ const isInherited = (member: string, namespace: string, pools: readonly Workload
 /** Whether ending it is ours: it means this identity alone. */
 export const isOwn = ({ kind }: Membership): boolean => kind === 'Account' || kind === 'DeletedAccount' || kind === 'ServiceAccount';
 
-/** What to search policies for, so that every form above is found. */
+/**
+ * What to search policies for, so that every form above is found: a search finds the words of a term in their order, wherever in a
+ * member they are.
+ */
 export const searchTerms = ({ serviceAccount, pools, account }: Holder): readonly string[] => {
-  const named = pools.flatMap((pool) => {
-    const { byName, byUid } = poolForms(pool, serviceAccount);
-    return [...byName, ...byUid];
-  });
-  const bare = named.map((member) => member.replace(/^serviceAccount:/, ''));
-  return [...new Set([...(account === undefined ? [] : [account.email, account.uniqueId]), ...bare])];
+  const { uid } = serviceAccount;
+  const names = pools.flatMap((pool) => poolForms(pool, serviceAccount).byName.map((member) => member.replace(/^serviceAccount:|^principal:.*\/subject\//, '')));
+  return [...new Set([...(account === undefined ? [] : [account.email, account.uniqueId]), ...(uid === undefined || uid === '' || pools.length === 0 ? [] : [uid]), ...names])];
 };

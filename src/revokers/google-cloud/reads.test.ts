@@ -23,6 +23,16 @@ describe('a list', () => {
     ]);
   });
 
+  it('of a search for many terms is asked for by as many queries as it takes', async () => {
+    const client = pagesOf('results', [{ resource: '//a' }]);
+    const terms = [...Array.from({ length: 12 }, (_, index) => `term-${String(index)}`), 'x'.repeat(1_500), 'y'.repeat(1_500)];
+    expect(await searchPolicies(client, 'organizations/1', terms, never)).toEqual(['//a']);
+    const queries = client.requests.map(({ query }) => query?.['query'] ?? '');
+    expect(queries.map((query) => query.split(' OR ').length)).toEqual([10, 3, 1]);
+    for (const query of queries) expect(query.length).toBeLessThanOrEqual(2_048);
+    for (const term of terms) expect(queries.filter((query) => query.includes(`"${term}"`))).toHaveLength(1);
+  });
+
   it('is an error, never a shorter one, when a page cannot be read', async () => {
     const client = createFakeGoogleClient((_, asked) => (asked < 3 ? { status: 200, body: { results: [{ resource: '//a' }], nextPageToken: 'x' } } : { status: 403, body: {} }));
     await expect(searchPolicies(client, 'organizations/1', ['x'], never)).rejects.toMatchObject({ reason: 'PermissionMissing', message: expect.stringContaining('cloudasset.assets.searchAllIamPolicies on organizations/1') as string });

@@ -76,14 +76,29 @@ export const readProjectId = async (client: GoogleClient, number: string, signal
 const pageSize = '500';
 
 /** Full names of the resources whose policies mention one of the terms, as of some time ago: what is found is a place to look at. */
-export const searchPolicies = (client: GoogleClient, scope: string, terms: readonly string[], signal: AbortSignal): Promise<readonly string[]> =>
-  allPages(
-    client,
-    { method: 'GET', service: 'cloudasset', path: ['v1', ...scope.split('/')], verb: 'searchAllIamPolicies', query: { query: `policy:(${terms.map((term) => `"${term}"`).join(' OR ')})`, pageSize } },
-    classifyPolicySearch,
-    { doing: `searching policies under ${scope}`, permission: 'cloudasset.assets.searchAllIamPolicies', on: scope },
-    signal,
-  );
+export const searchPolicies = async (client: GoogleClient, scope: string, terms: readonly string[], signal: AbortSignal): Promise<readonly string[]> => {
+  const found: string[] = [];
+  for (const query of policyQueries(terms)) {
+    const request: GoogleRequest = { method: 'GET', service: 'cloudasset', path: ['v1', ...scope.split('/')], verb: 'searchAllIamPolicies', query: { query, pageSize } };
+    const question = { doing: `searching policies under ${scope}`, permission: 'cloudasset.assets.searchAllIamPolicies', on: scope };
+    found.push(...(await allPages(client, request, classifyPolicySearch, question, signal)));
+  }
+  return [...new Set(found)];
+};
+
+/** Of a query, by https://cloud.google.com/asset-inventory/docs/query-syntax: comparisons, and characters. */
+const longestQuery = { terms: 10, characters: 2_048 };
+
+const policyQueries = (terms: readonly string[]): readonly string[] => {
+  const queryOf = (some: readonly string[]): string => `policy:(${some.map((term) => `"${term}"`).join(' OR ')})`;
+  const groups: string[][] = [];
+  for (const term of terms) {
+    const last = groups.at(-1);
+    if (last !== undefined && last.length < longestQuery.terms && queryOf([...last, term]).length <= longestQuery.characters) last.push(term);
+    else groups.push([term]);
+  }
+  return groups.map(queryOf);
+};
 
 /** Resources whose metadata mention the service account, as of some time ago; itself and its keys left out. */
 export const searchAttached = async (client: GoogleClient, scope: string, email: string, signal: AbortSignal): Promise<readonly string[]> => {
