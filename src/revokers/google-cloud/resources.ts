@@ -18,10 +18,14 @@ const hierarchy = /^(projects|folders|organizations)\/([a-z0-9](?:[-a-z0-9.:]*[a
 const fullName = /^\/\/([a-z](?:[-a-z0-9]*[a-z0-9])?)\.googleapis\.com\/(.+)$/;
 const segment = /^[A-Za-z0-9_](?:[-A-Za-z0-9_.@:~+%()]*[A-Za-z0-9_)~+%])?$/;
 
-/** Services whose policies are asked for by POST. */
-const byPost: ReadonlySet<string> = new Set(['iam', 'spanner', 'dataproc', 'iap']);
-/** Services that give no policy by `v1/NAME:getIamPolicy`. */
-const otherApi: ReadonlySet<string> = new Set(['bigquery', 'bigtable', 'bigtableadmin', 'compute']);
+/** Services whose policies are asked for by POST, as their discovery documents have it. */
+const byPost: ReadonlySet<string> = new Set([
+  'accesscontextmanager', 'aiplatform', 'cloudtasks', 'containeranalysis', 'datacatalog', 'dataproc', 'iam', 'iap', 'logging', 'securitycenter', 'servicedirectory', 'servicemanagement', 'spanner',
+]);
+/** Services that have policies only in this version. */
+const versions: Readonly<Record<string, string>> = { cloudbuild: 'v2', cloudtasks: 'v2', logging: 'v2' };
+/** Services that give no policy by `NAME:getIamPolicy`, or only in a version that may change. */
+const otherApi: ReadonlySet<string> = new Set(['bigquery', 'bigtable', 'bigtableadmin', 'compute', 'dataform', 'datafusion', 'deploymentmanager', 'dns']);
 
 /** Undefined when it is no name of a resource whose policy can be asked for. */
 export const parseResource = (name: string): Resource | undefined => {
@@ -36,7 +40,7 @@ export const parseResource = (name: string): Resource | undefined => {
   if (service === 'iam') return serviceAccount(segments);
   const kind = segments.at(-2);
   if (kind === undefined) return undefined;
-  return { name, service, path: ['v1', ...segments], form: byPost.has(service) ? 'Post' : 'Get', permissions: `${service}.${kind}` };
+  return { name, service, path: [versions[service] ?? 'v1', ...segments], form: byPost.has(service) ? 'Post' : 'Get', permissions: `${service}.${kind}` };
 };
 
 /** Cloud Asset Inventory, Cloud Storage and conditions name buckets in three ways. */
@@ -63,7 +67,7 @@ export const accountResource = (project: string, key: string): Resource => ({
   account: { project, key },
 });
 
-/** Whether a search found what has another API for its policies. */
+/** Whether the policy of what a search found can be asked for. */
 export const isReadable = (name: string): boolean => parseResource(name) !== undefined;
 
 const projectNumber = /(?<=^(?:\/\/[a-z0-9.-]+\/)?projects\/)\d+(?=\/|$)/;
