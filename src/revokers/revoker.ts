@@ -50,6 +50,11 @@ export interface Inventory {
   readonly findings: readonly Finding[];
   /** Which place answered, where the UIDs of credentials say in which each was seen. */
   readonly origin?: string;
+  /**
+   * The dependency with what it names pinned to what was found, by ids that the system gives only once. The run keeps it: what is made
+   * anew under the same name is then another. Left out where there is nothing to pin.
+   */
+  readonly pinned?: Partial<Dependency>;
 }
 
 /** Something the operator may not do, in words that name the exact permission. */

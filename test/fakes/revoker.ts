@@ -1,6 +1,6 @@
 /** A dependency that does what the test says: which credentials there are, and what happens to a revoke. */
 import type { Finding } from '../../src/api/v1alpha1/index.ts';
-import type { Credential, LockCapability, MissingPermission, Observation, Refusal, Revoker } from '../../src/revokers/revoker.ts';
+import type { Credential, Inventory, LockCapability, MissingPermission, Observation, Refusal, Revoker } from '../../src/revokers/revoker.ts';
 
 export interface FakeRevoker extends Revoker {
   /** What there is, by id. Taking one out is its absence; the end of one that ends by itself is what an observation tells. */
@@ -8,6 +8,8 @@ export interface FakeRevoker extends Revoker {
   findings: readonly Finding[];
   /** Which place answers; empty where nobody asks that. */
   origin: string;
+  /** What an inventory pins. */
+  pinned?: NonNullable<Inventory['pinned']>;
   missing: readonly MissingPermission[];
   /** What the next calls of an operation fail with, until it is taken back. */
   readonly failures: Partial<Record<'inventory' | 'usage' | 'preflight' | 'lock' | 'unlock' | 'observeLock' | 'revoke' | 'observe', Error>>;
@@ -90,7 +92,7 @@ export const createFakeRevoker = (options: FakeOptions = {}): FakeRevoker => {
     inventory: async (_, freshness) => {
       await call('inventory', freshness);
       const declared = revoker.declared.filter(({ id }) => !present.has(id)).map((credential) => ({ ...credential, seen: false }));
-      return { credentials: [...present.values(), ...declared], findings: revoker.findings.filter(({ type }) => type !== 'InUse'), ...(revoker.origin === '' ? {} : { origin: revoker.origin }) };
+      return { credentials: [...present.values(), ...declared], findings: revoker.findings.filter(({ type }) => type !== 'InUse'), ...(revoker.origin === '' ? {} : { origin: revoker.origin }), ...(revoker.pinned && { pinned: revoker.pinned }) };
     },
     usage: async () => {
       await call('usage', '');

@@ -278,14 +278,15 @@ describe('a service account that is another by now', () => {
     expect(await membersOf(name)).toContain(agent.byEmail);
   });
 
-  it('is known as such where nobody pinned the first, for as long as this process remembers it', async () => {
+  it('is known as such where nobody pinned the first, by what the run keeps of the first inventory', async () => {
     const { id, name, addAgent, open: openAgent } = await open();
     const agent = await addAgent('build');
-    const opened = openAgent(agent, { serviceAccount: { email: agent.account.email } });
-    await opened.inventory();
+    const { pinned } = await openAgent(agent, { serviceAccount: { email: agent.account.email } }).inventory();
+    const serviceAccount = pinned?.googleCloud?.serviceAccount;
+    expect(serviceAccount).toEqual({ email: agent.account.email, uniqueId: agent.account.uniqueId });
     await google.changeAccount(agent.account.uniqueId, { deleted: true });
     await google.addServiceAccount(id, 'build');
-    expect(await ends(opened)).toEqual({ [`${name}/serviceAccounts/${agent.account.email}`]: 'IdentityRecreated' });
+    expect(await ends(openAgent(agent, { ...(serviceAccount && { serviceAccount }) }))).toEqual({ [`${name}/serviceAccounts/${agent.account.email}`]: 'IdentityRecreated' });
   });
 
   it('is not the one whose unique id was pinned by mistake, nor the one that Offboard is', async () => {

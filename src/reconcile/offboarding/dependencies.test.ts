@@ -34,6 +34,19 @@ describe('a run with two dependencies', () => {
     expect(world.vault('vault').calls.filter((call) => call === 'inventory Fresh')).toHaveLength(1);
   });
 
+  it('goes by what was found under a name when it began, whoever takes that name later, in another process too', async () => {
+    const pinned = { vault: { connectorRef: { name: 'the-first' } } };
+    world.vault('vault').pinned = pinned;
+    await world.look();
+    const kept = [{ name: 'vault', ...pinned }];
+    expect(world.status().target?.dependencies).toEqual(kept);
+    delete world.vault('vault').pinned;
+    world.restart();
+    await world.settle();
+    expect(world.status().target?.dependencies).toEqual(kept);
+    expect(condition('Ready')?.status).toBe('True');
+  });
+
   it('finds what a login left in the last moment, and ends it', async () => {
     const vaulted = world.vault('vault');
     Object.assign(vaulted, { settleTime: 1_000 });

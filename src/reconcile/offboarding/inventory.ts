@@ -10,18 +10,27 @@ import type { Failure } from '../../policy/dependency.ts';
 import { mergeCached, resume } from '../../policy/tracking.ts';
 import { reconciling, stalled } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
-import type { Revoker } from '../../revokers/revoker.ts';
+import type { Inventory, Revoker } from '../../revokers/revoker.ts';
 import { next, recordFailure, remember, stop, storedDependency } from './run.ts';
 import type { Context, Progress, TargetedRun } from './run.ts';
 
 export const inventory = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
-  await Promise.all(run.revokers.map((revoker) => inventoryOne(run, revoker, context, signal)));
-  if (run.draft.startedAt !== undefined) return next(run);
+  const pins = await Promise.all(run.revokers.map(async (revoker) => [revoker.name, await inventoryOne(run, revoker, context, signal)] as const));
+  const pinned = withPins(run, new Map(pins));
+  if (run.draft.startedAt !== undefined) return next(pinned);
   const held = holding(run, (revoker) => {
     const { failure } = remember(run, revoker, {});
     return failure === undefined || run.waivers.has(revoker.name) ? undefined : failureVerdict(revoker.name, failure);
   });
-  return held === undefined ? next(run) : stop(run, held);
+  return held === undefined ? next(pinned) : stop(pinned, held);
+};
+
+/** From here on the run goes by what was found under the names of its target. */
+const withPins = (run: TargetedRun, pins: ReadonlyMap<string, Inventory['pinned']>): TargetedRun => {
+  const { target } = run.draft;
+  if ([...pins.values()].every((pin) => pin === undefined)) return run;
+  const dependencies = target.dependencies?.map((each) => ({ ...each, ...pins.get(each.name) }));
+  return { ...run, draft: { ...run.draft, target: { ...target, ...(dependencies && { dependencies }) } } };
 };
 
 /**
@@ -40,16 +49,16 @@ export const failureVerdict = (name: string, { kind, reason, message }: Failure)
     ? stalled(reason, `${name}: ${message}`)
     : reconciling(reasons.dependencyUnavailable, `${name}: ${message}`);
 
-const inventoryOne = async (run: TargetedRun, revoker: Revoker, context: Context, signal: AbortSignal): Promise<void> => {
+const inventoryOne = async (run: TargetedRun, revoker: Revoker, context: Context, signal: AbortSignal): Promise<Inventory['pinned']> => {
   const known = remember(run, revoker, {});
   const { target, startedAt } = run.draft;
   const monotonic = context.clock.monotonic();
   try {
-    const { credentials, findings } = await revoker.inventory(target, 'Cached', signal);
+    const { credentials, findings, pinned } = await revoker.inventory(target, 'Cached', signal);
     if (startedAt !== undefined && known.inventoried) {
       const { tracked, foundNew } = mergeCached(known.tracked, credentials, monotonic);
       remember(run, revoker, { tracked, failure: undefined, ...(foundNew ? { enumeratedAt: undefined } : {}) });
-      return;
+      return pinned;
     }
     const stored = storedDependency(run, revoker);
     const tracked =
@@ -62,8 +71,10 @@ const inventoryOne = async (run: TargetedRun, revoker: Revoker, context: Context
       enumeratedAt: undefined,
       inventoried: true,
     });
+    return pinned;
   } catch (error) {
     recordFailure(run, revoker, error);
+    return undefined;
   }
 };
 

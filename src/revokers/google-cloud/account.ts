@@ -5,7 +5,7 @@ import type { Freshness } from '../revoker.ts';
 import { printable, someOf } from '../text.ts';
 import type { GoogleSelf } from './api.ts';
 import type { Account } from './errors.ts';
-import { identityKey, type Look } from './look.ts';
+import type { Look } from './look.ts';
 import { createMembership, type Holder, isMemberOf, isOwn, type Membership } from './members.ts';
 import { isViewer } from './minting.ts';
 import { type Policy, triplesOf } from './policies.ts';
@@ -39,14 +39,14 @@ export const nameOf = (email: string): Named => {
   return { project: dot === -1 ? place : `${place.slice(dot + 1)}:${place.slice(0, dot)}`, email: plain };
 };
 
-/** By its e-mail, and then by the unique id that is pinned, or that this process saw first. */
+/** By its e-mail, and then by the unique id that is pinned: by whoever declared it, or by the run that found it. */
 export const readStanding = async (look: Look): Promise<Standing> => {
   const { dependency, memory, signal } = look;
   if (dependency.serviceAccount === undefined) return { state: 'None' };
   const named = nameOf(dependency.serviceAccount.email);
   await refuseOwn(look, named);
   const byEmail = await memory.account({ project: named.project, email: named.email }, signal);
-  const wanted = dependency.serviceAccount.uniqueId ?? memory.firstSeen(identityKey(look), byEmail?.uniqueId);
+  const wanted = dependency.serviceAccount.uniqueId ?? byEmail?.uniqueId;
   if (wanted === undefined) return { ...named, state: 'Unheard' };
   if (byEmail?.uniqueId === wanted) return { ...named, state: 'Current', account: byEmail };
   const byId = await memory.account({ project: named.project, uniqueId: wanted }, signal);

@@ -14,7 +14,17 @@ import { searchTerms } from './members.ts';
 import { listHmacKeys, listKeys } from './reads.ts';
 import { accountResource, isReadable, parseResource, type Resource } from './resources.ts';
 
-export const takeInventory = async (look: Look, freshness: Freshness): Promise<Inventory> => toInventory(await readFacts(look, freshness));
+export const takeInventory = async (look: Look, freshness: Freshness): Promise<Inventory> => {
+  const facts = await readFacts(look, freshness);
+  return { ...toInventory(facts), ...pinOf(facts) };
+};
+
+/** An e-mail is used again, a unique id is not. */
+const pinOf = ({ dependency, standing }: Facts): Pick<Inventory, 'pinned'> => {
+  const { serviceAccount } = dependency;
+  if (serviceAccount === undefined || serviceAccount.uniqueId !== undefined || standing.state !== 'Current') return {};
+  return { pinned: { googleCloud: { ...dependency, serviceAccount: { ...serviceAccount, uniqueId: standing.account.uniqueId } } } };
+};
 
 export const readFacts = async (look: Look, freshness: Freshness): Promise<Facts> => {
   const { connection, dependency, memory, clock } = look;

@@ -24,8 +24,6 @@ export interface ServerMemory {
   readonly searchAttached: (scope: string, email: string, freshness: Freshness, signal: AbortSignal) => Promise<readonly string[]>;
   readonly removals: Batcher<Removal, RemovalAnswer>;
   readonly minting: Minting;
-  /** Which account an identity was seen to have by an e-mail first: one that takes the e-mail later is another. */
-  readonly firstSeen: (identity: string, uniqueId: string | undefined) => string | undefined;
   /** Identities whose positive control was refused. */
   readonly refusedControls: Set<string>;
 }
@@ -90,7 +88,6 @@ export const createServerMemory = (client: GoogleClient, { clock, random }: Memo
       run: (name, removals, signal) => removeMembers({ client, clock, random, concurrency }, name, removals, signal),
     }),
     minting: createMinting(clock, mostIdentities),
-    firstSeen: createFirstSeen(mostIdentities),
     refusedControls: new Set(),
   };
 };
@@ -99,18 +96,6 @@ const resourceOf = (name: string): Resource => {
   const resource = parseResource(name);
   if (resource === undefined) throw new Error('a name that is none of a resource was to be read');
   return resource;
-};
-
-/** Beyond the limit all are forgotten. */
-const createFirstSeen = (limit: number): ServerMemory['firstSeen'] => {
-  const known = new Map<string, string>();
-  return (identity, uniqueId) => {
-    const first = known.get(identity);
-    if (first !== undefined || uniqueId === undefined) return first;
-    if (known.size >= limit) known.clear();
-    known.set(identity, uniqueId);
-    return uniqueId;
-  };
 };
 
 /** One memory for each client: there is one client for each connector, and both go together. */
