@@ -11,6 +11,8 @@ import { startOperator } from '../env/operator.ts';
 import { startVaultWorld } from '../env/vault-world.ts';
 import type { VaultWorld } from '../env/vault-world.ts';
 import { follow } from './follow.ts';
+import { googleConnector, googleDependency, liveInGoogleCloud, startGoogleWorld } from './google-cloud.ts';
+import type { GoogleWorld } from './google-cloud.ts';
 import { tryUntilRefused } from './probe.ts';
 import type { Attempts } from './probe.ts';
 import { connector, dependency, liveInVault } from './vault.ts';
@@ -42,16 +44,16 @@ metadata: {name: ${name}, namespace: ${namespace}}
 spec:
   serviceAccount: {name: ${name}}
   owner: {name: build-platform, contact: build-platform@example.com}
-  dependencies:${dependency(name)}
+  dependencies:${dependency(name)}${googleDependency(name)}
 `;
 
-const show = async (cluster: ControlPlane, world: VaultWorld): Promise<boolean> => {
+const show = async (cluster: ControlPlane, world: VaultWorld, googleWorld: GoogleWorld): Promise<boolean> => {
   say('A build agent comes to life');
   const agent = await createBuildAgent(cluster);
   const inCluster = agent.paths.map(({ attempt, ...path }): Way => ({ ...path, attempt: async () => String(await attempt()) }));
-  const ways = [...inCluster, ...(await liveInVault(world, agent))];
-  await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: connector(world, agent.namespace) });
-  await cluster.kubectl(['wait', '--for=condition=Ready', '--timeout=30s', 'connector/vault']);
+  const ways = [...inCluster, ...(await liveInVault(world, agent)), ...(await liveInGoogleCloud(cluster, googleWorld, agent))];
+  await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: `${connector(world, agent.namespace)}---${googleConnector(googleWorld, agent.namespace)}` });
+  await cluster.kubectl(['wait', '--for=condition=Ready', '--timeout=30s', 'connector/vault', 'connector/google']);
   await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: workloadIdentity(agent) });
   await cluster.kubectl(['wait', '--for=condition=Ready', '--timeout=30s', `wid/${agent.name}`, '-n', agent.namespace]);
   for (const { name, request, attempt } of ways) row('alive', name, request, await attempt());
@@ -83,26 +85,32 @@ const conclusion = async (cluster: ControlPlane, { namespace, name }: BuildAgent
   say(`  access lasted ${(lasted / 1000).toFixed(1)} s after the request (${tries} attempts, about four a second on each path)`);
 };
 
-const keep = async (cluster: ControlPlane, { bao }: VaultWorld): Promise<void> => {
+const keep = async (cluster: ControlPlane, { bao }: VaultWorld, { google }: GoogleWorld): Promise<void> => {
   say(`\nStill running; Ctrl-C stops it. In another terminal:\n  export KUBECONFIG=${cluster.kubeconfig}\n  kubectl get offboardings -A`);
   say(`  export BAO_ADDR=${bao.url} BAO_CACERT=${bao.folder}/ca.crt BAO_TOKEN=${bao.token}\n  bao list auth/token/accessors`);
+  say(`  curl -d '{"resource": "projects/acme-ci"}' ${google.url}/_control/policy`);
   const hold = setInterval(() => undefined, 2 ** 30);
   await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
   clearInterval(hold);
 };
 
 const started = performance.now();
-say('Starting etcd, kube-apiserver, kube-controller-manager, OpenBao, PostgreSQL and the operator on loopback');
+say('Starting etcd, kube-apiserver, kube-controller-manager, OpenBao, PostgreSQL, a fake of Google Cloud and the operator on loopback');
 const cluster = await startControlPlane();
 let succeeded = false;
 try {
   const [world] = await Promise.all([startVaultWorld({ cluster }), installOffboard(cluster)]);
   try {
-    const operator = await startOperator(cluster);
-    say(`  ready after ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
-    succeeded = await show(cluster, world);
-    if (process.env['KEEP'] === '1') await keep(cluster, world);
-    await operator.stop();
+    const googleWorld = await startGoogleWorld(cluster);
+    try {
+      const operator = await startOperator(cluster, { args: ['--allow-loopback-http'] });
+      say(`  ready after ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+      succeeded = await show(cluster, world, googleWorld);
+      if (process.env['KEEP'] === '1') await keep(cluster, world, googleWorld);
+      await operator.stop();
+    } finally {
+      await googleWorld.google.stop();
+    }
   } finally {
     await world.stop();
   }
