@@ -535,6 +535,12 @@ describe('searches', () => {
     await google.addResource(here.project, `//pubsub.googleapis.com/projects/${here.project}/topics/builds`);
     expect((await call(here.token, 'GET', `/v1/projects/${here.project}/topics/builds:getIamPolicy`)).body).toEqual({ etag: expect.any(String) as string });
     expect((await google.requests()).at(-1)).toMatchObject({ service: 'pubsub' });
+    expect((await call(here.token, 'POST', `/v1/projects/${here.project}/topics/builds:getIamPolicy`)).status).toBe(404);
     expect((await call(here.token, 'GET', `/v1/projects/${here.project}/secrets/none:getIamPolicy`)).status).toBe(404);
+
+    const queue = `projects/${here.project}/locations/global/queues/builds`;
+    await google.addResource(here.project, `//cloudtasks.googleapis.com/${queue}`);
+    expect((await call(here.token, 'POST', `/v2/${queue}:getIamPolicy`)).body).toEqual({ etag: expect.any(String) as string });
+    expect((await call(here.token, 'POST', `/v1/${queue}:getIamPolicy`)).status).toBe(404);
   });
 });

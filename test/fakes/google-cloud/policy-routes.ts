@@ -1,5 +1,5 @@
 /** get, set and test of the policies of everything but buckets: `v1/{resource}:getIamPolicy` in its forms. */
-import { type Answer, denied, ok } from './answers.ts';
+import { type Answer, denied, notFound, ok } from './answers.ts';
 import { type Authorise, refusal } from './authorise.ts';
 import { fields, list, optionalText, text } from './json.ts';
 import type { Knobs } from './knobs.ts';
@@ -33,10 +33,33 @@ export const policyRoutes = (site: Site): readonly Route[] => {
     ...['v1', 'v3'].flatMap((version) => routes('cloudresourcemanager', `/${version}/organizations/{id}`, 'POST', container('organizations'))),
     ...routes('iam', '/v1/projects/{project}/serviceAccounts/{account}', 'POST', ({ project = '', account = '' }) => `//iam.googleapis.com/projects/${project}/serviceAccounts/${account}`),
     ...['secrets', 'keyRings', 'repositories'].flatMap((collection) => generic(site, collection, routes)),
-    // Whatever else was furnished, by the name that it has.
-    ...routes('other', '/v1/{name...}', 'GET', ({ name = '' }) => elsewhere(site.world, name)),
+    // Whatever else was furnished, by the name that it has, where its own service has it.
+    ...(['v1', 'v2'] as const).flatMap((version) =>
+      (['GET', 'POST'] as const).flatMap((read) =>
+        routes('other', `/${version}/{name...}`, read, ({ name = '' }) => elsewhere(site.world, name)).map((route) => ({
+          ...route,
+          handle: (call: Call, parameters: Readonly<Record<string, string>>) => {
+            const service = serviceOf(elsewhere(site.world, parameters['name'] ?? ''));
+            const isThere = (others[service]?.version ?? 'v1') === version && (call.verb !== 'getIamPolicy' || (others[service]?.read ?? 'GET') === read);
+            return isThere ? route.handle(call, parameters) : notFound('The requested URL was not found on this server.');
+          },
+        })),
+      ),
+    ),
   ];
 };
+
+/** By their discovery documents: services that are asked for policies otherwise than by GET in their first version. */
+const others: Readonly<Record<string, { readonly version?: 'v2'; readonly read: 'POST' }>> = {
+  cloudtasks: { version: 'v2', read: 'POST' },
+  dataproc: { read: 'POST' },
+  iap: { read: 'POST' },
+  logging: { version: 'v2', read: 'POST' },
+  spanner: { read: 'POST' },
+};
+
+/** Such as `pubsub` of `//pubsub.googleapis.com/projects/P/topics/T`. */
+export const serviceOf = (fullName: string): string => /^\/\/([^.]+)\./.exec(fullName)?.[1] ?? 'unknown';
 
 const services: Readonly<Record<string, string>> = { secrets: 'secretmanager', keyRings: 'cloudkms', repositories: 'artifactregistry' };
 

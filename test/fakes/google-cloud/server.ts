@@ -14,7 +14,7 @@ import { createKnobs, type Fault } from './knobs.ts';
 import { createLog, shownHeaders } from './log.ts';
 import { loginRoutes } from './logins.ts';
 import { principalName } from './members.ts';
-import { elsewhere, policyRoutes } from './policy-routes.ts';
+import { elsewhere, policyRoutes, serviceOf } from './policy-routes.ts';
 import { projectRoutes } from './projects.ts';
 import { protectedRoutes } from './protected.ts';
 import { type Call, findRoute, type Route, takeApart } from './router.ts';
@@ -100,8 +100,6 @@ const hmacPath = (call: Omit<Call, 'caller'>): Pick<Call, 'method' | 'path' | 'v
   const [bucket = '', ...object] = call.path;
   return { method: call.method, path: ['storage', 'v1', 'b', bucket, 'o', ...object], verb: '' };
 };
-
-const serviceOf = (fullName: string): string => /^\/\/([^.]+)\./.exec(fullName)?.[1] ?? 'unknown';
 
 const parse = (body: string, type: string): Fields => {
   if (body === '') return {};
