@@ -474,6 +474,18 @@ describe('when things go wrong', () => {
   });
 });
 
+it('is unlocked as it was, with what somebody else wrote into its description meanwhile', async () => {
+  const { addAgent, open: openAgent } = await open();
+  const agent = await addAgent('build');
+  const opened = openAgent(agent);
+  await opened.lock();
+  const { description } = await google.account(agent.account.uniqueId);
+  expect(description).toMatch(/^The robot called build \[disabled by Offboard: [0-9a-f]{16}\]$/);
+  await google.changeAccount(agent.account.uniqueId, { description: `${description ?? ''}, of team CI` });
+  await opened.unlock();
+  expect(await google.account(agent.account.uniqueId)).toMatchObject({ disabled: false, description: 'The robot called build, of team CI' });
+});
+
 describe('the positive control of a probe', () => {
   const withProbe = async (answer: 'Worked' | 'Refused' | Error) => {
     const { addAgent, open: openAgent } = await open();

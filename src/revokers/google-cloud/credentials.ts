@@ -69,7 +69,7 @@ const endOfBinding = (resource: string, triple: Triple & { readonly membership: 
 
 /** As a person would do it; what no command is known for is told in words. */
 const removeCommand = (resource: string, { role, member, condition }: Triple): string => {
-  const flags = `--member=${shellQuote(member)} --role=${shellQuote(role)}${condition === '' ? '' : ' --all'}`;
+  const flags = `--member=${shellQuote(member)} --role=${shellQuote(role)}${condition === '' ? ' --condition=None' : ' --all'}`;
   const [, collection, id = ''] = /^(projects|folders|organizations)\/(.+)$/.exec(resource) ?? [];
   if (collection === 'folders') return `gcloud resource-manager folders remove-iam-policy-binding ${id} ${flags}`;
   if (collection !== undefined) return `gcloud ${collection} remove-iam-policy-binding ${id} ${flags}`;

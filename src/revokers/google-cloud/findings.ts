@@ -14,12 +14,15 @@ export const findingsOf = (facts: Facts): readonly Finding[] => {
     ...(standing.state === 'Current' && sharers.length > 0 ? [shared(standing.email, sharers)] : []),
     ...(probed === 'Refused' ? [refusedControl] : []),
     ...(searched ? [] : [notSearched]),
-    ...(holder.pools.length === 0 ? [noPools] : []),
+    ...(holder.pools.length === 0 ? [noPools] : (holder.serviceAccount.uid ?? '') === '' ? [noUid] : []),
     ...(standing.state === 'Current' ? [otherUses(standing.email)] : []),
     ...resources.flatMap((resource) => (resource.policy === undefined && !resource.own ? [noResource(resource.name)] : inherited(resource, facts))),
   ];
-  const more = findings.length - maxFindings;
-  return more <= 0 ? findings : [...findings.slice(0, maxFindings), { type: 'NotEnumerated', message: `${more} more findings about policies are not shown` }];
+  const rest = findings.slice(maxFindings);
+  if (rest.length === 0) return findings;
+  // What cannot be proven must not go by unsaid.
+  const type = rest.some((finding) => finding.type === 'NotProvable') ? 'NotProvable' : 'NotEnumerated';
+  return [...findings.slice(0, maxFindings), { type, message: `${rest.length} more findings about policies are not shown` }];
 };
 
 const shared = (email: string, sharers: readonly string[]): Finding => ({
@@ -46,6 +49,12 @@ const noPools: Finding = {
   type: 'NotEnumerated',
   object: 'roles of the ServiceAccount itself',
   message: 'the connector names no workload identity pool of this cluster, so members that mean the ServiceAccount are not told from others, and are left',
+};
+
+const noUid: Finding = {
+  type: 'NotEnumerated',
+  object: 'roles of the ServiceAccount by its UID',
+  message: 'nobody knows the UID of the ServiceAccount, so members by it are not told from others; set serviceAccount.uid if it is known. A UID is never given twice: they let nobody in once the account is gone',
 };
 
 const otherUses = (email: string): Finding => ({

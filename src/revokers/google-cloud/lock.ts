@@ -31,14 +31,13 @@ const takeControl = async (look: Look, { account }: Current): Promise<void> => {
   const { probe, dependency, target, connection, memory, signal } = look;
   if (probe === undefined || dependency.probe !== true || account.disabled) return;
   const worked = await probe.control({ target, dependency, settings: connection.settings }, signal);
-  if (worked === 'Worked') memory.refusedControls.delete(identityKey(look));
-  else memory.refusedControls.add(identityKey(look));
+  memory.refusedControls.set(identityKey(look), worked === 'Refused');
 };
 
 /** Without a mark where the account is not meant to be enabled again. */
 export const disable = async (look: Look, { project, account }: Current, marked: boolean): Promise<void> => {
   const text = markOf(look);
-  if (marked && !account.description.endsWith(text) && hasRoom(account, text)) await describe(look, project, account, `${account.description}${text}`);
+  if (marked && !isMarked(account, text) && hasRoom(account, text)) await describe(look, project, account, `${account.description}${text}`);
   await switchTo(look, project, account, 'disable');
 };
 
@@ -48,15 +47,15 @@ export const unlock = async (look: Look): Promise<void> => {
   if (standing.state !== 'Current') return;
   const { project, account } = standing;
   const text = markOf(look);
-  if (!account.description.endsWith(text)) {
+  if (!isMarked(account, text)) {
     if (account.disabled && !hasRoom(account, text)) throw undecided(standing);
     return;
   }
   if (account.disabled) await switchTo(look, project, account, 'enable');
   // What changed by enabling it is its etag.
   const now = account.disabled ? await readAccount(look.connection.client, { project, uniqueId: account.uniqueId }, look.signal) : account;
-  if (now === undefined || !now.description.endsWith(text)) return;
-  await describe(look, project, now, now.description.slice(0, -text.length));
+  if (now === undefined || !isMarked(now, text)) return;
+  await describe(look, project, now, now.description.replace(text, ''));
 };
 
 const undecided = ({ email, project }: Current): Error =>
@@ -74,7 +73,10 @@ const markOf = ({ target: { serviceAccount } }: Look): string => {
 /** Bytes of a description, by the API. */
 const longestDescription = 256;
 
-const hasRoom = ({ description }: Account, text: string): boolean => description.endsWith(text) || Buffer.byteLength(description + text) <= longestDescription;
+/** Anywhere: somebody may have written more since. */
+const isMarked = ({ description }: Account, text: string): boolean => description.includes(text);
+
+const hasRoom = ({ description }: Account, text: string): boolean => Buffer.byteLength(description + text) <= longestDescription;
 
 const describe = async ({ connection: { client }, signal }: Look, project: string, { uniqueId, etag }: Account, description: string): Promise<void> => {
   const path = accountPath({ project, uniqueId });
@@ -100,7 +102,7 @@ export const observeLock = async (look: Look): Promise<Observation> => {
   if (standing.state !== 'Current') return { state: 'Present', method, message: 'there is no service account to disable' };
   const { account, email } = standing;
   if (account.disabled) {
-    const unmarked = !account.description.endsWith(markOf(look)) && !hasRoom(account, markOf(look));
+    const unmarked = !isMarked(account, markOf(look)) && !hasRoom(account, markOf(look));
     return { state: 'Present', method, ...(unmarked && { message: 'its description has no room for a mark, so that a cancel would ask a person to enable it' }) };
   }
   const sharers = await readSharers(look, standing, 'Fresh');

@@ -25,7 +25,7 @@ export interface ServerMemory {
   readonly removals: Batcher<Removal, RemovalAnswer>;
   readonly minting: Minting;
   /** Identities whose positive control was refused. */
-  readonly refusedControls: Set<string>;
+  readonly refusedControls: { readonly has: (identity: string) => boolean; readonly set: (identity: string, refused: boolean) => void };
 }
 
 export interface MemoryOptions {
@@ -88,7 +88,7 @@ export const createServerMemory = (client: GoogleClient, { clock, random }: Memo
       run: (name, removals, signal) => removeMembers({ client, clock, random, concurrency }, name, removals, signal),
     }),
     minting: createMinting(clock, mostIdentities),
-    refusedControls: new Set(),
+    refusedControls: createFlags(mostIdentities),
   };
 };
 
@@ -96,6 +96,19 @@ const resourceOf = (name: string): Resource => {
   const resource = parseResource(name);
   if (resource === undefined) throw new Error('a name that is none of a resource was to be read');
   return resource;
+};
+
+/** Beyond the limit all are forgotten. */
+const createFlags = (limit: number): ServerMemory['refusedControls'] => {
+  const flagged = new Set<string>();
+  return {
+    has: (identity) => flagged.has(identity),
+    set: (identity, refused) => {
+      if (flagged.size >= limit) flagged.clear();
+      if (refused) flagged.add(identity);
+      else flagged.delete(identity);
+    },
+  };
 };
 
 /** One memory for each client: there is one client for each connector, and both go together. */
