@@ -40,8 +40,10 @@ export const readFacts = async (look: Look, freshness: Freshness): Promise<Facts
   const resources = await readResources(look, standing, found.readable, freshness);
   const key = identityKey(look);
   for (const resource of resources) {
+    const way = mintingKey(look, resource.name);
     const isMinting = resource.policy !== undefined && mintsIn(resource, resource.policy, holder, sharers.length > 0).length > 0;
-    if (isMinting) memory.minting.seen(mintingKey(look, resource.name), true, connection.settings);
+    // The wait begins with the first look that shows that none can be made, whoever looks.
+    if (isMinting || memory.minting.mayLive(way)) memory.minting.seen(way, isMinting, connection.settings);
   }
   return {
     dependency,
