@@ -355,3 +355,6 @@ export const rules: readonly Rule[] = [
   tellsNoSecret,
   ...lockRules,
 ];
+
+/** Those that are about how a thing ends, for a dependency that ends the same things in more than one way. */
+export const endingRules: readonly Rule[] = [stillUnknownAfterRevoke, revokesForReal, refusedRevoke, anotherOfTheSameName, needsNoMemory];

@@ -3,6 +3,7 @@ import { afterAll, beforeAll } from 'vitest';
 
 import { describeRevoker } from '../contract/describe-revoker.ts';
 import { type GoogleStages, startGoogleStages } from '../contract/google-cloud-stage.ts';
+import { endingRules } from '../contract/rules.ts';
 
 let stages: GoogleStages;
 
@@ -12,4 +13,4 @@ beforeAll(async () => {
 afterAll(() => stages.stop());
 
 describeRevoker('google cloud, whose account stays disabled', { open: () => stages.harness('KeepDisabled').open() });
-describeRevoker('google cloud, whose account is deleted', { open: () => stages.harness('Delete').open() });
+describeRevoker('google cloud, whose account is deleted', { open: () => stages.harness('Delete').open() }, endingRules);
