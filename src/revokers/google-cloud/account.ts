@@ -99,7 +99,7 @@ export const readSharers = async (look: Look, standing: Extract<Standing, { read
 /** A name that is also that of others counts as theirs. Viewers act as nobody. */
 const othersIn = (policy: Policy, membership: (member: string) => Membership, self: GoogleSelf): readonly string[] => {
   const others = triplesOf(policy).filter(({ role, member }) => {
-    const isSelf = self.email !== undefined && isMemberOf(member, self.email);
+    const isSelf = self.email === undefined ? member === self.name : isMemberOf(member, self.email);
     return !isViewer(role) && !isSelf && !member.startsWith('deleted:') && !isOwn(membership(member));
   });
   return [...new Set(others.map(({ role, member }) => `${member} (${role})`))];
