@@ -6,11 +6,12 @@ import { createConnection } from '../../src/revokers/google-cloud/client.ts';
 import type { GoogleConnectors } from '../../src/revokers/google-cloud/connectors.ts';
 import { createGoogleCloudKind } from '../../src/revokers/google-cloud/revoker.ts';
 import { usable } from '../../src/revokers/google-cloud/settings.ts';
-import type { Credential, DependencyKind, Inventory, Observation, RevokeAnswer, Revoker } from '../../src/revokers/revoker.ts';
+import type { DependencyKind } from '../../src/revokers/revoker.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
+import { type Case, caseOf } from './revoker-case.ts';
 
-const never = new AbortController().signal;
+export type { Case } from './revoker-case.ts';
 
 export interface TestClientOptions {
   /** Of every service; the server's own unless told. */
@@ -58,20 +59,6 @@ export const connectorsTo = (client: GoogleClient, settings: GoogleSettings = te
   settings: () => settings,
 });
 
-export interface Case {
-  readonly revoker: Revoker;
-  readonly target: Target;
-  readonly inventory: () => Promise<Inventory>;
-  readonly find: (id: string) => Promise<Credential>;
-  readonly observe: (credential: Credential) => Promise<Observation>;
-  readonly revoke: (credential: Credential) => Promise<RevokeAnswer>;
-  readonly lock: () => Promise<void>;
-  readonly unlock: () => Promise<void>;
-  readonly observeLock: () => Promise<Observation>;
-  /** Revokes all that can be, the account last, and says what is seen of each after that. */
-  readonly endAll: () => Promise<Readonly<Record<string, string>>>;
-}
-
 export interface CaseOptions {
   /** One of its own unless told: what shares a kind is in one process. */
   readonly kind?: DependencyKind;
@@ -86,40 +73,4 @@ export const openCase = (
   serviceAccount: Target['serviceAccount'],
   named: Omit<GoogleCloudDependency, 'connectorRef'> = {},
   { clock = systemClock, probe, isForeign = () => false, kind = createGoogleCloudKind({ connectors, clock, random: systemRandom, isForeign, ...(probe && { probe }) }) }: CaseOptions = {},
-): Case => {
-  const dependency = { name: 'google', googleCloud: { connectorRef: { name: 'google' }, ...named } };
-  const target: Target = { serviceAccount, dependencies: [dependency] };
-  const revoker = kind.bind(dependency);
-  if (revoker === undefined) throw new Error('not a dependency on Google Cloud');
-  const lockable = () => {
-    if (revoker.lock.kind === 'NotLockable') throw new Error(revoker.lock.explanation);
-    return revoker.lock;
-  };
-  const inventory = (): Promise<Inventory> => revoker.inventory(target, 'Fresh', never);
-  const observe = (credential: Credential): Promise<Observation> => revoker.observe(credential, target, never);
-  const revoke = (credential: Credential): Promise<RevokeAnswer> => revoker.revoke(credential, target, never);
-  return {
-    revoker,
-    target,
-    inventory,
-    observe,
-    revoke,
-    find: async (id) => {
-      const { credentials } = await inventory();
-      const found = credentials.find((credential) => credential.id === id);
-      if (found === undefined) throw new Error(`${id} is not among ${credentials.map((credential) => credential.id).join(', ')}`);
-      return found;
-    },
-    lock: () => lockable().lock(target, never),
-    unlock: () => lockable().unlock(target, never),
-    observeLock: () => lockable().observeLock(target, never),
-    endAll: async () => {
-      const { credentials } = await inventory();
-      const mine = credentials.filter(({ end }) => end.by === 'Revoke');
-      const isAccount = (credential: Credential): boolean => credential.class === 'ServiceAccount';
-      await Promise.all(mine.filter((credential) => !isAccount(credential)).map(revoke));
-      await Promise.all(mine.filter(isAccount).map(revoke));
-      return Object.fromEntries(await Promise.all(mine.map(async (credential) => [credential.id, (await observe(credential)).state] as const)));
-    },
-  };
-};
+): Case => caseOf(kind, serviceAccount, { name: 'google', googleCloud: { connectorRef: { name: 'google' }, ...named } });

@@ -6,10 +6,10 @@ import { createConnection } from '../../src/revokers/vault/connection.ts';
 import type { VaultConnectors } from '../../src/revokers/vault/connectors.ts';
 import { createVaultKind } from '../../src/revokers/vault/revoker.ts';
 import { usable } from '../../src/revokers/vault/settings.ts';
-import type { Credential, Inventory, Observation, RevokeAnswer, Revoker } from '../../src/revokers/revoker.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
+import { type Case, caseOf } from './revoker-case.ts';
 
-const never = new AbortController().signal;
+export type { Case } from './revoker-case.ts';
 
 export interface Told {
   readonly method: string;
@@ -67,57 +67,9 @@ export const connectorsTo = (client: VaultClient, settings: VaultSettings = test
   settings: () => settings,
 });
 
-export interface Case {
-  readonly revoker: Revoker;
-  readonly target: Target;
-  readonly inventory: () => Promise<Inventory>;
-  readonly find: (id: string) => Promise<Credential>;
-  readonly observe: (credential: Credential) => Promise<Observation>;
-  readonly revoke: (credential: Credential) => Promise<RevokeAnswer>;
-  readonly lock: () => Promise<void>;
-  readonly unlock: () => Promise<void>;
-  readonly observeLock: () => Promise<Observation>;
-  /** Revokes all that can be, and says what is seen of each after that. */
-  readonly endAll: () => Promise<Readonly<Record<string, string>>>;
-}
-
 /** One identity with what it names, and the revoker of that. */
-export const openCase = (
-  connectors: VaultConnectors,
-  serviceAccount: Target['serviceAccount'],
-  named: Omit<VaultDependency, 'connectorRef'> = {},
-): Case => {
-  const dependency = { name: 'vault', vault: { connectorRef: { name: 'vault' }, ...named } };
-  const target: Target = { serviceAccount, dependencies: [dependency] };
-  const revoker = createVaultKind({ connectors, clock: systemClock, isForeign: () => false }).bind(dependency);
-  if (revoker === undefined) throw new Error('not a dependency on a Vault');
-  const lockable = () => {
-    if (revoker.lock.kind === 'NotLockable') throw new Error(revoker.lock.explanation);
-    return revoker.lock;
-  };
-  const inventory = (): Promise<Inventory> => revoker.inventory(target, 'Fresh', never);
-  const observe = (credential: Credential): Promise<Observation> => revoker.observe(credential, target, never);
-  const revoke = (credential: Credential): Promise<RevokeAnswer> => revoker.revoke(credential, target, never);
-  return {
-    revoker,
-    target,
-    inventory,
-    observe,
-    revoke,
-    find: async (id) => {
-      const { credentials } = await inventory();
-      const found = credentials.find((credential) => credential.id === id);
-      if (found === undefined) throw new Error(`${id} is not among ${credentials.map((credential) => credential.id).join(', ')}`);
-      return found;
-    },
-    lock: () => lockable().lock(target, never),
-    unlock: () => lockable().unlock(target, never),
-    observeLock: () => lockable().observeLock(target, never),
-    endAll: async () => {
-      const { credentials } = await inventory();
-      const mine = credentials.filter(({ end }) => end.by === 'Revoke');
-      for (const credential of mine) await revoke(credential);
-      return Object.fromEntries(await Promise.all(mine.map(async (credential) => [credential.id, (await observe(credential)).state] as const)));
-    },
-  };
-};
+export const openCase = (connectors: VaultConnectors, serviceAccount: Target['serviceAccount'], named: Omit<VaultDependency, 'connectorRef'> = {}): Case =>
+  caseOf(createVaultKind({ connectors, clock: systemClock, isForeign: () => false }), serviceAccount, {
+    name: 'vault',
+    vault: { connectorRef: { name: 'vault' }, ...named },
+  });
