@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { permissionsIn, publishedPermissions } from '../env/google-roles.ts';
 import type { Fault, Match } from '../env/google-cloud.ts';
-import { addSoakingAgent, byUid, dependencyOf, goOn, projectId, retire, startGoogleCloudStage } from './google-cloud-stage.ts';
+import { projectId } from '../env/google-cloud-world.ts';
+import { addSoakingAgent, byUid, dependencyOf, goOn, retire, startGoogleCloudStage } from './google-cloud-stage.ts';
 import type { GoogleAgent, GoogleCloudStage } from './google-cloud-stage.ts';
 import { changeRun, dependencyOfRun, done, failsAt, saysOf } from './runs.ts';
 import { expectAlive } from './stage.ts';

@@ -12,9 +12,9 @@ import { expect } from 'vitest';
 
 import { createBuildAgent } from '../env/build-agent.ts';
 import type { AccessPath, BuildAgent } from '../env/build-agent.ts';
-import { startGoogleCloud } from '../env/google-cloud.ts';
 import type { Account, GoogleCloud, Pool, Protected, ShownPolicy } from '../env/google-cloud.ts';
-import { publishedPermissions } from '../env/google-roles.ts';
+import { accountName, member, project, projectId, startGoogleCloudWorld } from '../env/google-cloud-world.ts';
+import type { GoogleCloudWorld } from '../env/google-cloud-world.ts';
 import { waitFor } from '../env/wait-for.ts';
 import { startOracle } from './oracle.ts';
 import type { Oracle } from './oracle.ts';
@@ -22,12 +22,8 @@ import { changeRun, retiring } from './runs.ts';
 import { startStage } from './stage.ts';
 import type { Stage, StageOptions } from './stage.ts';
 
-export interface GoogleCloudStage extends Stage {
-  readonly google: GoogleCloud;
+export interface GoogleCloudStage extends Stage, Omit<GoogleCloudWorld, 'stop'> {
   readonly oracle: Oracle;
-  readonly pool: Pool;
-  /** The operator's own account. */
-  readonly operatorEmail: string;
   /** A build agent that is alive in the cluster and in Google Cloud, and guarded by the oracle. Its namespace is named like it. */
   readonly addAgent: (name: string, options?: AgentOptions) => Promise<GoogleAgent>;
   /** What others have in the policies of the agent's resources is as it was when the agent was made, byte for byte. */
@@ -69,8 +65,6 @@ export interface GoogleAgent extends BuildAgent {
   readonly token: string;
 }
 
-export const projectId = 'acme-ci';
-const project = `projects/${projectId}`;
 const content = 'artifact.tar';
 
 export interface GoogleCloudStageOptions {
@@ -79,16 +73,12 @@ export interface GoogleCloudStageOptions {
 
 export const startGoogleCloudStage = async (options: GoogleCloudStageOptions = {}): Promise<GoogleCloudStage> => {
   const stage = await startStage(options.stage ?? { args: ['--kubernetes-settle=1s', '--leader-election=false', '--allow-loopback-http'] });
-  const google = await startGoogleCloud();
+  const world = await startGoogleCloudWorld(stage.cluster);
+  const { google } = world;
   const oracle = await startOracle(stage.cluster);
-  await google.addOrganization('1');
-  await google.addProject(projectId, 'organizations/1');
-  const pool = await trustCluster(stage, google);
-  const operator = await google.addOperator(projectId, publishedPermissions, ['organizations/1']);
-  await google.grant(accountName(operator.email), 'roles/iam.workloadIdentityUser', member('offboard-system', 'offboard'));
   const connect = async (change: ConnectorChange = {}): Promise<void> => {
     const { name = 'google' } = change;
-    await stage.apply(connectorOf(google, pool, operator.email, change));
+    await stage.apply(connectorOf(world, change));
     await waitFor(async () => (await readyOf(name)).startsWith('True '), { what: `connector ${name} to be Ready`, timeout: 30_000 }).catch(async (error: unknown) => {
       throw new Error(`${String(error)}; it is ${await readyOf(name)}`);
     });
@@ -99,14 +89,12 @@ export const startGoogleCloudStage = async (options: GoogleCloudStageOptions = {
   const planted = new Map<string, ReadonlyMap<string, string>>();
   return {
     ...stage,
-    google,
+    ...world,
     oracle,
-    pool,
-    operatorEmail: operator.email,
     connect,
     addAgent: async (name, agentOptions = {}) => {
       const others = await plantNeighbours(google, name);
-      const agent = await createAgent(stage, google, pool, name, agentOptions);
+      const agent = await createAgent(stage, world, name, agentOptions);
       planted.set(name, others);
       await oracle.guard(agent);
       return agent;
@@ -124,16 +112,6 @@ export const startGoogleCloudStage = async (options: GoogleCloudStageOptions = {
   };
 };
 
-/** The pool takes the tokens of this very cluster, by the keys with which it signs them. */
-const trustCluster = async ({ cluster }: Stage, google: GoogleCloud): Promise<Pool> => {
-  const { issuer } = JSON.parse(await cluster.kubectl(['get', '--raw', '/.well-known/openid-configuration'])) as { readonly issuer: string };
-  const jwks = JSON.parse(await cluster.kubectl(['get', '--raw', '/openid/v1/jwks'])) as { readonly keys: readonly object[] };
-  return google.addPool({ project: projectId, pool: `${projectId}.svc.id.goog`, issuer, jwks });
-};
-
-const accountName = (email: string): string => `//iam.googleapis.com/${project}/serviceAccounts/${email}`;
-/** As GKE names a ServiceAccount. */
-export const member = (namespace: string, name: string): string => `serviceAccount:${projectId}.svc.id.goog[${namespace}/${name}]`;
 const byName = (pool: Pool, namespace: string, name: string): string => `principal://iam.googleapis.com/${pool.name}/subject/ns/${namespace}/sa/${name}`;
 export const byUid = (pool: Pool, uid: string): string => `principal://iam.googleapis.com/${pool.name}/kubernetes.serviceaccount.uid/${uid}`;
 
@@ -157,7 +135,7 @@ const plantNeighbours = async (google: GoogleCloud, name: string): Promise<Reado
 /** All that a policy holds, but for its etag and version. */
 const bindingsIn = ({ bindings = [] }: ShownPolicy): string => JSON.stringify(bindings);
 
-const createAgent = async (stage: Stage, google: GoogleCloud, pool: Pool, name: string, { sharedWith = [], seconds = 3_600, withoutKeys = false }: AgentOptions): Promise<GoogleAgent> => {
+const createAgent = async (stage: Stage, { google, pool, federate }: GoogleCloudWorld, name: string, { sharedWith = [], seconds = 3_600, withoutKeys = false }: AgentOptions): Promise<GoogleAgent> => {
   const agent = await createBuildAgent(stage.cluster, name, name);
   await stage.cluster.kubectl(['label', 'namespace', name, 'example.com/google=ci']);
   const account = await google.addServiceAccount(projectId, `ci-${name}`, { description: 'builds' });
@@ -170,8 +148,7 @@ const createAgent = async (stage: Stage, google: GoogleCloud, pool: Pool, name: 
   await google.grant(secret, 'roles/secretmanager.secretAccessor', byUid(pool, agent.uid));
   for (const other of [member(name, name), ...sharedWith]) await google.grant(accountName(account.email), 'roles/iam.workloadIdentityUser', other);
 
-  const jwt = (await stage.cluster.kubectl(['create', 'token', name, '-n', name, `--audience=${pool.tokenAudiences[0] ?? ''}`, '--duration=1h'])).trim();
-  const login = (): Promise<string> => google.exchange(jwt, pool.audience);
+  const login = await federate(agent);
   const object = { bucket: `acme-${name}`, object: content };
   const opens = (token: string): Promise<number> => google.open(token, object);
   const federated = await login();
@@ -219,7 +196,7 @@ export const addSoakingAgent = async (stage: GoogleCloudStage, name: string, opt
 
 export const goOn = (stage: GoogleCloudStage, agent: GoogleAgent): Promise<string> => changeRun(stage, agent, { soak: '0s' });
 
-const connectorOf = (google: GoogleCloud, pool: Pool, operator: string, change: ConnectorChange): string => {
+const connectorOf = ({ connection }: GoogleCloudWorld, change: ConnectorChange): string => {
   const { name = 'google', spec = {}, settle = '1s', serviceAccounts = [`ci-*@${projectId}.iam.gserviceaccount.com`] } = change;
   return JSON.stringify({
     apiVersion: 'offboard.dev/v1alpha1',
@@ -227,9 +204,7 @@ const connectorOf = (google: GoogleCloud, pool: Pool, operator: string, change: 
     metadata: { name },
     spec: {
       googleCloud: {
-        auth: { workloadIdentityFederation: { audience: pool.audience, tokenAudience: pool.tokenAudiences[0], serviceAccount: operator } },
-        endpoints: google.endpoints,
-        workloadIdentityPools: [{ name: pool.name, clusters: 'OnlyThis', provider: { audience: pool.audience, tokenAudience: pool.tokenAudiences[0] } }],
+        ...connection,
         accessTokenLifetime: '3s',
         ...spec,
       },

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { waitFor } from '../env/control-plane.ts';
 import type { AccessPath } from '../env/build-agent.ts';
-import { byUid, dependencyOf, member, projectId, retire, startGoogleCloudStage } from './google-cloud-stage.ts';
+import { member, projectId } from '../env/google-cloud-world.ts';
+import { byUid, dependencyOf, retire, startGoogleCloudStage } from './google-cloud-stage.ts';
 import type { GoogleAgent, GoogleCloudStage } from './google-cloud-stage.ts';
 import { changeRun, dependencyOfRun, done, saysOf } from './runs.ts';
 import { expectAlive, readyOf } from './stage.ts';
