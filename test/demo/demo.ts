@@ -1,21 +1,23 @@
 /**
  * `make demo`: a build agent that is alive, its Offboarding, and its end, on a real control plane with the operator as a
- * process of its own. Every line was really tried. `KEEP=1` leaves it running.
+ * process of its own. Every line was really tried; Google Cloud is a fake, which enforces. `KEEP=1` leaves it running.
  */
 import { createBuildAgent } from '../env/build-agent.ts';
 import type { BuildAgent } from '../env/build-agent.ts';
 import { startControlPlane } from '../env/control-plane.ts';
 import type { ControlPlane } from '../env/control-plane.ts';
+import { startGoogleCloudWorld } from '../env/google-cloud-world.ts';
+import type { GoogleCloudWorld } from '../env/google-cloud-world.ts';
 import { installOffboard } from '../integration/install.ts';
 import { startOperator } from '../env/operator.ts';
 import { startVaultWorld } from '../env/vault-world.ts';
 import type { VaultWorld } from '../env/vault-world.ts';
 import { follow } from './follow.ts';
-import { googleConnector, googleDependency, liveInGoogleCloud, startGoogleWorld } from './google-cloud.ts';
-import type { GoogleWorld } from './google-cloud.ts';
+import * as inGoogleCloud from './google-cloud.ts';
 import { tryUntilRefused } from './probe.ts';
 import type { Attempts } from './probe.ts';
-import { connector, dependency, liveInVault } from './vault.ts';
+import { widthOf, wrap } from './screen.ts';
+import * as inVault from './vault.ts';
 import { letIn } from './way.ts';
 import type { Way } from './way.ts';
 
@@ -44,15 +46,20 @@ metadata: {name: ${name}, namespace: ${namespace}}
 spec:
   serviceAccount: {name: ${name}}
   owner: {name: build-platform, contact: build-platform@example.com}
-  dependencies:${dependency(name)}${googleDependency(name)}
+  dependencies:${inVault.dependency(name)}${inGoogleCloud.dependency(name)}
 `;
 
-const show = async (cluster: ControlPlane, world: VaultWorld, googleWorld: GoogleWorld): Promise<boolean> => {
-  say('A build agent comes to life');
-  const agent = await createBuildAgent(cluster);
+interface Worlds {
+  readonly vault: VaultWorld;
+  readonly google: GoogleCloudWorld;
+}
+
+const show = async (cluster: ControlPlane, agent: BuildAgent, { vault, google }: Worlds): Promise<boolean> => {
   const inCluster = agent.paths.map(({ attempt, ...path }): Way => ({ ...path, attempt: async () => String(await attempt()) }));
-  const ways = [...inCluster, ...(await liveInVault(world, agent)), ...(await liveInGoogleCloud(cluster, googleWorld, agent))];
-  await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: `${connector(world, agent.namespace)}---${googleConnector(googleWorld, agent.namespace)}` });
+  const [waysOfVault, waysOfGoogle] = await Promise.all([inVault.liveInVault(vault, agent), inGoogleCloud.liveInGoogleCloud(google, agent)]);
+  const ways = [...inCluster, ...waysOfVault, ...waysOfGoogle];
+  const connectors = [inVault.connector(vault, agent.namespace), inGoogleCloud.connector(google, agent.namespace)];
+  await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: connectors.join('\n---\n') });
   await cluster.kubectl(['wait', '--for=condition=Ready', '--timeout=30s', 'connector/vault', 'connector/google']);
   await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: workloadIdentity(agent) });
   await cluster.kubectl(['wait', '--for=condition=Ready', '--timeout=30s', `wid/${agent.name}`, '-n', agent.namespace]);
@@ -79,40 +86,38 @@ const conclusion = async (cluster: ControlPlane, { namespace, name }: BuildAgent
     get('{range .status.dependencies[*].findings[*]}{.type}{": "}{.message}{"\\n"}{end}'),
   ]);
   say(`\n  proven    ${progress} credentials: ${message}`);
-  for (const finding of findings.trim().split('\n')) say(`            ${finding}`);
+  for (const finding of findings.trim().split('\n')) for (const line of wrap(finding, ' '.repeat(12), widthOf(process.stdout))) say(line);
   const lasted = Math.max(...results.map(({ lastedMs }) => lastedMs));
   const tries = results.reduce((sum, { tries: count }) => sum + count, 0);
   say(`  access lasted ${(lasted / 1000).toFixed(1)} s after the request (${tries} attempts, about four a second on each path)`);
 };
 
-const keep = async (cluster: ControlPlane, { bao }: VaultWorld, { google }: GoogleWorld): Promise<void> => {
+const keep = async (cluster: ControlPlane, agent: BuildAgent, { vault: { bao }, google }: Worlds): Promise<void> => {
+  const lookAtGoogle = await inGoogleCloud.howToLook(google, agent);
   say(`\nStill running; Ctrl-C stops it. In another terminal:\n  export KUBECONFIG=${cluster.kubeconfig}\n  kubectl get offboardings -A`);
   say(`  export BAO_ADDR=${bao.url} BAO_CACERT=${bao.folder}/ca.crt BAO_TOKEN=${bao.token}\n  bao list auth/token/accessors`);
-  say(`  curl -d '{"resource": "projects/acme-ci"}' ${google.url}/_control/policy`);
+  say(lookAtGoogle);
   const hold = setInterval(() => undefined, 2 ** 30);
   await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
   clearInterval(hold);
 };
 
 const started = performance.now();
-say('Starting etcd, kube-apiserver, kube-controller-manager, OpenBao, PostgreSQL, a fake of Google Cloud and the operator on loopback');
+say('Starting a control plane, OpenBao, PostgreSQL, a protocol fake of Google Cloud IAM, and the operator, on loopback');
 const cluster = await startControlPlane();
 let succeeded = false;
 try {
-  const [world] = await Promise.all([startVaultWorld({ cluster }), installOffboard(cluster)]);
+  const [vault, google] = await Promise.all([startVaultWorld({ cluster }), startGoogleCloudWorld(cluster), installOffboard(cluster)]);
   try {
-    const googleWorld = await startGoogleWorld(cluster);
-    try {
-      const operator = await startOperator(cluster, { args: ['--allow-loopback-http'] });
-      say(`  ready after ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
-      succeeded = await show(cluster, world, googleWorld);
-      if (process.env['KEEP'] === '1') await keep(cluster, world, googleWorld);
-      await operator.stop();
-    } finally {
-      await googleWorld.google.stop();
-    }
+    const worlds = { vault, google };
+    const operator = await startOperator(cluster, { args: ['--allow-loopback-http'] });
+    say(`  ready after ${((performance.now() - started) / 1000).toFixed(1)} s\n\nA build agent comes to life`);
+    const agent = await createBuildAgent(cluster);
+    succeeded = await show(cluster, agent, worlds);
+    if (process.env['KEEP'] === '1') await keep(cluster, agent, worlds);
+    await operator.stop();
   } finally {
-    await world.stop();
+    await Promise.all([vault.stop(), google.stop()]);
   }
 } finally {
   await cluster.stop();

@@ -1,12 +1,13 @@
-/** Follows an Offboarding to its end: a table that redraws on a terminal, a line for each change otherwise. */
+/** Follows an Offboarding to its end: a table that redraws on a terminal, the lines that changed otherwise. */
 import type { WriteStream } from 'node:tty';
 import type { OffboardingStatus } from '../../src/api/v1alpha1/index.ts';
 import type { ControlPlane } from '../env/control-plane.ts';
+import { cut, widthOf } from './screen.ts';
 
 const poll = 250;
 const limit = 90_000;
 
-type Output = Pick<WriteStream, 'write'> & { readonly isTTY?: boolean };
+type Output = Pick<WriteStream, 'write'> & { readonly isTTY?: boolean; readonly columns?: number };
 
 /** Returns whether it ended Ready=True. */
 export const follow = async (cluster: ControlPlane, namespace: string, name: string, output: Output): Promise<boolean> => {
@@ -38,7 +39,8 @@ const table = (status: OffboardingStatus, seconds: string): readonly string[] =>
 
 const redraw = (output: Output, before: readonly string[], now: readonly string[]): readonly string[] => {
   if (before.length > 0) output.write(`\u001b[${before.length}A\u001b[0J`);
-  for (const line of now) output.write(`${line}\n`);
+  // A line that went on in the next would be one more than is taken back.
+  for (const line of now) output.write(`${cut(line, widthOf(output))}\n`);
   return now;
 };
 
@@ -48,7 +50,7 @@ const lines = (status: OffboardingStatus): readonly string[] => [
 ];
 
 const changed = (output: Output, before: readonly string[], now: readonly string[], seconds: string): readonly string[] => {
-  if (now.join('\n') === before.join('\n')) return before;
-  output.write(`  ${`${seconds} s`.padStart(8)}  ${now.join('  |  ')}\n`);
+  const news = now.filter((line) => !before.includes(line));
+  for (const [index, line] of news.entries()) output.write(`${cut(`  ${(index === 0 ? `${seconds} s` : '').padStart(8)}  ${line}`, widthOf(output))}\n`);
   return now;
 };

@@ -17,10 +17,12 @@ it('make demo shows each access path alive and then refused, with the default se
   expect(demo.stdout).toMatch(/dead +Vault token .* 403/);
   expect(demo.stdout).toMatch(/alive +leased PostgreSQL user .* ok/);
   expect(demo.stdout).toMatch(/dead +leased PostgreSQL user .* refused/);
-  for (const [name, answer] of [['Google access token', '401'], ['Google login by the cluster', '403'], ['Google account key', '400']] as const) {
+  expect(demo.stdout.split('\n', 1)[0]).toContain('a protocol fake of Google Cloud IAM');
+  for (const [name, answer] of Object.entries({ 'Google access token': 401, 'Google login by workload': 403, 'Google service account key': 400 })) {
     expect(demo.stdout).toMatch(new RegExp(`alive +${name} .* 200`));
     expect(demo.stdout).toMatch(new RegExp(`dead +${name} .* ${answer}`));
   }
   expect(demo.stdout).toMatch(/access lasted \d+\.\d s after the request/);
   expect(demo.stdout).toContain('everything is stopped');
+  expect(demo.stdout.split('\n').filter((line) => line.length > 120)).toEqual([]);
 });
