@@ -38,9 +38,9 @@ const trust = 15_000;
 /** Answers of one kind that are remembered; beyond that all are asked for anew. A policy of 1,500 members is some 100 kB. */
 const mostRemembered = 500;
 const mostIdentities = 50_000;
-/** Milliseconds for which a removal waits for others on the same resource. */
+/** Milliseconds for which a removal waits for others on the same resource. Less makes more writes, more slows all (`make bench GOOGLE=1000`). */
 const gathering = 100;
-/** Members in one write. Each member by e-mail costs one question between the read and the write. */
+/** Members in one write. Each by e-mail costs a question between the read and the write, and the longer that takes, the likelier is a conflict. */
 const mostInOneWrite = 100;
 
 export const createServerMemory = (client: GoogleClient, { clock, random }: MemoryOptions, concurrency: number): ServerMemory => {
