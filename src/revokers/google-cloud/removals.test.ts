@@ -10,6 +10,10 @@ const email = 'build@acme.iam.gserviceaccount.com';
 const me = `serviceAccount:${email}`;
 
 const policy = (members: readonly string[], etag = 'e1'): GoogleAnswer => ({ status: 200, body: { version: 1, etag, bindings: [{ role: 'roles/viewer', members }] } });
+const rolesOf = (member: string): GoogleAnswer => ({
+  status: 200,
+  body: { version: 1, etag: 'e1', bindings: ['roles/viewer', 'roles/editor', 'roles/owner'].map((role) => ({ role, members: [member] })) },
+});
 const account = (uniqueId: string): GoogleAnswer => ({ status: 200, body: { email, uniqueId, etag: 'a' } });
 const conflict: GoogleAnswer = { status: 409, body: { error: { code: 409, status: 'ABORTED', message: 'concurrent' } } };
 const unknownAccount: GoogleAnswer = { status: 404, body: { error: { code: 404, status: 'NOT_FOUND', message: 'Unknown service account' } } };
@@ -72,6 +76,15 @@ describe('members that are taken out of a policy', () => {
     expect([mine, other]).toMatchObject([{ reason: 'IdentityRecreated' }, 'Accepted']);
     expect(client.requests.map(({ verb, path }) => verb ?? path.at(-1))).toEqual(['getIamPolicy', email, 'setIamPolicy']);
     expect(writes(client)).toMatchObject([{ body: { policy: { bindings: [{ members: [me] }] } } }]);
+  });
+
+  it('by one e-mail are asked for once for all of its roles, and each is held to its own unique id', async () => {
+    const client = createFakeGoogleClient(({ method, verb }) => (method === 'GET' ? account('107') : verb === 'getIamPolicy' ? rolesOf(me) : policy([], 'e2')));
+    const inRole = (role: string, heldBy: Removal['heldBy']): Removal => ({ select: (triple) => triple.member === me && triple.role === role, ...(heldBy && { heldBy }) });
+    const answers = await run(client, [inRole('roles/viewer', held), inRole('roles/editor', held), inRole('roles/owner', { ...held, uniqueId: '106' })]);
+    expect(answers).toMatchObject(['Accepted', 'Accepted', { reason: 'IdentityRecreated' }]);
+    expect(client.requests.map(({ verb, path }) => verb ?? path.at(-1))).toEqual(['getIamPolicy', email, 'setIamPolicy']);
+    expect(writes(client)).toMatchObject([{ body: { policy: { bindings: [{ role: 'roles/owner', members: [me] }] } } }]);
   });
 
   it.each([

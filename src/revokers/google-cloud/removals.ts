@@ -83,25 +83,31 @@ const write = async (client: GoogleClient, resource: Resource, policy: Policy, l
  * Asked after the policy was read: an account that took the e-mail before that is seen here, and one that takes it later and gets a
  * role changes the etag.
  */
-const refusalsAmong = (
+const refusalsAmong = async (
   { client, concurrency }: RemovalOptions,
   removals: readonly Removal[],
   wanted: readonly (readonly Triple[])[],
   signal: AbortSignal,
-): Promise<readonly (OutcomeError | undefined)[]> =>
-  mapBounded(
-    removals.map(({ heldBy }, index) => (heldBy !== undefined && wanted[index]?.some(({ member }) => isMemberOf(member, heldBy.email)) === true ? heldBy : undefined)),
+): Promise<readonly (OutcomeError | undefined)[]> => {
+  const holders = removals.map(({ heldBy }, index) => (heldBy !== undefined && wanted[index]?.some(({ member }) => isMemberOf(member, heldBy.email)) === true ? heldBy : undefined));
+  // Once for all roles of an account: the sooner the write, the fewer come between.
+  const emails = new Map(holders.flatMap((holder) => (holder === undefined ? [] : [[holder.email, holder]])));
+  const found = await mapBounded(
+    [...emails.values()],
     concurrency,
-    async (heldBy) => {
-      if (heldBy === undefined) return undefined;
-      const { project, email, uniqueId } = heldBy;
+    async ({ project, email }) => {
       const name: AccountName = { project, email };
-      const account = await readAccount(client, name, signal);
-      // Where nobody has the e-mail, the member is what is left of the account that had it.
-      return account === undefined || account.uniqueId === uniqueId ? undefined : recreated(email, uniqueId, account.uniqueId);
+      return [email, await readAccount(client, name, signal)] as const;
     },
     signal,
   );
+  const accounts = new Map(found);
+  return holders.map((holder) => {
+    const account = holder === undefined ? undefined : accounts.get(holder.email);
+    // Where nobody has the e-mail, the member is what is left of the account that had it.
+    return holder === undefined || account === undefined || account.uniqueId === holder.uniqueId ? undefined : recreated(holder.email, holder.uniqueId, account.uniqueId);
+  });
+};
 
 export const recreated = (email: string, uniqueId: string, now: string): OutcomeError =>
   needsPerson(reasons.identityRecreated, `${email} is by now another service account (unique id ${now}, not ${uniqueId}), which is left alone`);
