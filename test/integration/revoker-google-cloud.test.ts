@@ -231,6 +231,45 @@ describe('a service account that others use', () => {
     await waitFor(async () => (await opened.observe(tokens)).state === 'Absent');
     expect(Date.now()).toBeGreaterThanOrEqual((first.expiresAt?.getTime() ?? Infinity) - 5);
   });
+
+  it('is not told to be over while a token of a key lives, however late somebody deleted the key', async () => {
+    const { id, operator, addAgent, open: openAgent } = await open();
+    const [agent, other] = [await addAgent('build'), await addAgent('deploy')];
+    const bucket = await google.addBucket(id, `${id}-artifacts`, { 'a.txt': 'hello' });
+    await google.grant(bucket, 'roles/storage.objectViewer', agent.byEmail);
+    await google.grant(agent.own, 'roles/iam.workloadIdentityUser', other.legacy);
+    const keyFile = await google.addKey(agent.account.email);
+    const opened = openAgent(agent, {}, { settings: { accessTokenLifetime: 60_000 } });
+    await opened.endAll();
+    const tokens = await opened.find(`access tokens through ${agent.own}`);
+    expect(await opened.observe(tokens)).toMatchObject({ message: 'more of them can still be made' });
+    const token = await google.keyLogin(keyFile);
+    const path = `/v1/projects/${id}/serviceAccounts/${agent.account.uniqueId}/keys/${keyFile.private_key_id}`;
+    expect((await google.call('DELETE', path, await operator.token())).status).toBe(200);
+    expect(await google.open(token, { bucket: `${id}-artifacts`, object: 'a.txt' })).toBe(200);
+    expect(await opened.observe(tokens)).toMatchObject({ state: 'Present', message: expect.stringContaining('made before') as string });
+  });
+
+  it('is waited out where a role or a lock of before is nowhere to be seen any more', async () => {
+    const { id, addAgent, open: openAgent } = await open();
+    const [agent, other] = [await addAgent('build'), await addAgent('deploy')];
+    const bucket = await google.addBucket(id, `${id}-artifacts`, { 'a.txt': 'hello' });
+    await google.grant(bucket, 'roles/storage.objectViewer', agent.byEmail);
+    const token = await agent.actAs();
+    const opened = openAgent(agent, {}, { settings: { accessTokenLifetime: 60_000 } });
+    await opened.lock();
+    expect([...new Set(Object.values(await opened.endAll()))]).toEqual(['Absent']);
+    // Somebody else takes the account into use.
+    await google.grant(bucket, 'roles/storage.objectViewer', agent.byEmail);
+    await google.grant(agent.own, 'roles/iam.workloadIdentityUser', other.legacy);
+    await google.changeAccount(agent.account.uniqueId, { disabled: false });
+    expect(await google.open(token, { bucket: `${id}-artifacts`, object: 'a.txt' })).toBe(200);
+    for (const process of [opened, openAgent(agent, {}, { settings: { accessTokenLifetime: 60_000 } })]) {
+      const tokens = await process.find(`access tokens through ${agent.own}`);
+      expect(tokens).toMatchObject({ end: { by: 'Expiry' }, seen: false });
+      expect(await process.observe(tokens)).toMatchObject({ state: 'Present', message: expect.stringContaining('made before') as string });
+    }
+  });
 });
 
 describe('a service account that is another by now', () => {

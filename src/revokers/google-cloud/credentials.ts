@@ -126,10 +126,15 @@ const keyCredentials = (facts: Facts): readonly Credential[] => {
 export const mintsIn = ({ name, own }: Pick<ReadResource, 'name' | 'own'>, policy: Policy, holder: Holder, shared: boolean): readonly Triple[] =>
   own && !shared ? [] : ownTriples(policy, holder, shared).filter(({ role, membership }) => membership.kind !== 'DeletedAccount' && mayMint(name, role));
 
+/**
+ * Of an account that stays enabled for others there may always be tokens: by roles and keys that somebody took out right before, and
+ * by those of ours while it was not shared yet, which are good again when it is enabled.
+ */
 const tokenCredentials = (facts: Facts): readonly Credential[] =>
   facts.resources.flatMap((resource) => {
     const minting = resource.policy === undefined ? [] : mintsIn(resource, resource.policy, facts.holder, isShared(facts));
-    if (minting.length === 0 && !facts.mintedThrough.has(resource.name)) return [];
+    const seen = minting.length > 0 || facts.mintedThrough.has(resource.name);
+    if (!seen && !(resource.own && isShared(facts))) return [];
     const roles = [...new Set(minting.map(({ role }) => role))].slice(0, maxGrants);
     return [
       {
@@ -137,7 +142,7 @@ const tokenCredentials = (facts: Facts): readonly Credential[] =>
         class: 'AccessTokens',
         grants: roles.map((role) => printable(`tokens of service accounts, by ${role}`)),
         end: { by: 'Expiry', at: facts.tokensEnd } as const,
-        seen: true,
+        seen,
       },
     ];
   });

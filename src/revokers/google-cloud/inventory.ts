@@ -42,8 +42,10 @@ export const readFacts = async (look: Look, freshness: Freshness): Promise<Facts
   for (const resource of resources) {
     const way = mintingKey(look, resource.name);
     const isMinting = resource.policy !== undefined && mintsIn(resource, resource.policy, holder, sharers.length > 0).length > 0;
+    const hasKey = resource.own && sharers.length > 0 && keys.length > 0;
+    const possible = isMinting || hasKey;
     // The wait begins with the first look that shows that none can be made, whoever looks.
-    if (isMinting || memory.minting.mayLive(way)) memory.minting.seen(way, isMinting, connection.settings);
+    if (possible || memory.minting.mayLive(way)) memory.minting.seen(way, possible, connection.settings);
   }
   return {
     dependency,

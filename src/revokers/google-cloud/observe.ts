@@ -11,7 +11,7 @@ import { bindingId, locate, type Locator } from './ids.ts';
 import { mintingKey } from './inventory.ts';
 import type { Look } from './look.ts';
 import { triplesOf } from './policies.ts';
-import { hmacKeysPath, keysPath, wentWithItsAccount } from './reads.ts';
+import { hmacKeysPath, keysPath, listKeys, wentWithItsAccount } from './reads.ts';
 import { accountResource, parseResource, type Resource } from './resources.ts';
 
 const unknown = (method: string, message: string): Observation => ({ state: 'Unknown', method, message });
@@ -76,7 +76,7 @@ const stillMeansIt = async (look: Look, id: string, uniqueId: string | undefined
     : present(policyMethod, 'it is still there');
 };
 
-/** Waited out from the last moment at which one could be made, of which the policy tells. */
+/** Waited out from the last moment at which one could be made, of which the policy tells, and the keys of an account that stays enabled. */
 const observeTokens = async (look: Look, name: string): Promise<Observation> => {
   const { connection, memory, clock, signal } = look;
   const resource = named(name);
@@ -85,7 +85,9 @@ const observeTokens = async (look: Look, name: string): Promise<Observation> => 
   const sharers = standing.state === 'Current' ? await readSharers(look, standing, 'Cached') : [];
   const policy = await memory.policy(resource, 'Fresh', signal);
   const own = standing.state === 'Current' && accountResource(standing.project, standing.account.uniqueId).name === name;
-  const possible = policy !== undefined && mintsIn({ name, own }, policy, holderOf(look, standing), sharers.length > 0).length > 0;
+  const shared = sharers.length > 0;
+  const hasKey = standing.state === 'Current' && own && shared && (await listKeys(connection.client, standing.project, standing.account.uniqueId, signal)).length > 0;
+  const possible = hasKey || (policy !== undefined && mintsIn({ name, own }, policy, holderOf(look, standing), shared).length > 0);
   const left = memory.minting.seen(mintingKey(look, name), possible, connection.settings);
   if (left === undefined) return absent('expiry');
   // Until then nobody knows the end of the last.
