@@ -43,9 +43,12 @@ export const parseResource = (name: string): Resource | undefined => {
   return { name, service, path: [versions[service] ?? 'v1', ...segments], form: byPost.has(service) ? 'Post' : 'Get', permissions: `${service}.${kind}` };
 };
 
-/** Cloud Asset Inventory, Cloud Storage and conditions name buckets in three ways. */
+/**
+ * Cloud Asset Inventory, Cloud Storage and conditions name buckets in three ways, none by a project: a bucket does not lie in one by
+ * its name, and by one that it is not in it would be granted to whom it is not.
+ */
 const bucket = (segments: readonly string[]): Resource | undefined => {
-  const isLong = segments.length === 4 && segments[0] === 'projects' && segments[2] === 'buckets';
+  const isLong = segments.length === 4 && segments[0] === 'projects' && segments[1] === '_' && segments[2] === 'buckets';
   const name = isLong ? segments[3] : segments.length === 1 ? segments[0] : undefined;
   if (name === undefined) return undefined;
   return { name: `//storage.googleapis.com/${name}`, service: 'storage', path: ['storage', 'v1', 'b', name, 'iam'], form: 'Bucket', permissions: 'storage.buckets' };
