@@ -8,7 +8,7 @@ const settings = { settleTime: 420, accessTokenLifetime: 3_600 };
 describe('tokens that nobody can revoke', () => {
   it('live on from the moment when no more were seen to be made, for their lifetime and until that is so everywhere', async () => {
     const clock = createFakeClock();
-    const { seen, mayLive } = createMinting(clock, 10);
+    const { seen, mayLive, isKnown } = createMinting(clock, 10);
     expect([seen('a', true, settings), mayLive('a'), mayLive('b')]).toEqual([4_020, true, false]);
     await clock.advance(10_000);
     expect(seen('a', false, settings), 'the first time').toBe(4_020);
@@ -16,6 +16,7 @@ describe('tokens that nobody can revoke', () => {
     expect([seen('a', false, settings), mayLive('a')]).toEqual([3_020, true]);
     await clock.advance(3_020);
     expect([seen('a', false, settings), mayLive('a')]).toEqual([undefined, false]);
+    expect(['a', 'b'].map(isKnown), 'also when they are over').toEqual([true, false]);
   });
 
   it('are waited for anew when more could be made meanwhile, and by a process that knows nothing of them', async () => {
@@ -47,6 +48,10 @@ it.each([
   ['projects/p', 'roles/iam.serviceAccountUser', true],
   ['folders/1', 'organizations/1/roles/custom', true],
   ['organizations/1', 'roles/owner', true],
+  ['projects/p', 'roles/admin', true],
+  ['projects/p', 'roles/iam.roleAdmin', true],
+  ['projects/p', 'roles/iam.workloadIdentityPoolAdmin', true],
+  ['projects/p', 'roles/container.serviceAgent', true],
   ['projects/p', 'roles/viewer', false],
   ['projects/p', 'roles/storage.objectViewer', false],
   ['//storage.googleapis.com/b', 'projects/p/roles/custom', false],

@@ -16,6 +16,8 @@ export interface Minting {
   readonly seen: (key: string, possible: boolean, settings: Pick<GoogleSettings, 'settleTime' | 'accessTokenLifetime'>) => number | undefined;
   /** Whether tokens that were made this way may still be alive, as far as this process has seen. */
   readonly mayLive: (key: string) => boolean;
+  /** Whether this process ever looked for tokens that were made this way. */
+  readonly isKnown: (key: string) => boolean;
 }
 
 /** At most so many ways are remembered; beyond that all waits begin anew. */
@@ -35,6 +37,7 @@ export const createMinting = (clock: Clock, limit: number): Minting => {
       const end = ends.get(key);
       return end === 'Possible' || (end !== undefined && end > clock.monotonic());
     },
+    isKnown: (key) => ends.has(key),
   };
 };
 
@@ -46,6 +49,11 @@ export const isViewer = (role: string): boolean => looksOnly.has(role);
 const mints: ReadonlySet<string> = new Set([
   'roles/owner',
   'roles/editor',
+  'roles/admin',
+  'roles/writer',
+  'roles/iam.roleAdmin',
+  'roles/iam.organizationRoleAdmin',
+  'roles/iam.workloadIdentityPoolAdmin',
   'roles/iam.workloadIdentityUser',
   'roles/iam.securityAdmin',
   'roles/resourcemanager.projectIamAdmin',
@@ -55,12 +63,12 @@ const mints: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether a role may let its holder make tokens of service accounts: of a service account, any that is not a viewer's; above one,
- * those that are known to, and custom roles, of which nobody knows.
+ * Whether a role may let its holder make tokens of service accounts, or give himself the right to: of a service account, any that is
+ * not a viewer's; above one, those that are known to, those of Google's own agents, and custom roles, of which nobody knows.
  */
 export const mayMint = (resource: string, role: string): boolean => {
   if (isViewer(role)) return false;
   if (resource.startsWith('//iam.googleapis.com/')) return true;
   if (resource.startsWith('//')) return false;
-  return mints.has(role) || role.startsWith('roles/iam.serviceAccount') || !role.startsWith('roles/');
+  return mints.has(role) || role.startsWith('roles/iam.serviceAccount') || role.endsWith('.serviceAgent') || !role.startsWith('roles/');
 };
