@@ -31,6 +31,8 @@ export interface Facts {
   readonly searched: boolean;
   /** Resources through which access tokens may still be alive that were made there. */
   readonly mintedThrough: ReadonlySet<string>;
+  /** Whether there is or was such a resource, as far as this process knows. */
+  readonly minted: boolean;
   /** When the last of such tokens that could be made now would be over. */
   readonly tokensEnd: Date;
   readonly probed: 'No' | 'Yes' | 'Refused';

@@ -9,10 +9,11 @@ import { triplesOf } from './policies.ts';
 const maxFindings = 48;
 
 export const findingsOf = (facts: Facts): readonly Finding[] => {
-  const { standing, holder, resources, sharers, searched, probed } = facts;
+  const { standing, holder, resources, sharers, searched, minted, probed } = facts;
   const findings = [
     ...(standing.state === 'Current' && sharers.length > 0 ? [shared(standing.email, sharers)] : []),
     ...(probed === 'Refused' ? [refusedControl] : []),
+    ...(minted ? [madeInTurn] : []),
     ...(searched ? [] : [notSearched]),
     ...(holder.pools.length === 0 ? [noPools] : (holder.serviceAccount.uid ?? '') === '' ? [noUid] : []),
     ...(standing.state === 'Current' ? [otherUses(standing.email)] : []),
@@ -35,6 +36,14 @@ const refusedControl: Finding = {
   type: 'NotEnumerated',
   object: 'the probe',
   message: 'the identity could not act as its service account before the lock either, so a refusal after it proves nothing; policies alone tell',
+};
+
+const madeInTurn: Finding = {
+  type: 'NotProvable',
+  object: 'access tokens',
+  message:
+    'the identity could act as service accounts that stay enabled: the tokens that it made are waited out, and what was made with those in turn is not known: ' +
+    'tokens of further accounts, or of the same one where it may make its own, keys, signed URLs',
 };
 
 const notSearched: Finding = {

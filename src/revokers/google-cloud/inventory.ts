@@ -58,6 +58,7 @@ export const readFacts = async (look: Look, freshness: Freshness): Promise<Facts
     unreadable: found.unreadable,
     searched: assetScope !== undefined,
     mintedThrough: new Set(resources.map(({ name }) => name).filter((name) => memory.minting.mayLive(mintingKey(look, name)))),
+    minted: resources.some(({ name, own }) => (own && sharers.length > 0) || memory.minting.isKnown(mintingKey(look, name))),
     tokensEnd: new Date(clock.now().getTime() + settleTime + accessTokenLifetime),
     probed: dependency.probe !== true ? 'No' : memory.refusedControls.has(key) ? 'Refused' : 'Yes',
   };
