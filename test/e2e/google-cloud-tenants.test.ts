@@ -6,9 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { ConnectorSpec } from '../../src/api/v1alpha1/index.ts';
 import type { ShownPolicy } from '../env/google-cloud.ts';
+import { member, projectId } from '../env/google-cloud-world.ts';
 import { inGoogle, offboarding, type Fields } from '../integration/manifests.ts';
 import { type Person, person, writesOurKinds } from '../integration/people.ts';
-import { byUid, type GoogleAgent, type GoogleCloudStage, member, projectId, startGoogleCloudStage } from './google-cloud-stage.ts';
+import { byUid, type GoogleAgent, type GoogleCloudStage, startGoogleCloudStage } from './google-cloud-stage.ts';
 import { done } from './runs.ts';
 import { expectAlive, readyOf } from './stage.ts';
 

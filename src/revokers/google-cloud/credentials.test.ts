@@ -27,6 +27,7 @@ const factsOf = (facts: Partial<Facts> = {}): Facts => ({
   unreadable: [],
   searched: true,
   mintedThrough: new Set(),
+  minted: false,
   tokensEnd: new Date('2027-01-01T00:00:00Z'),
   probed: 'No',
   ...facts,
