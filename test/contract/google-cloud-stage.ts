@@ -163,7 +163,7 @@ const plant = async (google: GoogleCloud, { project, pool, bucket, secret, relea
       `${secret} roles/secretmanager.secretAccessor ${bySubject}`,
       `${own} roles/iam.workloadIdentityUser ${legacy}`,
       `${release} roles/iam.serviceAccountTokenCreator ${shown}`,
-      `access tokens through ${release}`,
+      'access tokens',
       `projects/${project}/serviceAccounts/${account.uniqueId}/keys/${file.private_key_id}`,
       `projects/${project}/hmacKeys/${hmacKey.accessId}`,
       `projects/${project}/serviceAccounts/${account.email}`,

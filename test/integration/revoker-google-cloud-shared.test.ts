@@ -73,8 +73,8 @@ describe('a service account that others use', () => {
     const [agent, release] = [await addAgent('build'), await addAgent('release')];
     await google.grant(release.own, 'roles/iam.serviceAccountTokenCreator', agent.byUid);
     const opened = openAgent(agent, { resources: [release.own] }, { settings: { accessTokenLifetime: 700 } });
-    const tokens = await opened.find(`access tokens through ${release.own}`);
-    expect(await opened.observe(tokens)).toMatchObject({ state: 'Present', message: 'more of them can still be made' });
+    const tokens = await opened.find('access tokens');
+    expect(await opened.observe(tokens)).toMatchObject({ state: 'Present', message: expect.stringContaining('more of them can still be made') as string });
     await opened.endAll();
     const first = await opened.observe(tokens);
     expect(first).toMatchObject({ state: 'Present', message: expect.stringContaining('made before') as string });
@@ -95,8 +95,8 @@ describe('a service account that others use', () => {
     const keyFile = await google.addKey(agent.account.email);
     const opened = openAgent(agent, {}, { settings: { accessTokenLifetime: 60_000 } });
     await opened.endAll();
-    const tokens = await opened.find(`access tokens through ${agent.own}`);
-    expect(await opened.observe(tokens)).toMatchObject({ message: 'more of them can still be made' });
+    const tokens = await opened.find('access tokens');
+    expect(await opened.observe(tokens)).toMatchObject({ message: expect.stringContaining('more of them can still be made') as string });
     const token = await google.keyLogin(keyFile);
     const path = `/v1/projects/${id}/serviceAccounts/${agent.account.uniqueId}/keys/${keyFile.private_key_id}`;
     expect((await google.call('DELETE', path, await operator.token())).status).toBe(200);
@@ -119,7 +119,7 @@ describe('a service account that others use', () => {
     await google.changeAccount(agent.account.uniqueId, { disabled: false });
     expect(await google.open(token, { bucket: `${id}-artifacts`, object: 'a.txt' })).toBe(200);
     for (const process of [opened, openAgent(agent, {}, { settings: { accessTokenLifetime: 60_000 } })]) {
-      const tokens = await process.find(`access tokens through ${agent.own}`);
+      const tokens = await process.find('access tokens');
       expect(tokens).toMatchObject({ end: { by: 'Expiry' }, seen: false });
       expect(await process.observe(tokens)).toMatchObject({ state: 'Present', message: expect.stringContaining('made before') as string });
     }

@@ -149,7 +149,7 @@ describe('members of policies', () => {
       [`${agent.own} roles/iam.workloadIdentityUser ${agent.legacy}`]: 'SharedAcrossClusters',
       [`${name} roles/viewer ${agent.bySubject}`]: 'SharedAcrossClusters',
       [`${name} roles/viewer ${agent.byUid}`]: 'Revoke',
-      [`access tokens through ${agent.own}`]: 'Expiry',
+      'access tokens': 'Expiry',
     });
     await opened.endAll();
     expect(await membersOf(name)).toContain(agent.bySubject);

@@ -120,32 +120,29 @@ const keyCredentials = (facts: Facts): readonly Credential[] => {
 
 // ---- tokens ----------------------------------------------------------------------------------------------------
 
-/**
- * Tokens of an account that is not disabled: of another one, or of a shared one. Those of an account that is, are refused with it.
- */
-export const mintsIn = ({ name, own }: Pick<ReadResource, 'name' | 'own'>, policy: Policy, holder: Holder, shared: boolean): readonly Triple[] =>
-  own && !shared ? [] : ownTriples(policy, holder, shared).filter(({ role, membership }) => membership.kind !== 'DeletedAccount' && mayMint(name, role));
+/** A role, or a key, by which the identity can make tokens of an account that stays enabled: of another one, or of a shared one. */
+export const waysToMint = (facts: Pick<Facts, 'resources' | 'holder' | 'sharers' | 'keys'>): readonly string[] => {
+  const shared = facts.sharers.length > 0;
+  const roles = facts.resources.flatMap(({ name, own, policy }) => {
+    // Tokens of an account that is disabled are refused with it.
+    if (policy === undefined || (own && !shared)) return [];
+    const triples = ownTriples(policy, facts.holder, shared).filter(({ role, membership }) => membership.kind !== 'DeletedAccount' && mayMint(name, role));
+    return triples.map(({ role }) => `${role} on ${name}`);
+  });
+  return [...new Set(roles), ...(shared ? facts.keys.map(({ id }) => `the key ${id}`) : [])];
+};
 
 /**
  * Of an account that stays enabled for others there may always be tokens: by roles and keys that somebody took out right before, and
  * by those of ours while it was not shared yet, which are good again when it is enabled.
  */
-const tokenCredentials = (facts: Facts): readonly Credential[] =>
-  facts.resources.flatMap((resource) => {
-    const minting = resource.policy === undefined ? [] : mintsIn(resource, resource.policy, facts.holder, isShared(facts));
-    const seen = minting.length > 0 || facts.mintedThrough.has(resource.name);
-    if (!seen && !(resource.own && isShared(facts))) return [];
-    const roles = [...new Set(minting.map(({ role }) => role))].slice(0, maxGrants);
-    return [
-      {
-        id: tokensId(resource.name),
-        class: 'AccessTokens',
-        grants: roles.map((role) => printable(`tokens of service accounts, by ${role}`)),
-        end: { by: 'Expiry', at: facts.tokensEnd } as const,
-        seen,
-      },
-    ];
-  });
+const tokenCredentials = (facts: Facts): readonly Credential[] => {
+  const ways = waysToMint(facts);
+  const seen = ways.length > 0 || facts.tokens === 'MayLive';
+  if (!seen && !isShared(facts)) return [];
+  const grants = ways.slice(0, maxGrants).map((way) => printable(`tokens of service accounts, by ${way}`));
+  return [{ id: tokensId, class: 'AccessTokens', grants, end: { by: 'Expiry', at: facts.tokensEnd }, seen }];
+};
 
 // ---- the account -----------------------------------------------------------------------------------------------
 

@@ -29,10 +29,11 @@ export interface Facts {
   /** Found by a search, with an API of its own for policies. */
   readonly unreadable: readonly string[];
   readonly searched: boolean;
-  /** Resources through which access tokens may still be alive that were made there. */
-  readonly mintedThrough: ReadonlySet<string>;
-  /** Whether there is or was such a resource, as far as this process knows. */
-  readonly minted: boolean;
+  /**
+   * Access tokens of accounts that stay enabled: whether one may still be alive, as far as this process knows; or could once be made, and
+   * is over by now; or never.
+   */
+  readonly tokens: 'MayLive' | 'Over' | 'None';
   /** When the last of such tokens that could be made now would be over. */
   readonly tokensEnd: Date;
   readonly probed: 'No' | 'Yes' | 'Refused';

@@ -9,11 +9,11 @@ import { triplesOf } from './policies.ts';
 const maxFindings = 48;
 
 export const findingsOf = (facts: Facts): readonly Finding[] => {
-  const { standing, holder, resources, sharers, searched, minted, probed } = facts;
+  const { standing, holder, resources, sharers, searched, tokens, probed } = facts;
   const findings = [
     ...(standing.state === 'Current' && sharers.length > 0 ? [shared(standing.email, sharers)] : []),
     ...(probed === 'Refused' ? [refusedControl] : []),
-    ...(minted ? [madeInTurn] : []),
+    ...(tokens === 'None' ? [] : [madeInTurn]),
     ...(searched ? [] : [notSearched]),
     ...(holder.pools.length === 0 ? [noPools] : (holder.serviceAccount.uid ?? '') === '' ? [noUid] : []),
     ...(standing.state === 'Current' ? [otherUses(standing.email)] : []),

@@ -10,7 +10,7 @@ describe('an id', () => {
     ['ServiceAccount', accountId('example.com:acme', account.email), { project: 'example.com:acme', email: account.email }],
     ['ServiceAccountKey', keyId('acme', '107', 'a1b2'), { project: 'acme', uniqueId: '107', key: 'a1b2' }],
     ['HmacKey', hmacKeyId('acme', 'GOOG1EX'), { project: 'acme', accessId: 'GOOG1EX' }],
-    ['AccessTokens', tokensId('//iam.googleapis.com/projects/acme/serviceAccounts/108'), { resource: '//iam.googleapis.com/projects/acme/serviceAccounts/108' }],
+    ['AccessTokens', tokensId, {}],
     ['Impersonation', impersonationId(account.email), { email: account.email }],
     ['SearchedBinding', searchedId('//bigquery.googleapis.com/projects/acme/datasets/d'), { resource: '//bigquery.googleapis.com/projects/acme/datasets/d' }],
   ])('of a %s can be read back', (kind, id, located) => {

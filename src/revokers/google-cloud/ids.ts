@@ -24,7 +24,8 @@ export const bindingId = (resource: string, { role, member, condition }: Triple,
 export const accountId = (project: string, email: string): string => `projects/${project}/serviceAccounts/${email}`;
 export const keyId = (project: string, uniqueId: string, key: string): string => `projects/${project}/serviceAccounts/${uniqueId}/keys/${key}`;
 export const hmacKeyId = (project: string, accessId: string): string => `projects/${project}/hmacKeys/${accessId}`;
-export const tokensId = (resource: string): string => `access tokens through ${resource}`;
+/** All of them are one credential: one is waited out for all, and its entry in a status is never counted with others. */
+export const tokensId = 'access tokens';
 export const impersonationId = (email: string): string => `impersonation of ${email}`;
 /** What only a search shows. */
 export const searchedId = (resource: string): string => `roles on ${resource}`;
@@ -34,7 +35,7 @@ export type Locator =
   | { readonly class: 'ServiceAccount'; readonly project: string; readonly email: string }
   | { readonly class: 'ServiceAccountKey'; readonly project: string; readonly uniqueId: string; readonly key: string }
   | { readonly class: 'HmacKey'; readonly project: string; readonly accessId: string }
-  | { readonly class: 'AccessTokens'; readonly resource: string }
+  | { readonly class: 'AccessTokens' }
   | { readonly class: 'Impersonation'; readonly email: string }
   | { readonly class: 'SearchedBinding'; readonly resource: string };
 
@@ -50,7 +51,7 @@ export const locate = ({ id, class: kind }: { readonly id: string; readonly clas
     case 'HmacKey':
       return match(/^projects\/([^/\s]+)\/hmacKeys\/([A-Za-z0-9]+)$/, id, (project, accessId) => ({ class: kind, project, accessId }));
     case 'AccessTokens':
-      return match(/^access tokens through (\S+)$/, id, (resource) => ({ class: kind, resource }));
+      return id === tokensId ? { class: kind } : undefined;
     case 'Impersonation':
       return match(/^impersonation of (\S+)$/, id, (email) => ({ class: kind, email }));
     case 'SearchedBinding':

@@ -5,10 +5,9 @@ import { needsPerson } from '../../runtime/outcome.ts';
 import type { Freshness, Inventory } from '../revoker.ts';
 import { printable } from '../text.ts';
 import { holderOf, readSharers, readStanding, type Standing } from './account.ts';
-import { mintsIn, toInventory } from './credentials.ts';
+import { toInventory, waysToMint } from './credentials.ts';
 import type { HmacKey, Key } from './errors.ts';
 import type { Facts, ReadResource } from './facts.ts';
-import { tokensId } from './ids.ts';
 import { identityKey, type Look } from './look.ts';
 import { searchTerms } from './members.ts';
 import { listHmacKeys, listKeys } from './reads.ts';
@@ -39,14 +38,9 @@ export const readFacts = async (look: Look, freshness: Freshness): Promise<Facts
   ]);
   const resources = await readResources(look, standing, found.readable, freshness);
   const key = identityKey(look);
-  for (const resource of resources) {
-    const way = mintingKey(look, resource.name);
-    const isMinting = resource.policy !== undefined && mintsIn(resource, resource.policy, holder, sharers.length > 0).length > 0;
-    const hasKey = resource.own && sharers.length > 0 && keys.length > 0;
-    const possible = isMinting || hasKey;
-    // The wait begins with the first look that shows that none can be made, whoever looks.
-    if (possible || memory.minting.mayLive(way)) memory.minting.seen(way, possible, connection.settings);
-  }
+  const possible = waysToMint({ resources, holder, sharers, keys }).length > 0;
+  // The wait begins with the first look that shows that none can be made, whoever looks.
+  if (possible || memory.minting.mayLive(key)) memory.minting.seen(key, possible, connection.settings);
   return {
     dependency,
     holder,
@@ -57,15 +51,11 @@ export const readFacts = async (look: Look, freshness: Freshness): Promise<Facts
     resources,
     unreadable: found.unreadable,
     searched: assetScope !== undefined,
-    mintedThrough: new Set(resources.map(({ name }) => name).filter((name) => memory.minting.mayLive(mintingKey(look, name)))),
-    minted: resources.some(({ name, own }) => (own && sharers.length > 0) || memory.minting.isKnown(mintingKey(look, name))),
+    tokens: memory.minting.mayLive(key) ? 'MayLive' : sharers.length > 0 || memory.minting.isKnown(key) ? 'Over' : 'None',
     tokensEnd: new Date(clock.now().getTime() + settleTime + accessTokenLifetime),
     probed: dependency.probe !== true ? 'No' : memory.refusedControls.has(key) ? 'Refused' : 'Yes',
   };
 };
-
-/** One way of this identity to mint tokens. */
-export const mintingKey = (look: Look, resource: string): string => identityKey(look, tokensId(resource));
 
 const readKeys = async ({ connection, signal }: Look, standing: Standing): Promise<readonly Key[]> =>
   standing.state === 'Current' ? listKeys(connection.client, standing.project, standing.account.uniqueId, signal) : [];

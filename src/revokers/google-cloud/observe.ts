@@ -4,14 +4,14 @@
  */
 import type { Credential, Observation } from '../revoker.ts';
 import { printable } from '../text.ts';
-import { holderOf, readSharers, readStanding } from './account.ts';
-import { mintsIn, ownTriples } from './credentials.ts';
+import { holderOf, readStanding } from './account.ts';
+import { ownTriples, waysToMint } from './credentials.ts';
 import { classifyHmacKey, classifyKey } from './errors.ts';
 import { bindingId, locate, type Locator } from './ids.ts';
-import { mintingKey } from './inventory.ts';
-import type { Look } from './look.ts';
+import { readFacts } from './inventory.ts';
+import { identityKey, type Look } from './look.ts';
 import { triplesOf } from './policies.ts';
-import { hmacKeysPath, keysPath, listKeys, wentWithItsAccount } from './reads.ts';
+import { hmacKeysPath, keysPath, wentWithItsAccount } from './reads.ts';
 import { accountResource, parseResource, type Resource } from './resources.ts';
 
 const unknown = (method: string, message: string): Observation => ({ state: 'Unknown', method, message });
@@ -31,7 +31,7 @@ export const observe = async (look: Look, credential: Credential): Promise<Obser
     case 'HmacKey':
       return observeHmacKey(look, located);
     case 'AccessTokens':
-      return observeTokens(look, located.resource);
+      return observeTokens(look);
     case 'Impersonation':
       return observeImpersonation(look);
     case 'SearchedBinding':
@@ -76,24 +76,15 @@ const stillMeansIt = async (look: Look, id: string, uniqueId: string | undefined
     : present(policyMethod, 'it is still there');
 };
 
-/** Waited out from the last moment at which one could be made, of which the policy tells, and the keys of an account that stays enabled. */
-const observeTokens = async (look: Look, name: string): Promise<Observation> => {
-  const { connection, memory, clock, signal } = look;
-  const resource = named(name);
-  if (resource === undefined) return unknown('none', `${printable(name)} is no resource whose policy can be read`);
-  const standing = await readStanding(look);
-  const sharers = standing.state === 'Current' ? await readSharers(look, standing, 'Cached') : [];
-  const policy = await memory.policy(resource, 'Fresh', signal);
-  const own = standing.state === 'Current' && accountResource(standing.project, standing.account.uniqueId).name === name;
-  const shared = sharers.length > 0;
-  const hasKey = standing.state === 'Current' && own && shared && (await listKeys(connection.client, standing.project, standing.account.uniqueId, signal)).length > 0;
-  const possible = hasKey || (policy !== undefined && mintsIn({ name, own }, policy, holderOf(look, standing), shared).length > 0);
-  const left = memory.minting.seen(mintingKey(look, name), possible, connection.settings);
+/** Waited out from the last moment at which one could be made, of which policies tell, and the keys of an account that stays enabled. */
+const observeTokens = async (look: Look): Promise<Observation> => {
+  const { connection, memory, clock } = look;
+  const [way] = waysToMint(await readFacts(look, 'Fresh'));
+  const left = memory.minting.seen(identityKey(look), way !== undefined, connection.settings);
   if (left === undefined) return absent('expiry');
   // Until then nobody knows the end of the last.
-  if (possible) return present(policyMethod, 'more of them can still be made');
-  const expiresAt = new Date(clock.now().getTime() + left);
-  return { ...present(policyMethod, 'they were made before, and nobody can revoke them'), expiresAt };
+  if (way !== undefined) return present(policyMethod, `more of them can still be made, by ${way}`);
+  return { ...present(policyMethod, 'they were made before, and nobody can revoke them'), expiresAt: new Date(clock.now().getTime() + left) };
 };
 
 // ---- the account -----------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ describe('the policy of a resource', () => {
 
   it.each([
     '', 'projects/', 'projects/a/b', 'projects/..', 'accounts/1', '//evil.example.com/projects/p', '//storage.googleapis.com/', '//storage.googleapis.com/a/b',
-    '//storage.googleapis.com/projects/mine/buckets/of-another',
+    '//storage.googleapis.com/projects/mine/buckets/of-another', '//iam.googleapis.com/projects/mine/serviceAccounts/bot@of-another.iam.gserviceaccount.com',
     '//iam.googleapis.com/projects/p', '//iam.googleapis.com/projects/p/serviceAccounts/a/b', '//secretmanager.googleapis.com/projects/p/../q',
     '//secretmanager.googleapis.com//secrets', '//secretmanager.googleapis.com/x', '//bigquery.googleapis.com/projects/p/datasets/d', '//compute.googleapis.com/projects/p/zones/z/instances/i',
     '//cloudresourcemanager.googleapis.com/liens/x', 'projects/p\nq',

@@ -57,7 +57,14 @@ const bucket = (segments: readonly string[]): Resource | undefined => {
 const serviceAccount = (segments: readonly string[]): Resource | undefined => {
   const [projects, project, accounts, key] = segments;
   if (segments.length !== 4 || projects !== 'projects' || accounts !== 'serviceAccounts' || project === undefined || key === undefined) return undefined;
-  return accountResource(project, key);
+  // By a project that it is not in it would be granted to whom it is not.
+  return isElsewhere(project, key) ? undefined : accountResource(project, key);
+};
+
+/** An e-mail tells the project of a user-managed account, and of a domain's project in other words, which are left to Google. */
+const isElsewhere = (project: string, key: string): boolean => {
+  const place = /@([^.]+)\.iam\.gserviceaccount\.com$/.exec(key)?.[1];
+  return place !== undefined && place !== project && !/^\d+$/.test(project);
 };
 
 /** The policy of a service account: of who may act as it. */

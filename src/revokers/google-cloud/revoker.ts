@@ -42,7 +42,8 @@ const deadlines: Readonly<Record<GoogleOperation, number>> = {
   unlock: 60_000,
   observeLock: 30_000,
   revoke: 60_000,
-  observe: 45_000,
+  // Whether tokens can still be made is told by all that an inventory reads.
+  observe: 100_000,
 };
 
 interface Bound {
