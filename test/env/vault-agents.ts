@@ -163,7 +163,8 @@ export const createAgents = ({ bao, postgres, cluster }: Parts): Agents => {
 
 /** Its user may own tables, as those of real pipelines do: one that owns something cannot be dropped. */
 const creation = `CREATE ROLE "{{name}}" WITH LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}'; GRANT USAGE, CREATE ON SCHEMA public TO "{{name}}";`;
-const revocation = `REVOKE ALL ON SCHEMA public FROM "{{name}}"; DROP ROLE IF EXISTS "{{name}}";`;
+/** A server that was killed after the user was dropped, and before it wrote that down, does it once more. */
+const revocation = `DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{{name}}') THEN REVOKE ALL ON SCHEMA public FROM "{{name}}"; DROP ROLE "{{name}}"; END IF; END $$;`;
 /** Before the user is dropped: PostgreSQL no longer tells afterwards whose session it is. */
 const sessionsEnd = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{{name}}';`;
 
