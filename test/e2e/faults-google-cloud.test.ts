@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { permissionsIn, publishedPermissions } from '../env/google-roles.ts';
 import type { Fault, Match } from '../env/google-cloud.ts';
+import { waitFor } from '../env/wait-for.ts';
 import { projectId } from '../env/google-cloud-world.ts';
 import { addSoakingAgent, byUid, dependencyOf, goOn, retire, startGoogleCloudStage } from './google-cloud-stage.ts';
 import type { GoogleAgent, GoogleCloudStage } from './google-cloud-stage.ts';
@@ -14,7 +15,7 @@ let stage: GoogleCloudStage;
 beforeAll(async () => {
   // Of one test that takes a right of the operator's away in the cluster.
   stage = await startGoogleCloudStage({ stage: { args: ['--kubernetes-settle=1s', '--leader-election=false', '--allow-loopback-http'], mayBeDenied: true } });
-  await stage.connect({ name: 'patient', settle: '4s' });
+  await stage.connect({ name: 'patient', settle: '3s' });
 });
 afterAll(async () => {
   await stage.google.calm();
@@ -121,7 +122,7 @@ it.concurrent('an account that is enabled again while it is verified is ended ag
   await stage.apply(retire(agent, '', dependencyOf(agent).replace('{name: google}', '{name: patient}')));
   const isSettling = async (): Promise<boolean> =>
     ((await dependencyOfRun(stage, agent, 'google'))?.credentials ?? []).some((credential) => credential.class === 'ServiceAccount' && credential.state === 'Absent');
-  await expect.poll(isSettling, { timeout: 60_000, interval: 100 }).toBe(true);
+  await waitFor(isSettling, { what: 'the account to be absent once', timeout: 60_000, interval: 100 });
   await stage.google.changeAccount(agent.account.uniqueId, { disabled: false });
   nothingClaimed(agent);
   await endsTruly(agent);
@@ -131,7 +132,7 @@ it.concurrent('an account that is enabled again while it is verified is ended ag
 it.concurrent('a deleted account that is brought back while it is verified is ended again', async () => {
   const agent = await stage.addAgent('revenant');
   await stage.apply(retire(agent, '', dependencyOf(agent, '', ', onRetire: Delete').replace('{name: google}', '{name: patient}')));
-  await expect.poll(async () => (await stage.google.account(agent.account.uniqueId)).deleted, { timeout: 60_000, interval: 100 }).toBe(true);
+  await waitFor(async () => (await stage.google.account(agent.account.uniqueId)).deleted, { what: 'the account to be deleted', timeout: 60_000, interval: 100 });
   await stage.google.changeAccount(agent.account.uniqueId, { deleted: false, disabled: false });
   nothingClaimed(agent);
   await endsTruly(agent);
@@ -150,7 +151,7 @@ it.concurrent('an account that is made anew with the same e-mail is left alone, 
   expect(await stage.google.account(another.uniqueId)).not.toMatchObject({ disabled: true });
   const policy = await stage.google.policy(agent.bucket);
   expect(JSON.stringify(policy)).toContain(`"serviceAccount:${another.email}"`);
-  await expect.poll(async () => JSON.stringify(await stage.google.policy(agent.bucket)), { timeout: 60_000 }).not.toContain(`uid=${uniqueId}`);
+  await waitFor(async () => !JSON.stringify(await stage.google.policy(agent.bucket)).includes(`uid=${uniqueId}`), { what: 'what is left of the first account to be gone', timeout: 60_000 });
   nothingClaimed(agent);
 });
 
@@ -200,7 +201,7 @@ it('a process that is killed between the intent and the confirmation is taken up
   const agent = await addSoakingAgent(stage, 'orphaned');
   await meanwhile(ofBucket(agent), { kind: 'late', milliseconds: 1_000 }, async () => {
     await goOn(stage, agent);
-    await expect.poll(async () => JSON.stringify((await stage.run(agent.namespace, 'retire'))?.status?.dependencies), { timeout: 30_000, interval: 50 }).toContain('revokeRequestedAt');
+    await waitFor(async () => JSON.stringify((await stage.run(agent.namespace, 'retire'))?.status?.dependencies).includes('revokeRequestedAt'), { what: 'the intent to be stored', interval: 50 });
     await stage.restartOperator('SIGKILL');
   });
   letEnd(agent);
@@ -214,7 +215,7 @@ it('whatever they met, they have all ended, and it was true', async () => {
 it('reads that are late, and access that outlives its end, keep the run from its end until they are over', async () => {
   const agent = await stage.addAgent('late');
   const { google } = stage;
-  await google.set({ stalePolicies: 1_500, staleAccounts: 1_500, propagation: 2_500 });
+  await google.set({ stalePolicies: 1_000, staleAccounts: 1_000, propagation: 1_500 });
   await stage.apply(retire(agent, '', dependencyOf(agent).replace('{name: google}', '{name: patient}')));
   await endsTruly(agent);
 });
