@@ -7,7 +7,7 @@ import type { Reflector, ReflectorOptions } from './kube/reflector.ts';
 import { connectors as resource } from './kube/resources.ts';
 import type { OwnTokens } from './kube/tokens.ts';
 import type { Figures, Metrics } from './observability/metrics.ts';
-import { connectorFigures } from './policy/connector-figures.ts';
+import { connectorFigures, isReady } from './policy/connector-figures.ts';
 import { createConnectorReconciler } from './reconcile/connector/reconciler.ts';
 import { projectConnector } from './reconcile/indexes.ts';
 import { asksOtherwise, keyOf, splitKey } from './reconcile/objects.ts';
@@ -32,6 +32,8 @@ export interface ConnectorsOptions extends Pick<ReflectorOptions<ConnectorObject
   readonly mayAct: () => boolean;
   /** A Connector is to be looked at. */
   readonly wake: (key: string) => void;
+  /** A Connector can be used again, or in another way than before: whatever waits for that need not wait any longer. */
+  readonly wakeUsers: (name: string) => void;
 }
 
 export interface Connectors {
@@ -45,7 +47,7 @@ export interface Connectors {
 }
 
 export const createConnectors = (options: ConnectorsOptions): Connectors => {
-  const { config, client, clock, random, log, metrics, events, wake } = options;
+  const { config, client, clock, random, log, metrics, events, wake, wakeUsers } = options;
   const reflector = createReflector<ConnectorObject>({
     client,
     clock,
@@ -57,7 +59,9 @@ export const createConnectors = (options: ConnectorsOptions): Connectors => {
     indexers: {},
     onChange: ({ object, previous }) => {
       for (const each of [vault, google]) each.changed(object.metadata.name);
-      if (previous === undefined || asksOtherwise(previous, object)) wake(keyOf(object));
+      const asks = previous === undefined || asksOtherwise(previous, object);
+      if (asks) wake(keyOf(object));
+      if (asks || (isReady(object) && !isReady(previous))) wakeUsers(object.metadata.name);
     },
   });
   const common = {

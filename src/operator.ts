@@ -72,6 +72,9 @@ export const createOperator = (options: OperatorOptions): Operator => {
     wake: (key) => {
       connectorController.enqueue(key);
     },
+    wakeUsers: (name) => {
+      for (const run of runs.store.byIndex('connector', name)) runController.enqueue(keyOf(run));
+    },
   });
   const { kubernetes, registry, probe } = createRevokers(options, connectors);
 

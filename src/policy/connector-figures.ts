@@ -29,7 +29,8 @@ const typeOf = ({ vault, googleCloud }: ConnectorSpec): ConnectorCount['type'] =
   return googleCloud === undefined ? 'other' : 'google-cloud';
 };
 
-const isReady = ({ metadata, status }: Counted): boolean =>
+/** Of the spec as it is now. */
+export const isReady = ({ metadata, status }: Counted): boolean =>
   status?.conditions?.some(
     (condition) => condition.type === conditionTypes.ready && condition.status === 'True' && condition.observedGeneration === metadata.generation,
   ) === true;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { anIdentity } from '../../test/builders/offboarding.ts';
-import { createWorkloadIdentityProjection } from './indexes.ts';
+import { anIdentity, anOffboarding } from '../../test/builders/offboarding.ts';
+import { createWorkloadIdentityProjection, offboardingIndexers } from './indexes.ts';
 
 describe('what is kept of a WorkloadIdentity', () => {
   const conditions = () => [
@@ -22,5 +22,24 @@ describe('what is kept of a WorkloadIdentity', () => {
     expect(one.status?.conditions).toBe(other.status?.conditions);
     expect(one.metadata.finalizers).toBe(other.metadata.finalizers);
     expect([one.metadata.name, other.metadata.name]).toEqual(['a', 'b']);
+  });
+});
+
+describe('the connectors of a run', () => {
+  const dependencies = [
+    { name: 'a', vault: { connectorRef: { name: 'vault-prod' } } },
+    { name: 'b', googleCloud: { connectorRef: { name: 'google' } } },
+    { name: 'c', googleCloud: { connectorRef: { name: 'google' } } },
+  ];
+  const serviceAccount = { name: 'agent', namespace: 'ci' };
+
+  it('are those of its target, or of what it names while it has none', () => {
+    expect(offboardingIndexers.connector(anOffboarding({ status: { target: { serviceAccount, dependencies } } }))).toEqual(['vault-prod', 'google']);
+    expect(offboardingIndexers.connector(anOffboarding({ spec: { identity: { serviceAccount, dependencies } } }))).toEqual(['vault-prod', 'google']);
+    expect(offboardingIndexers.connector(anOffboarding())).toEqual([]);
+  });
+
+  it('are none once it has ended, so that nobody asks for all that ever did', () => {
+    expect(offboardingIndexers.connector(anOffboarding({ status: { target: { serviceAccount, dependencies }, completedAt: '2026-11-23T10:00:00Z' } }))).toEqual([]);
   });
 });

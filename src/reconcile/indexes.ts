@@ -69,6 +69,11 @@ export const offboardingIndexers = {
     return ref === undefined ? [] : [`${ref.namespace ?? namespaceOf(run)}/${ref.name}`];
   },
   user: (run: OffboardingObject): readonly string[] => certificateUsers(run.status?.target?.certificates),
+  /** The connectors that a run still needs, by name; none once it has ended. */
+  connector: ({ spec, status }: OffboardingObject): readonly string[] => {
+    const dependencies = status?.completedAt === undefined ? (status?.target?.dependencies ?? spec.identity?.dependencies ?? []) : [];
+    return [...new Set(dependencies.flatMap(({ vault, googleCloud }) => (vault ?? googleCloud)?.connectorRef.name ?? []))];
+  },
 };
 
 export const workloadIdentityIndexers = {

@@ -23,9 +23,15 @@ const standbyOf = async (): Promise<{ readonly active: number; readonly standby:
   return { active, standby, address: stage.world.bao.urls[standby] ?? '' };
 };
 
+/** Once the operator has logged in there: what a node was told just now, the other learns a moment later. */
+const connectTo = async (address: string): Promise<void> => {
+  await stage.connect({ address });
+  await stage.cluster.kubectl(['wait', '--for=condition=Ready', '--timeout=90s', 'connector/vault']);
+};
+
 it('a run by way of the standby is as true as by the active node', async () => {
   const { address } = await standbyOf();
-  await stage.connect({ address });
+  await connectTo(address);
   const agent = await soaking('standby');
   await goOn(agent);
   await stage.reason(agent.namespace, 'retire', done);
@@ -34,7 +40,7 @@ it('a run by way of the standby is as true as by the active node', async () => {
 
 it('a standby whose active node is frozen proves nothing, though it answers', async () => {
   const { active, address } = await standbyOf();
-  await stage.connect({ address });
+  await connectTo(address);
   const agent = await soaking('frozen');
   stage.world.bao.pause(active);
   await goOn(agent);

@@ -220,6 +220,15 @@ it.concurrent('what no grant covers is refused in the same words as a connector 
   await expectAlive(agent);
 });
 
+it.concurrent('a run that waits for a connector goes on once it is there', async () => {
+  const agent = await stage.addAgent('early');
+  await stage.apply(retire(agent, 'mode: Plan', dependencyOf(agent).replace('{name: google}', '{name: later}')));
+  await stage.reason(agent.namespace, 'retire', 'NotGranted');
+  await stage.connect({ name: 'later' });
+  // By itself it would look again a quarter of a minute after the last time.
+  await stage.reason(agent.namespace, 'retire', 'PlanOnly', 10_000);
+});
+
 it.concurrent('the account of Offboard itself is never touched', async () => {
   const agent = await stage.addAgent('suicide');
   await stage.apply(retire(agent, '', dependencyOf(agent).replace(agent.account.email, stage.operatorEmail).replace(`, uniqueId: "${agent.account.uniqueId}"`, '').replace('{name: google}', '{name: careless}')));

@@ -82,7 +82,8 @@ export const startStage = async (options: StageOptions = {}): Promise<Stage> => 
           { timeout, interval: 200, what: `${name} to be ${reason}` },
         );
       } catch (error) {
-        throw new Error(`${String(error)}; it is ${JSON.stringify(readyOf(last))}\n${operator.process.tail(5)}`);
+        const connectors = await cluster.kubectl(['get', 'connectors.offboard.dev', '-o', 'custom-columns=:.metadata.name,:.status.conditions[*].message', '--no-headers']);
+        throw new Error(`${String(error)}; it is ${JSON.stringify(readyOf(last))}\n${connectors}\n${operator.process.tail(5)}`);
       }
     },
     exists: async (...args) => (await cluster.kubectl(['get', ...args, '--ignore-not-found', '-o', 'name'])) !== '',

@@ -93,7 +93,7 @@ const start = (kubeconfig: string): void => {
   metrics = createMetrics({ version: 'test', figures: () => undefined });
   const events = createEventRecorder({ client, clock: systemClock, log, reportingController: 'offboard.dev/operator', reportingInstance: 'test' });
   connectors = createConnectors({
-    config, client, ownTokens, events, metrics, log, clock: systemClock, random: systemRandom, version: 'test', mayAct: () => true, wake: () => undefined,
+    config, client, ownTokens, events, metrics, log, clock: systemClock, random: systemRandom, version: 'test', mayAct: () => true, wake: () => undefined, wakeUsers: () => undefined,
   });
   const watching = connectors.reflector.run(ending.signal);
   cleanups.push(transport.close, () => watching, connectors.close);

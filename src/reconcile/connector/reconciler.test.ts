@@ -80,7 +80,7 @@ it('a connector that is as it was is not written, and nobody is told', async () 
 
 it('what the operator may not do stalls it, named line by line', async () => {
   inspect = () => Promise.resolve({ ...fine, missingPermissions: lines });
-  expect(await look()).toEqual({ kind: 'again', after: 60_000 });
+  expect(await look()).toEqual({ kind: 'again', after: 15_000 });
   expect(conditions()).toEqual(['Ready=False/PermissionMissing', 'Stalled=True/PermissionMissing']);
   expect(connector?.status?.missingPermissions).toEqual(lines);
   expect(message()).toBe(`the operator lacks ${lines[0] ?? ''}, and 1 more in status.missingPermissions`);
@@ -116,7 +116,7 @@ it('a system that does not answer is asked again soon; what it was stays known, 
 
 it('a login that a person must mend stalls it, and it clears itself', async () => {
   inspect = () => Promise.reject(needsPerson('LoginRefused', 'the login by role "offboard" of auth/kubernetes is refused'));
-  expect(await look()).toEqual({ kind: 'again', after: 60_000 });
+  expect(await look()).toEqual({ kind: 'again', after: 15_000 });
   expect(conditions()).toEqual(['Ready=False/LoginRefused', 'Stalled=True/LoginRefused']);
   inspect = () => Promise.resolve(fine);
   await look();

@@ -30,8 +30,8 @@ export interface ConnectorContext {
   readonly keep: (connector: ConnectorObject) => void;
 }
 
-/** Milliseconds. Sooner where the system does not answer: it may be back at once. */
-const lookAgain = { usually: 60_000, unavailable: 15_000 };
+/** Milliseconds. Sooner where it cannot be used: whoever waits for it goes on when this shows that it can. */
+const lookAgain = { usually: 60_000, unready: 15_000 };
 
 /** As the schema has it. */
 const mostMissing = 64;
@@ -49,7 +49,7 @@ export const createConnectorReconciler =
     announce(connector, status, context);
     // Wrong until the spec changes, which wakes this.
     if (verdict.reason === reasons.invalidSpec) return { kind: 'done' };
-    return { kind: 'again', after: jitter(random, verdict.kind === 'Reconciling' ? lookAgain.unavailable : lookAgain.usually, 0.1) };
+    return { kind: 'again', after: jitter(random, verdict.kind === 'Confirmed' ? lookAgain.usually : lookAgain.unready, 0.1) };
   };
 
 interface Look {
