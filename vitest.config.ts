@@ -1,16 +1,29 @@
+import { basename } from 'node:path';
+
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Real servers share two cores with the tests. They mostly wait, those of the operator most of all: so files of them run side by side. */
 const onServers = { pool: 'forks', testTimeout: 120_000, hookTimeout: 120_000, maxConcurrency: 10 } as const;
 
+/** Those that break something wait the longest: they begin first, so that nobody waits for one of them at the end. Otherwise by size. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const breaks = ({ moduleId }: TestSpecification): boolean => basename(moduleId).startsWith('faults-');
+    return [...sorted.filter(breaks), ...sorted.filter((file) => !breaks(file))];
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', ['json', { outputFile: 'coverage/vitest.json' }]],
     coverage: { provider: 'v8', include: ['src/**/*.ts'], exclude: ['src/**/*.test.ts', 'src/api/**'], reporter: ['text-summary'] },
     projects: [
       { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'test/fakes/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/soak/**/*.test.ts'] } },
       { extends: true, test: { name: 'integration', include: ['test/env/**/*.test.ts', 'test/integration/**/*.test.ts'], ...onServers, maxWorkers: 3, sequence: { groupOrder: 1 } } },
-      { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...onServers, maxWorkers: 4, sequence: { groupOrder: 2 } } },
+      { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...onServers, maxWorkers: 3, sequence: { groupOrder: 2 } } },
     ],
   },
 });
