@@ -6,8 +6,8 @@ export interface Attempts {
   readonly way: Way;
   /** The last answer. */
   readonly last: string;
-  /** Milliseconds from the start to the last time it worked. */
-  readonly lastedMs: number;
+  /** Milliseconds from the start to the first of the refusals with which it ended: it lasted less than that. */
+  readonly refusedAfterMs: number;
   readonly tries: number;
 }
 
@@ -17,14 +17,14 @@ export const tryUntilRefused = (ways: readonly Way[]): { readonly finish: () => 
   const started = performance.now();
   let stopped = false;
   const keepTrying = async (way: Way): Promise<Attempts> => {
-    let lastedMs = 0;
+    let refusedAfterMs = Infinity;
     let tries = 0;
     for (;;) {
       const last = await way.attempt();
       tries += 1;
-      if (letIn(last)) lastedMs = performance.now() - started;
+      refusedAfterMs = letIn(last) ? Infinity : Math.min(refusedAfterMs, performance.now() - started);
       // The answer that counts was asked for after the run said that it was done.
-      if (stopped) return { way, last: await way.attempt(), lastedMs, tries: tries + 1 };
+      if (stopped) return { way, last: await way.attempt(), refusedAfterMs, tries: tries + 1 };
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   };
