@@ -47,6 +47,21 @@ export const createRunner =
     }
   };
 
+/** An observation never rejects: what came instead of one is told, and is `Unknown`. */
+export const observing = <Supported extends Operation>(
+  run: Runner<Supported>,
+  operation: Supported & ('observe' | 'observeLock'),
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<Observation>,
+): Promise<Observation> =>
+  run(operation, signal, work, ({ state }) => state).catch((error: unknown) => ({ state: 'Unknown', method: 'none', message: describeFailure(error) }));
+
+/** Why something could not be told, on one line, without secrets. */
+export const describeFailure = (error: unknown): string =>
+  redactText(
+    error instanceof OutcomeError ? `could not be told (${error.reason}): ${error.message}` : `could not be told: ${error instanceof Error ? error.message : String(error)}`,
+  );
+
 export const outcomeOfRevoke = (answer: RevokeAnswer): OperationOutcome => (typeof answer === 'string' ? answer : 'Refused');
 
 /** What was thrown and nobody expected may hold anything in its text, and causes are logged, too. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { OutcomeError, retryable } from '../../runtime/outcome.ts';
 import type { GoogleAnswer } from './api.ts';
+import { describeFailure } from '../runner.ts';
 import {
   classifyAccount,
   classifyEnd,
@@ -16,7 +17,6 @@ import {
   classifyResourceSearch,
   classifySet,
   classifyTested,
-  describeFailure,
   failureOf,
 } from './errors.ts';
 import { parseResource, type Resource } from './resources.ts';

@@ -6,7 +6,7 @@
  * is, where it is Google's own and about the very thing that was asked for by its own name. Whatever is not listed is `Unknown`.
  */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
-import { needsPerson, OutcomeError, retryable } from '../../runtime/outcome.ts';
+import { needsPerson, type OutcomeError, retryable } from '../../runtime/outcome.ts';
 import { redactText } from '../../runtime/redact.ts';
 import { fieldOf, numberOf, textOf, textsOf } from '../fields.ts';
 import { describeAnswer } from './answers.ts';
@@ -250,9 +250,3 @@ const errorInfo = (answer: GoogleAnswer): { readonly reason: string; readonly me
   const info = list('details').find((detail) => textOf(detail, 'reason') !== undefined);
   return { reason: textOf(info, 'reason') ?? textOf(list('errors')[0], 'reason') ?? '', metadata: fieldOf(info, 'metadata') };
 };
-
-/** Why something could not be told, on one line, without secrets. */
-export const describeFailure = (error: unknown): string =>
-  redactText(
-    error instanceof OutcomeError ? `could not be told (${error.reason}): ${error.message}` : `could not be told: ${error instanceof Error ? error.message : String(error)}`,
-  );

@@ -3,15 +3,13 @@
  * found, by every form in which it is a member of a policy.
  */
 import type { Dependency, GoogleCloudDependency, Target } from '../../api/v1alpha1/index.ts';
-import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { needsPerson } from '../../runtime/outcome.ts';
 import type { Random } from '../../runtime/random.ts';
+import { foreignUid } from '../foreign-uid.ts';
 import type { DependencyKind, LockCapability, Revoker } from '../revoker.ts';
-import { createRunner, type Operation, outcomeOfRevoke, type ReportedOperation, type Runner } from '../runner.ts';
+import { createRunner, observing, type Operation, outcomeOfRevoke, type ReportedOperation, type Runner } from '../runner.ts';
 import type { ImpersonationProbe } from './api.ts';
 import type { GoogleConnectors } from './connectors.ts';
-import { describeFailure } from './errors.ts';
 import { takeInventory } from './inventory.ts';
 import { lock, observeLock, unlock } from './lock.ts';
 import type { Look } from './look.ts';
@@ -61,7 +59,7 @@ export const createGoogleCloudKind = ({ connectors, clock, random, isForeign, pr
       if (googleCloud === undefined) return undefined;
       const look: Bound['look'] = async (target, signal) => {
         const connection = await connectors.connect(googleCloud, target, signal);
-        if (isForeign(target.serviceAccount)) throw foreignUid(target.serviceAccount);
+        if (isForeign(target.serviceAccount)) throw foreignUid('in the cluster', target.serviceAccount);
         const memory = memoryOf(connection.client, connection.settings.maxConcurrent);
         return { connection, dependency: googleCloud, target, memory, clock, signal, ...(probe && { probe }) };
       };
@@ -69,10 +67,6 @@ export const createGoogleCloudKind = ({ connectors, clock, random, isForeign, pr
     },
   };
 };
-
-/** In words that do not tell whose it is. */
-const foreignUid = ({ namespace, name }: Target['serviceAccount']): Error =>
-  needsPerson(reasons.uidMismatch, `in the cluster the UID is that of another ServiceAccount than ${namespace}/${name}, which is left alone; correct serviceAccount.uid, or leave it out`);
 
 const bindRevoker = (bound: Bound, { name, after }: Dependency, googleCloud: GoogleCloudDependency, connectors: GoogleConnectors): Revoker => {
   const { run, look } = bound;
@@ -93,12 +87,7 @@ const bindRevoker = (bound: Bound, { name, after }: Dependency, googleCloud: Goo
     },
     preflight: (target, credentials, signal) => run('preflight', signal, async (bounded) => missingPermissions(await look(target, bounded), credentials)),
     revoke: (credential, target, signal) => run('revoke', signal, async (bounded) => revoke(await look(target, bounded), credential), outcomeOfRevoke),
-    observe: (credential, target, signal) =>
-      run('observe', signal, async (bounded) => observe(await look(target, bounded), credential), ({ state }) => state).catch((error: unknown) => ({
-        state: 'Unknown',
-        method: 'none',
-        message: describeFailure(error),
-      })),
+    observe: (credential, target, signal) => observing(run, 'observe', signal, async (bounded) => observe(await look(target, bounded), credential)),
   };
 };
 
@@ -112,10 +101,5 @@ const lockOf = ({ run, look }: Bound, { serviceAccount }: GoogleCloudDependency)
         kind: 'Lockable',
         lock: (target, signal) => run('lock', signal, async (bounded) => lock(await look(target, bounded))),
         unlock: (target, signal) => run('unlock', signal, async (bounded) => unlock(await look(target, bounded))),
-        observeLock: (target, signal) =>
-          run('observeLock', signal, async (bounded) => observeLock(await look(target, bounded)), ({ state }) => state).catch((error: unknown) => ({
-            state: 'Unknown',
-            method: 'none',
-            message: describeFailure(error),
-          })),
+        observeLock: (target, signal) => observing(run, 'observeLock', signal, async (bounded) => observeLock(await look(target, bounded))),
       };

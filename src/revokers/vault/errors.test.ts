@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { retryable } from '../../runtime/outcome.ts';
 import type { VaultAnswer } from './client.ts';
+import { describeFailure } from '../runner.ts';
 import {
   classifyAliasWrite,
   classifyCertificate,
@@ -21,7 +22,6 @@ import {
   classifyToken,
   classifyTokenRevoke,
   describeAnswer,
-  describeFailure,
   failureOf,
 } from './errors.ts';
 

@@ -6,7 +6,7 @@
  * "no such mount", 204 both "done" and "there was nothing". Whatever is not listed is `Unknown`.
  */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
-import { needsPerson, OutcomeError, retryable } from '../../runtime/outcome.ts';
+import { needsPerson, type OutcomeError, retryable } from '../../runtime/outcome.ts';
 import { redactText } from '../../runtime/redact.ts';
 import { fieldOf, numberOf, textOf, textsOf } from '../fields.ts';
 import { dataOf, errorsOf, wordsOf } from './answers.ts';
@@ -307,9 +307,3 @@ const capabilities = { GET: 'read', LIST: 'list', POST: 'update', PUT: 'update',
 /** The right that would have been needed, as a policy says it; that of a list needs more where Vault guards it. */
 const lacked = ({ asked }: VaultAnswer): string =>
   asked === undefined ? '' : `; it takes ${redactText(`path "${asked.path.join('/')}" { capabilities = ["${capabilities[asked.method]}"] }`, 400)} in the operator's policy`;
-
-/** Why something could not be told, on one line, without secrets. */
-export const describeFailure = (error: unknown): string =>
-  redactText(
-    error instanceof OutcomeError ? `could not be told (${error.reason}): ${error.message}` : `could not be told: ${error instanceof Error ? error.message : String(error)}`,
-  );

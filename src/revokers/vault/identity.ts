@@ -5,8 +5,9 @@
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { Target } from '../../api/v1alpha1/index.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
-import { needsPerson, type OutcomeError } from '../../runtime/outcome.ts';
+import { needsPerson } from '../../runtime/outcome.ts';
 import { fieldOf, textOf } from '../fields.ts';
+import { foreignUid } from '../foreign-uid.ts';
 import { dataOf } from './answers.ts';
 import type { KubernetesAuthMount, VaultClient, VaultConnection, Watermark } from './client.ts';
 import { classifyEntity, type Entity, failureOf } from './errors.ts';
@@ -64,10 +65,6 @@ const refuseForeign = ({ alias, mount, mountAccessor }: Omit<Login, 'entity'>, {
   if ((itsNamespace ?? namespace) === namespace && (itsName ?? name) === name) return;
   throw foreignUid(`by auth/${mount}`, { namespace, name });
 };
-
-/** In words that do not tell whose it is. */
-export const foreignUid = (whoSays: string, { namespace, name }: ServiceAccount): OutcomeError =>
-  needsPerson(reasons.uidMismatch, `${whoSays} the UID is that of another ServiceAccount than ${namespace}/${name}, which is left alone; correct serviceAccount.uid, or leave it out`);
 
 /** One login, as it is now. */
 export const readLogin = (client: VaultClient, { entity: _, ...alias }: Login, { serviceAccount }: Target, mark: Watermark, signal: AbortSignal): Promise<Login> =>

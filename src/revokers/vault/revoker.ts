@@ -4,12 +4,11 @@
  */
 import type { Dependency, Target, VaultDependency } from '../../api/v1alpha1/index.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { foreignUid } from '../foreign-uid.ts';
 import type { DependencyKind, LockCapability, Revoker } from '../revoker.ts';
-import { createRunner, type Operation, outcomeOfRevoke, type ReportedOperation, type Runner } from '../runner.ts';
+import { createRunner, observing, type Operation, outcomeOfRevoke, type ReportedOperation, type Runner } from '../runner.ts';
 import type { VaultConnection } from './client.ts';
 import type { VaultConnectors } from './connectors.ts';
-import { describeFailure } from './errors.ts';
-import { foreignUid } from './identity.ts';
 import { type Look, takeInventory } from './inventory.ts';
 import { lock, observeLock, unlock } from './lock.ts';
 import { observe } from './observe.ts';
@@ -97,12 +96,7 @@ const bindRevoker = (bound: Bound, { name, after }: Dependency, vault: VaultDepe
         return missingPermissions(client, neededFor(vault, settings.kubernetesAuthMounts, credentials), bounded);
       }),
     revoke: (credential, target, signal) => run('revoke', signal, async (bounded) => revoke(await look(target, bounded), credential), outcomeOfRevoke),
-    observe: (credential, target, signal) =>
-      run('observe', signal, async (bounded) => observe(await look(target, bounded), credential), ({ state }) => state).catch((error: unknown) => ({
-        state: 'Unknown',
-        method: 'none',
-        message: describeFailure(error),
-      })),
+    observe: (credential, target, signal) => observing(run, 'observe', signal, async (bounded) => observe(await look(target, bounded), credential)),
   };
 };
 
@@ -114,8 +108,5 @@ const lockOf = ({ run, connect }: Bound): LockCapability => ({
   kind: 'Lockable',
   lock: (target, signal) => run('lock', signal, async (bounded) => lock(await connect(target, bounded), target, bounded)),
   unlock: (target, signal) => run('unlock', signal, async (bounded) => unlock(await connect(target, bounded), target, bounded)),
-  observeLock: (target, signal) =>
-    run('observeLock', signal, async (bounded) => observeLock(await connect(target, bounded), target, bounded), ({ state }) => state).catch(
-      (error: unknown) => ({ state: 'Unknown', method: 'none', message: describeFailure(error) }),
-    ),
+  observeLock: (target, signal) => observing(run, 'observeLock', signal, async (bounded) => observeLock(await connect(target, bounded), target, bounded)),
 });
