@@ -18,3 +18,12 @@ export const textsOf = (value: unknown, key: string): readonly string[] | undefi
   const found = fieldOf(value, key);
   return Array.isArray(found) && found.every((item) => typeof item === 'string') ? found : undefined;
 };
+
+/** Undefined where it is not JSON. */
+export const jsonOf = (text: string): unknown => {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+};

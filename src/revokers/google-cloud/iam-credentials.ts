@@ -5,6 +5,8 @@
  */
 import { IAMCredentialsClient } from '@google-cloud/iam-credentials';
 import type { HttpClient } from '../../runtime/http.ts';
+import { jsonOf, textOf } from '../fields.ts';
+import { cloudPlatform } from './token-exchange.ts';
 
 /** A whole answer, whatever its status. The access token in it, if any, is only told to be there. */
 export interface AccessTokenAnswer {
@@ -24,7 +26,6 @@ export interface AccessTokenRequest {
   readonly signal: AbortSignal;
 }
 
-const scope = 'https://www.googleapis.com/auth/cloud-platform';
 /** The shortest that a token can be asked for to be of use; nobody gets to see this one. */
 const lifetimeSeconds = 300;
 
@@ -50,7 +51,7 @@ export const generateAccessToken = async ({ http, account, token, signal }: Acce
   };
   const options = { fallback: true, universeDomain: 'googleapis.com', auth: transport };
   const client = new IAMCredentialsClient(options as unknown as ConstructorParameters<typeof IAMCredentialsClient>[0]);
-  const request = { name: `projects/-/serviceAccounts/${account}`, scope: [scope], lifetime: { seconds: lifetimeSeconds } };
+  const request = { name: `projects/-/serviceAccounts/${account}`, scope: [cloudPlatform], lifetime: { seconds: lifetimeSeconds } };
   // What it makes of the answer, which is thrown where that is an error, is not needed.
   const [failure] = await client.generateAccessToken(request, { retry: null }).then(() => [], (error: unknown) => [error]);
   if (told === undefined) throw failure;
@@ -66,18 +67,9 @@ interface Transport {
 
 /** The token is dropped before anybody sees it, the library with its logs included. */
 const withoutToken = ({ status, body: text }: { readonly status: number; readonly body: string }): AccessTokenAnswer => {
-  const body = parsed(text);
+  const body = jsonOf(text);
   if (status !== 200) return { status, body, granted: false };
-  const token = typeof body === 'object' && body !== null && 'accessToken' in body ? body.accessToken : undefined;
-  return { status, body: undefined, granted: typeof token === 'string' && token !== '' };
-};
-
-const parsed = (text: string): unknown => {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
+  return { status, body: undefined, granted: (textOf(body, 'accessToken') ?? '') !== '' };
 };
 
 const seenByLibrary = ({ status, body }: AccessTokenAnswer): Pick<Response, 'ok' | 'status' | 'arrayBuffer'> => ({

@@ -4,13 +4,14 @@ import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type OutcomeError, needsPerson, retryable } from '../../runtime/outcome.ts';
-import { fieldOf, numberOf, textOf } from '../fields.ts';
+import { fieldOf, jsonOf, numberOf, textOf } from '../fields.ts';
 import type { JsonAnswer } from '../json-wire.ts';
 import type { ReadSecret } from '../secrets.ts';
 import { describeAnswer } from './answers.ts';
 import type { GoogleSelf } from './api.ts';
 import type { GoogleServices } from './services.ts';
 import { type GoogleAuth, isEmail } from './settings.ts';
+import { cloudPlatform, exchangeForm } from './token-exchange.ts';
 
 export interface GoogleToken {
   readonly value: string;
@@ -47,7 +48,6 @@ export const createLogin = (auth: GoogleAuth, options: LoginOptions): GoogleLogi
   }
 };
 
-const scope = 'https://www.googleapis.com/auth/cloud-platform';
 const usualLifetime = 3_600_000;
 
 // ---- workload identity federation --------------------------------------------------------------------------------
@@ -64,17 +64,8 @@ const byFederation = (auth: Extract<GoogleAuth, { by: 'federation' }>, options: 
   };
 };
 
-/** RFC 8693, as https://docs.cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token has it. */
 const exchange = async (subject: string, audience: string, { ask }: LoginOptions, signal: AbortSignal): Promise<Omit<GoogleToken, 'self'>> => {
-  const form = new URLSearchParams({
-    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-    audience,
-    scope,
-    requested_token_type: 'urn:ietf:params:oauth:token-type:access_token',
-    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
-    subject_token: subject,
-  });
-  const answer = await ask('sts', { method: 'POST', path: '/v1/token', body: form.toString() }, signal);
+  const answer = await ask('sts', { method: 'POST', path: '/v1/token', body: exchangeForm(subject, audience) }, signal);
   return tokenOf(answer, `the exchange of a ServiceAccount's token at ${audience}`);
 };
 
@@ -87,7 +78,7 @@ const impersonate = async (token: string, email: string, { ask, clock }: LoginOp
       method: 'POST',
       path: `/v1/projects/-/serviceAccounts/${encodeURIComponent(email)}:generateAccessToken`,
       headers: { authorization: `Bearer ${token}` },
-      body: { scope: [scope], lifetime: `${usualLifetime / 1_000}s` },
+      body: { scope: [cloudPlatform], lifetime: `${usualLifetime / 1_000}s` },
     },
     signal,
   );
@@ -107,13 +98,7 @@ const memberOf = (token: string, pool: Extract<GoogleAuth, { by: 'federation' }>
   return `principal://iam.googleapis.com/${pool.name}/subject/${subject}`;
 };
 
-const claimsOf = (token: string): unknown => {
-  try {
-    return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
-  } catch {
-    return undefined;
-  }
-};
+const claimsOf = (token: string): unknown => jsonOf(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
 
 // ---- the metadata server -----------------------------------------------------------------------------------------
 
@@ -197,7 +182,7 @@ const assertionOf = ({ email, id, key }: Key, now: Date): string => {
   const issued = Math.floor(now.getTime() / 1_000);
   const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
   // Whatever the address that is asked: this is what the service is called.
-  const claims = { iss: email, scope, aud: 'https://oauth2.googleapis.com/token', iat: issued, exp: issued + usualLifetime / 1_000 };
+  const claims = { iss: email, scope: cloudPlatform, aud: 'https://oauth2.googleapis.com/token', iat: issued, exp: issued + usualLifetime / 1_000 };
   const text = `${encode({ alg: 'RS256', typ: 'JWT', kid: id })}.${encode(claims)}`;
   return `${text}.${sign('RSA-SHA256', Buffer.from(text), key).toString('base64url')}`;
 };

@@ -9,9 +9,11 @@ import { type HttpClient, HttpError, createHttpClient } from '../../runtime/http
 import { OutcomeError, invalid, needsPerson, retryable } from '../../runtime/outcome.ts';
 import { redactText } from '../../runtime/redact.ts';
 import { createTimedMemory } from '../../runtime/timed-memory.ts';
+import { fieldOf, jsonOf, textOf } from '../fields.ts';
 import type { Observation } from '../revoker.ts';
 import type { Attempt, ImpersonationProbe, WorkloadIdentityPool } from './api.ts';
 import type { AccessTokenAnswer } from './iam-credentials.ts';
+import { exchangeForm } from './token-exchange.ts';
 
 export interface ProbeOptions {
   readonly canaries: Canaries;
@@ -110,23 +112,13 @@ const tryWith = async ({ sts, iamcredentials }: Addresses, attempt: Attempt, con
   return generateAccessToken({ http: iamcredentials, account: nameOf(attempt), token, signal });
 };
 
-/** RFC 8693, as Google's security token service takes it: https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token */
 const exchange = async (http: HttpClient, { provider, token }: Control, signal: AbortSignal): Promise<string> => {
-  const form = new URLSearchParams({
-    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-    audience: provider.audience,
-    scope: 'https://www.googleapis.com/auth/cloud-platform',
-    requested_token_type: 'urn:ietf:params:oauth:token-type:access_token',
-    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
-    subject_token: token,
-  });
   const headers = { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' };
-  const { status, body } = await http.request({ method: 'POST', path: '/v1/token', headers, body: form.toString(), signal });
-  const answer = recordIn(body);
-  const granted = answer?.['access_token'];
-  if (status === 200 && typeof granted === 'string' && granted !== '') return granted;
-  const { error, error_description: words } = answer ?? {};
-  throw unexpected('exchanging a token of the ServiceAccount', status, typeof words === 'string' ? words : typeof error === 'string' ? error : undefined);
+  const { status, body } = await http.request({ method: 'POST', path: '/v1/token', headers, body: exchangeForm(token, provider.audience), signal });
+  const answer = jsonOf(body);
+  const granted = textOf(answer, 'access_token') ?? '';
+  if (status === 200 && granted !== '') return granted;
+  throw unexpected('exchanging a token of the ServiceAccount', status, textOf(answer, 'error_description') ?? textOf(answer, 'error'));
 };
 
 /** By its unique id where that is known: another account may have the e-mail. */
@@ -152,31 +144,15 @@ const keyOf = (attempt: Attempt): string => {
  * way, and then names another reason: that proves nothing about the identity.
  */
 const isRefusal = ({ status, body }: AccessTokenAnswer): boolean => {
-  const error = status === 403 ? errorIn(body) : undefined;
-  if (error?.['code'] !== 403 || error['status'] !== 'PERMISSION_DENIED') return false;
-  const details: readonly unknown[] = Array.isArray(error['details']) ? error['details'] : [];
-  const named = details.flatMap((each) => asRecord(each)?.['reason'] ?? []);
+  const error = fieldOf(body, 'error');
+  if (status !== 403 || fieldOf(error, 'code') !== 403 || fieldOf(error, 'status') !== 'PERMISSION_DENIED') return false;
+  const details = fieldOf(error, 'details');
+  const named = (Array.isArray(details) ? (details as readonly unknown[]) : []).flatMap((each) => fieldOf(each, 'reason') ?? []);
   return named.every((reason) => reason === 'IAM_PERMISSION_DENIED');
 };
 
-const whyOf = ({ status, body, granted }: AccessTokenAnswer): string | undefined => {
-  if (status === 200 && !granted) return 'there is no token in the answer';
-  const message = errorIn(body)?.['message'];
-  return typeof message === 'string' ? message : undefined;
-};
-
-const errorIn = (body: unknown): Readonly<Record<string, unknown>> | undefined => asRecord(asRecord(body)?.['error']);
-
-const asRecord = (value: unknown): Readonly<Record<string, unknown>> | undefined =>
-  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-
-const recordIn = (text: string): Readonly<Record<string, unknown>> | undefined => {
-  try {
-    return asRecord(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-};
+const whyOf = ({ status, body, granted }: AccessTokenAnswer): string | undefined =>
+  status === 200 && !granted ? 'there is no token in the answer' : textOf(fieldOf(body, 'error'), 'message');
 
 const longestWords = 300;
 
