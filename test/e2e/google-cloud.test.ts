@@ -7,7 +7,7 @@ import { member, projectId } from '../env/google-cloud-world.ts';
 import { byUid, dependencyOf, retire, startGoogleCloudStage } from './google-cloud-stage.ts';
 import type { GoogleAgent, GoogleCloudStage } from './google-cloud-stage.ts';
 import { changeRun, dependencyOfRun, done, saysOf } from './runs.ts';
-import { expectAlive, readyOf } from './stage.ts';
+import { expectAlive, identityOf, readyOf } from './stage.ts';
 
 /** Whose probes the operator may make. */
 const probed = 'probed';
@@ -195,14 +195,7 @@ it.concurrent('a role that is given again after the end is told', async () => {
 
 it.concurrent('the deletion of a WorkloadIdentity waits until Google Cloud is done', async () => {
   const agent = await stage.addAgent('declared');
-  await stage.apply(`
-apiVersion: offboard.dev/v1alpha1
-kind: WorkloadIdentity
-metadata: {name: declared, namespace: ${agent.namespace}}
-spec:
-  serviceAccount: {name: ${agent.name}}
-  dependencies: [${dependencyOf(agent)}]
-`);
+  await stage.apply(identityOf(agent, `dependencies: [${dependencyOf(agent)}]`));
   await stage.cluster.kubectl(['wait', '--for=condition=Ready', '--timeout=60s', 'wid/declared', '-n', agent.namespace]);
   await stage.cluster.kubectl(['delete', 'wid', 'declared', '-n', agent.namespace, '--timeout=90s']);
   await stage.oracle.judged(agent);

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { waitFor } from '../env/control-plane.ts';
 import { changeRun, done } from './runs.ts';
-import { expectAlive } from './stage.ts';
+import { expectAlive, identityOf } from './stage.ts';
 import { dependencyOf, leasedUser, retire, startVaultStage, vaultOf, vaultToken } from './vault-stage.ts';
 import type { VaultStage } from './vault-stage.ts';
 
@@ -94,14 +94,7 @@ it.concurrent('a role that lets others in holds the run, and stays as it is', as
 
 it.concurrent('the deletion of a WorkloadIdentity waits until Vault is done', async () => {
   const agent = await stage.addAgent('declared');
-  await stage.apply(`
-apiVersion: offboard.dev/v1alpha1
-kind: WorkloadIdentity
-metadata: {name: declared, namespace: ${agent.namespace}}
-spec:
-  serviceAccount: {name: ${agent.name}}
-  dependencies: [${dependencyOf(agent)}]
-`);
+  await stage.apply(identityOf(agent, `dependencies: [${dependencyOf(agent)}]`));
   await stage.cluster.kubectl(['wait', '--for=condition=Ready', '--timeout=60s', 'wid/declared', '-n', agent.namespace]);
   // Taken out while it holds credentials: it is retired all the same.
   await stage.cluster.kubectl(['patch', 'wid', 'declared', '-n', agent.namespace, '--type=merge', '-p', '{"spec":{"dependencies":[]}}']);

@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
 import { type GoogleCloud, type Logged, type Operator, type Pool, startGoogleCloud } from '../env/google-cloud.ts';
-import { kstatusViolations } from '../env/kstatus.ts';
 import { installOperatorAccount, operatorUser } from '../env/operator-account.ts';
 import { createFakeClock } from '../fakes/clock.ts';
 import type { ConnectorSpec, GoogleCloudConnectorSpec, GoogleCloudDependency, Target } from '../../src/api/v1alpha1/index.ts';
@@ -18,13 +17,13 @@ import { createEventRecorder } from '../../src/kube/events.ts';
 import { createOwnTokens } from '../../src/kube/tokens.ts';
 import { createTransport } from '../../src/kube/transport.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
-import type { ConnectorObject } from '../../src/revokers/connector.ts';
 import type { GoogleClient, GoogleRequest } from '../../src/revokers/google-cloud/api.ts';
 import { type ClientOptions, createConnection } from '../../src/revokers/google-cloud/client.ts';
 import { createGoogleCloudKind } from '../../src/revokers/google-cloud/revoker.ts';
 import { usable } from '../../src/revokers/google-cloud/settings.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
+import { connectorLooks } from './connector-looks.ts';
 import { recordingLogger } from './kube-connection.ts';
 import { installOffboard } from './install.ts';
 
@@ -106,6 +105,8 @@ const keepSecret = async (values: Readonly<Record<string, string>>): Promise<voi
 
 const byFederation = (rest: object = {}): GoogleCloudConnectorSpec['auth'] => ({ workloadIdentityFederation: { audience: pool.audience, serviceAccount: operator.email, ...rest } });
 
+const { write, read, look } = connectorLooks(() => ({ cluster, connectors }));
+
 /** Writes one, and resolves when the operator has seen it. */
 const connector = async (name: string, googleCloud: Partial<GoogleCloudConnectorSpec> = {}, rest: Partial<ConnectorSpec> = {}): Promise<void> => {
   const spec: ConnectorSpec = {
@@ -113,21 +114,7 @@ const connector = async (name: string, googleCloud: Partial<GoogleCloudConnector
     grants: [{ namespaces: { names: ['ci'] }, googleCloud: { projects: ['acme-ci'], serviceAccounts: ['*@acme-ops.iam.gserviceaccount.com'] } }],
     ...rest,
   };
-  const object = { apiVersion: 'offboard.dev/v1alpha1', kind: 'Connector', metadata: { name }, spec };
-  await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: JSON.stringify(object) });
-  const { metadata } = await read(name);
-  await waitFor(() => connectors.reflector.store.get(undefined, name)?.metadata.generation === metadata.generation, { what: 'the watch' });
-};
-
-const read = async (name: string): Promise<ConnectorObject> => JSON.parse(await cluster.kubectl(['get', 'connector', name, '-o', 'json'])) as ConnectorObject;
-
-/** One look, and what it left: the conditions, and what Ready says. */
-const look = async (name: string): Promise<{ readonly conditions: string; readonly message: string; readonly object: ConnectorObject }> => {
-  await connectors.reconcile(`/${name}`, never);
-  const object = await read(name);
-  expect(kstatusViolations(object)).toEqual([]);
-  const conditions = object.status?.conditions ?? [];
-  return { object, message: conditions[0]?.message ?? '', conditions: conditions.map(({ type, status, reason }) => `${type}=${status}/${reason}`).join(' ') };
+  await write(name, spec);
 };
 
 const connected = 'Ready=True/Connected';

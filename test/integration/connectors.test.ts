@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
-import { kstatusViolations } from '../env/kstatus.ts';
 import { type Openbao, startOpenbao } from '../env/openbao.ts';
 import { installOperatorAccount } from '../env/operator-account.ts';
 import { startForwarder } from '../env/proxy.ts';
@@ -20,12 +19,12 @@ import { createEventRecorder, type EventRecorder } from '../../src/kube/events.t
 import { createOwnTokens } from '../../src/kube/tokens.ts';
 import { createTransport } from '../../src/kube/transport.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
-import type { ConnectorObject } from '../../src/revokers/connector.ts';
 import type { VaultClient, VaultRequest } from '../../src/revokers/vault/client.ts';
 import { createConnection, type Connection } from '../../src/revokers/vault/connection.ts';
 import { usable } from '../../src/revokers/vault/settings.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
+import { connectorLooks } from './connector-looks.ts';
 import { recordingLogger } from './kube-connection.ts';
 import { installOffboard } from './install.ts';
 
@@ -86,6 +85,8 @@ const keepSecret = async (values: Readonly<Record<string, string>>): Promise<voi
 
 const byKubernetes = (): VaultConnectorSpec['auth'] => ({ kubernetes: { role: 'offboard', audience: 'vault' } });
 
+const { write, read, look } = connectorLooks(() => ({ cluster, connectors }));
+
 /** Writes one, and resolves when the operator has seen it. */
 const connector = async (name: string, vault: Partial<VaultConnectorSpec> = {}, rest: Partial<ConnectorSpec> = {}): Promise<void> => {
   const spec: ConnectorSpec = {
@@ -93,21 +94,7 @@ const connector = async (name: string, vault: Partial<VaultConnectorSpec> = {}, 
     grants: [{ namespaces: { names: ['ci'] } }],
     ...rest,
   };
-  const object = { apiVersion: 'offboard.dev/v1alpha1', kind: 'Connector', metadata: { name }, spec };
-  await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: JSON.stringify(object) });
-  const { metadata } = await read(name);
-  await waitFor(() => connectors.reflector.store.get(undefined, name)?.metadata.generation === metadata.generation, { what: 'the watch' });
-};
-
-const read = async (name: string): Promise<ConnectorObject> => JSON.parse(await cluster.kubectl(['get', 'connector', name, '-o', 'json'])) as ConnectorObject;
-
-/** One look, and what it left: the conditions, and what Ready says. */
-const look = async (name: string): Promise<{ readonly conditions: string; readonly message: string; readonly object: ConnectorObject }> => {
-  await connectors.reconcile(`/${name}`, never);
-  const object = await read(name);
-  expect(kstatusViolations(object)).toEqual([]);
-  const conditions = object.status?.conditions ?? [];
-  return { object, message: conditions[0]?.message ?? '', conditions: conditions.map(({ type, status, reason }) => `${type}=${status}/${reason}`).join(' ') };
+  await write(name, spec);
 };
 
 const connected = 'Ready=True/Connected';

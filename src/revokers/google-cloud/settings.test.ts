@@ -1,22 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
+import { refusalOf } from '../../../test/builders/refusal.ts';
 import type { ConnectorSpec, GoogleCloudConnectorSpec } from '../../api/v1alpha1/index.ts';
-import { OutcomeError } from '../../runtime/outcome.ts';
 import { usable } from './settings.ts';
 
 const audience = '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/ci';
 const googleCloud: GoogleCloudConnectorSpec = { auth: { workloadIdentityFederation: { audience } } };
 const pool = 'projects/1/locations/global/workloadIdentityPools/acme.svc.id.goog';
 
-const refusal = (spec: ConnectorSpec, allowLoopbackHttp = true): string => {
-  try {
-    usable(spec, allowLoopbackHttp);
-  } catch (error) {
-    if (error instanceof OutcomeError && error.kind === 'Invalid' && error.reason === 'InvalidSpec') return error.message;
-    throw error;
-  }
-  throw new Error('it was not refused');
-};
+const refusal = (spec: ConnectorSpec, allowLoopbackHttp = true): string => refusalOf(() => usable(spec, allowLoopbackHttp));
 
 describe('a connector', () => {
   it('that says little means what is usual', () => {

@@ -1,22 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
+import { refusalOf } from '../../../test/builders/refusal.ts';
 import { createAuthority } from '../../../test/env/x509.ts';
 import type { ConnectorSpec, VaultConnectorSpec } from '../../api/v1alpha1/index.ts';
-import { OutcomeError } from '../../runtime/outcome.ts';
 import { usable } from './settings.ts';
 
 const vault: VaultConnectorSpec = { address: 'https://vault.vault.svc:8200', auth: { tokenSecretRef: { name: 'a', key: 'b' } } };
 const ca = createAuthority('test').certificate;
 
-const refusal = (spec: ConnectorSpec, allowLoopbackHttp = true): string => {
-  try {
-    usable(spec, allowLoopbackHttp);
-  } catch (error) {
-    if (error instanceof OutcomeError && error.kind === 'Invalid' && error.reason === 'InvalidSpec') return error.message;
-    throw error;
-  }
-  throw new Error('it was not refused');
-};
+const refusal = (spec: ConnectorSpec, allowLoopbackHttp = true): string => refusalOf(() => usable(spec, allowLoopbackHttp));
 
 describe('a connector', () => {
   it('that says little means what is usual', () => {
