@@ -15,7 +15,9 @@ module.exports = {
     only('observability-imports-runtime', 'observability', ['runtime']),
     only('policy-is-pure', 'policy', ['api', 'runtime', 'revokers']),
     only('revokers-know-no-reconcile', 'revokers', ['api', 'kube', 'runtime']),
-    only('reconcile-knows-no-main', 'reconcile', ['api', 'policy', 'revokers', 'runtime', 'kube', 'observability']),
+    only('evidence-is-checked-offline', 'evidence', ['api', 'runtime']),
+    only('reconcile-knows-no-main', 'reconcile', ['api', 'policy', 'revokers', 'evidence', 'runtime', 'kube', 'observability']),
+    only('cli-knows-no-operator', 'cli', ['api', 'policy', 'evidence', 'runtime', 'kube']),
     {
       name: 'reconcile-knows-the-contract-not-the-revokers',
       severity: 'error',

@@ -14,6 +14,7 @@ const define = (group: string, version: string, plural: string, kind: string, na
 
 export const namespaces = define('', 'v1', 'namespaces', 'Namespace', false);
 export const serviceAccounts = define('', 'v1', 'serviceaccounts', 'ServiceAccount', true);
+export const configMaps = define('', 'v1', 'configmaps', 'ConfigMap', true);
 export const secrets = define('', 'v1', 'secrets', 'Secret', true);
 export const pods = define('', 'v1', 'pods', 'Pod', true);
 export const replicationControllers = define('', 'v1', 'replicationcontrollers', 'ReplicationController', true);
@@ -50,6 +51,8 @@ export const workloadIdentities = define(offboard, 'v1alpha1', 'workloadidentiti
 export const offboardings = define(offboard, 'v1alpha1', 'offboardings', 'Offboarding', true);
 export const connectors = define(offboard, 'v1alpha1', 'connectors', 'Connector', false);
 export const offboardingWaivers = define(offboard, 'v1alpha1', 'offboardingwaivers', 'OffboardingWaiver', true);
+
+export const offboardingRecords = define(offboard, 'v1alpha1', 'offboardingrecords', 'OffboardingRecord', false);
 
 /** `group/version`, or `v1` for the core group: the `apiVersion` field of an object. */
 export const apiVersionOf = (resource: Resource): string =>

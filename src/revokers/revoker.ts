@@ -74,8 +74,14 @@ export interface Refusal {
   readonly message: string;
 }
 
+/** It was taken, and the dependency's own log knows the request by this. */
+export interface Logged {
+  readonly accepted: 'Accepted' | 'NothingThere';
+  readonly requestId: string;
+}
+
 /** `NothingThere`: it was gone before we asked. No answer is believed to be the end; each is shown as it is. */
-export type RevokeAnswer = 'Accepted' | 'NothingThere' | Refusal;
+export type RevokeAnswer = 'Accepted' | 'NothingThere' | Logged | Refusal;
 
 /** What a dependency answered about one credential. */
 export interface Observation {
@@ -91,6 +97,37 @@ export interface Observation {
    * that is not known, as while more of the kind can be made.
    */
   readonly expiresAt?: Date;
+  /** When it was tried and not only asked about: what the observation says was seen by that. */
+  readonly tried?: Tried;
+}
+
+/** A try of a credential, or of a canary of its class, that counts because it worked before. */
+export interface Tried {
+  /** When it last worked, as seen by this process. */
+  readonly controlAt: Date;
+  /** How often it was refused in this observation. */
+  readonly refusals: number;
+  /** At how many servers it was tried. */
+  readonly servers: number;
+  /** True when the source itself refused it, whatever a cache may still let in. */
+  readonly deadAtSource: boolean;
+}
+
+/**
+ * The positive controls of a dependency, for identities that ask for them. What they need lives in the memory of this process alone; what
+ * they leave in the dependency can be found again by any process.
+ */
+export interface Controls {
+  /**
+   * Tries, before the lock, what will be tried after the end, and keeps it. One that did not work is told as a finding (`NotProbed`), and
+   * what it was for is only observed. Rejects where a person must act before anything is touched, such as for a missing permission.
+   */
+  readonly take: (target: Target, signal: AbortSignal) => Promise<readonly Finding[]>;
+  /**
+   * Ends whatever `take` made, in this process or another, and sees that it is gone and refused; at once where there is nothing.
+   * Rejects until that was seen.
+   */
+  readonly drop: (target: Target, signal: AbortSignal) => Promise<void>;
 }
 
 /**
@@ -153,6 +190,8 @@ export interface Revoker {
   /** What still uses the identity (`InUse`): it holds a Routine run, and is asked before anything is touched. Writes nothing. */
   readonly usage: (target: Target, signal: AbortSignal) => Promise<readonly Finding[]>;
   readonly lock: LockCapability;
+  /** Left out where nothing can be tried. Taken before the lock, dropped before the end and when a run is cancelled. */
+  readonly controls?: Controls;
   /** Asks the dependency to end a credential. Resolves when that was accepted, and also when it is gone already. */
   readonly revoke: (credential: Credential, target: Target, signal: AbortSignal) => Promise<RevokeAnswer>;
   /**

@@ -15,6 +15,12 @@ export const conditionTypes = {
   revoked: 'Revoked',
   /** Offboarding: every credential is proven gone, and the last enumeration found nothing new. */
   verified: 'Verified',
+  /** Offboarding: the signed record of the end is stored. */
+  recordSigned: 'RecordSigned',
+  /** OffboardingRecord: it is as it was signed, and the lock on the identity stands. */
+  intact: 'Intact',
+  /** OffboardingRecord: the identity, or a grant to it, came back after the end. */
+  resurrected: 'Resurrected',
   /** WorkloadIdentity: every credential was listed and its end can be observed. False names what cannot. */
   inventoried: 'Inventoried',
   /** Offboarding: True when the run was cancelled, False when it could not be. Only there when spec.cancel is set. */
@@ -74,6 +80,9 @@ export const reasons = {
   /** WorkloadIdentity: an Offboarding is retiring it. */
   offboarding: 'Offboarding',
 
+  /** Everything is proven gone; its record is not stored yet. */
+  recording: 'Recording',
+
   // Stalled=True
   /** The spec can never work as it is; nothing is retried until it changes. */
   invalidSpec: 'InvalidSpec',
@@ -83,6 +92,10 @@ export const reasons = {
   identityUnknown: 'IdentityUnknown',
   /** A ServiceAccount of the same name and another UID exists. It is left alone. */
   identityRecreated: 'IdentityRecreated',
+  /** The admission policies of the lock, or its ConfigMap, are not there, or not as they should be; the message names which. */
+  lockNotInstalled: 'LockNotInstalled',
+  /** There is no key to sign the record with, or it is of no use; the message says how to make one. */
+  signingKeyMissing: 'SigningKeyMissing',
   /** The operator lacks a permission that the message names. */
   permissionMissing: 'PermissionMissing',
   /** Workloads still run as, or name, the identity, and the run is Routine. */
@@ -141,6 +154,8 @@ export const reasons = {
   notLockable: 'NotLockable',
   /** Locked: every lockable dependency is locked. */
   lockHeld: 'LockHeld',
+  /** Locked=False: a lock that was seen to hold does not hold any more; the message says what of it is gone. Intact=False: the same. */
+  lockLost: 'LockLost',
   /** Revoked: every revoke was accepted. */
   revokesAccepted: 'RevokesAccepted',
   /** Verified: two observations span the settle time for every credential, and the last enumeration found nothing new. */
@@ -149,6 +164,20 @@ export const reasons = {
   waived: 'Waived',
   /** Cancelled=False: the run goes on; the message says why. */
   cannotCancel: 'CannotCancel',
+  /** RecordSigned: the record is stored; the message names it. */
+  recordStored: 'RecordStored',
+  /** Intact: the record was checked, and the lock on the identity was seen. */
+  asSigned: 'AsSigned',
+  /** Intact=False: what is stored is not what was signed, or nobody can tell any more; the message says what differs. */
+  recordChanged: 'RecordChanged',
+  /** Resurrected=False: nothing was seen since the end. */
+  notReturned: 'NotReturned',
+  /** Resurrected: something is there again; the message names it. */
+  returned: 'Returned',
+  /** Intact and Resurrected: a WorkloadIdentity uses the name again on purpose; nothing is watched any more. */
+  supersededByIdentity: 'SupersededByIdentity',
+  /** Intact and Resurrected: the run was cancelled, so that there is nothing to watch. */
+  nothingRetired: 'NothingRetired',
   /** GlassBroken: the finalizer that stood is gone, and Offboard did not take it off. */
   finalizerRemoved: 'FinalizerRemoved',
   /** Inventoried=False: something cannot be listed or its end cannot be observed; the message names it. */

@@ -1,6 +1,7 @@
 /** The API types as the code uses them: deeply readonly, with names for the parts that the generated files nest. */
 import type { Connector as GeneratedConnector } from './connector.ts';
 import type { Offboarding as GeneratedOffboarding } from './offboarding.ts';
+import type { OffboardingRecord as GeneratedOffboardingRecord } from './offboarding-record.ts';
 import type { OffboardingWaiver as GeneratedOffboardingWaiver } from './offboarding-waiver.ts';
 import type { WorkloadIdentity as GeneratedWorkloadIdentity } from './workload-identity.ts';
 
@@ -40,11 +41,18 @@ export type CredentialStatus = NonNullable<DependencyStatus['credentials']>[numb
 export type CredentialState = CredentialStatus['state'];
 export type Finding = NonNullable<DependencyStatus['findings']>[number];
 export type DependencyWaiver = NonNullable<DependencyStatus['waiver']>;
+export type Strength = NonNullable<CredentialStatus['strength']>;
+export type Probe = NonNullable<CredentialStatus['probe']>;
 export type LastError = NonNullable<DependencyStatus['lastError']>;
 export type Condition = NonNullable<OffboardingStatus['conditions']>[number];
 
 export type OffboardingWaiverSpec = DeepReadonly<GeneratedOffboardingWaiver['spec']>;
 export type OffboardingWaiverStatus = DeepReadonly<NonNullable<GeneratedOffboardingWaiver['status']>>;
+
+export type OffboardingRecordSpec = DeepReadonly<GeneratedOffboardingRecord['spec']>;
+export type OffboardingRecordStatus = DeepReadonly<NonNullable<GeneratedOffboardingRecord['status']>>;
+export type Outcome = NonNullable<OffboardingRecordSpec['outcome']>;
+export type RecordRef = NonNullable<OffboardingStatus['recordRef']>;
 
 export type ConnectorSpec = DeepReadonly<GeneratedConnector['spec']>;
 export type ConnectorStatus = DeepReadonly<NonNullable<GeneratedConnector['status']>>;

@@ -60,6 +60,10 @@ export interface Offboarding {
        */
       kubernetes?: {
         /**
+         * True has Offboard try the API servers by a short-lived token of the ServiceAccount: before the lock it must work, after the end it must be refused. Offboard must be allowed to make such tokens in this namespace.
+         */
+        probe?: boolean;
+        /**
          * Client certificates that were issued to the identity. Nobody can revoke one: the bindings of its user are removed, and the certificate is waited out. Each commonName needs the requester's permission to impersonate that user.
          */
         certificates?: {
@@ -246,6 +250,19 @@ export interface Offboarding {
        */
       groups?: string[];
     };
+    /**
+     * Who set mode to Enforce, stamped by the API server over whatever the manifest says.
+     */
+    enforcedBy?: {
+      /**
+       * The user name as the API server knows it.
+       */
+      username?: string;
+      /**
+       * The user's groups as the API server knows them.
+       */
+      groups?: string[];
+    };
   };
   /**
    * How far the run is. Written by the operator only; the run's only memory.
@@ -325,6 +342,14 @@ export interface Offboarding {
          */
         uid?: string;
       };
+      /**
+       * Whether tokens of the ServiceAccount are tried at the API servers.
+       */
+      probe?: boolean;
+      /**
+       * The OffboardingRecord of whoever had the name before.
+       */
+      supersedes?: string;
       /**
        * The client certificates to wait out.
        */
@@ -465,6 +490,10 @@ export interface Offboarding {
      */
     lockedAt?: string;
     /**
+     * When a lock was last seen not to hold any more. It stays when the lock is back.
+     */
+    lockLostAt?: string;
+    /**
      * When the first revoke was about to be sent. From here on there is no way back.
      */
     revokeStartedAt?: string;
@@ -476,6 +505,23 @@ export interface Offboarding {
      * When the run ended: confirmed, completed with waivers, cancelled or superseded. Gone again when it is reopened.
      */
     completedAt?: string;
+    /**
+     * The OffboardingRecord of this end.
+     */
+    recordRef?: {
+      /**
+       * Its name.
+       */
+      name: string;
+      /**
+       * The SHA-256 of what is signed, as sha256: and hexadecimal digits.
+       */
+      digest: string;
+      /**
+       * Which end it is of. A run that waivers have completed gets another record when it is confirmed.
+       */
+      outcome: 'Confirmed' | 'ConfirmedWithUnprovable' | 'CompletedWithWaivers' | 'Cancelled';
+    };
     /**
      * The latest time at which something not yet confirmed could still work, "unknown" where nobody can say, absent when there is none.
      */
@@ -588,6 +634,10 @@ export interface Offboarding {
          */
         expiresAt?: string;
         /**
+         * When this run first knew of it.
+         */
+        foundAt?: string;
+        /**
          * When the intent to revoke it was written down.
          */
         revokeRequestedAt?: string;
@@ -599,6 +649,43 @@ export interface Offboarding {
          * The last of the observations that confirmed it.
          */
         confirmedAt?: string;
+        /**
+         * Milliseconds from the first of those observations to the last, by the clock of one process that nobody sets.
+         */
+        absentFor?: number;
+        /**
+         * What its confirmation rests on. Probed: it was tried, worked before the lock, and was refused from the first of those observations to the last. Observed: the dependency says that it is gone. WaitedOut: its time was over.
+         */
+        strength?: 'Probed' | 'Observed' | 'WaitedOut';
+        /**
+         * What was tried, where it was.
+         */
+        probe?: {
+          /**
+           * When it last worked.
+           */
+          controlAt: string;
+          /**
+           * When it was first refused by the source itself; a cache may have let it in still.
+           */
+          deadAt?: string;
+          /**
+           * When it was first refused everywhere, by whatever caches there are as well.
+           */
+          refusedAt?: string;
+          /**
+           * How often it was refused since.
+           */
+          refusals?: number;
+          /**
+           * At how many servers it was tried.
+           */
+          servers?: number;
+        };
+        /**
+         * By what the dependency's own log knows the request to end it.
+         */
+        requestId?: string;
         /**
          * True when it was gone before this run asked for it.
          */
@@ -621,9 +708,9 @@ export interface Offboarding {
        */
       findings?: {
         /**
-         * Inherited: access through a group, which does not block. NotProvable: access whose end nobody can observe. NotEnumerated: credentials that cannot be listed and die with another. InUse: a workload that runs as, or names, the identity. Shared: what others use as well, and is left to them.
+         * Inherited: access through a group, which does not block. NotProvable: access whose end nobody can observe. NotEnumerated: credentials that cannot be listed and die with another. InUse: a workload that runs as, or names, the identity. Shared: what others use as well, and is left to them. NotProbed: what was to be tried and could not be, and why; it is observed instead.
          */
-        type: 'Inherited' | 'NotProvable' | 'NotEnumerated' | 'InUse' | 'Shared';
+        type: 'Inherited' | 'NotProvable' | 'NotEnumerated' | 'InUse' | 'Shared' | 'NotProbed';
         /**
          * What it is about.
          */
@@ -656,7 +743,7 @@ export interface Offboarding {
       };
     }[];
     /**
-     * kstatus conditions. Ready is always there; Reconciling and Stalled only while true; Planned, Locked, Revoked and Verified tell what is behind. Cancelled is there when spec.cancel is set, GlassBroken only while true.
+     * kstatus conditions. Ready is always there; Reconciling and Stalled only while true; Planned, Locked, Revoked, Verified and RecordSigned tell what is behind. Cancelled is there when spec.cancel is set, GlassBroken only while true.
      */
     conditions?: {
       /**

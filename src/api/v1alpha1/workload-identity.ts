@@ -56,6 +56,10 @@ export interface WorkloadIdentity {
      */
     kubernetes?: {
       /**
+       * True has Offboard try the API servers by a short-lived token of the ServiceAccount: before the lock it must work, after the end it must be refused. Offboard must be allowed to make such tokens in this namespace.
+       */
+      probe?: boolean;
+      /**
        * Client certificates that were issued to the identity. Nobody can revoke one: the bindings of its user are removed, and the certificate is waited out. Each commonName needs the requester's permission to impersonate that user.
        */
       certificates?: {
@@ -182,6 +186,28 @@ export interface WorkloadIdentity {
         probe?: boolean;
       };
     }[];
+    /**
+     * Says that the name of a retired identity is used again on purpose: the lock on it is taken off, and nobody is told that it came back. Needs the verb "supersede" on that OffboardingRecord. Cannot be changed or taken back.
+     */
+    supersedes?: {
+      /**
+       * The OffboardingRecord of the last end of an identity of this name.
+       */
+      record: string;
+      /**
+       * Who asked for it, stamped by the API server over whatever the manifest says.
+       */
+      requestedBy?: {
+        /**
+         * The user name as the API server knows it.
+         */
+        username?: string;
+        /**
+         * The user's groups as the API server knows them.
+         */
+        groups?: string[];
+      };
+    };
   };
   /**
    * What Offboard knows about the identity. Written by the operator only.

@@ -58,12 +58,13 @@ const revokeAll = async (run: TargetedRun, revoker: Revoker, { clock }: Context,
     async (entry) => {
       try {
         const answer = await revoker.revoke(entry.credential, run.draft.target, signal);
-        if (typeof answer === 'object') {
+        if (typeof answer === 'object' && 'refused' in answer) {
           answered.set(trackedKey(entry.credential), refused(entry, answer, clock.monotonic()));
           return;
         }
-        const goneBefore = answer === 'NothingThere' && entry.requestedHere === true && entry.accepted !== true;
-        const status = goneBefore ? { ...entry.status, foundAbsent: true } : entry.status;
+        const { accepted, requestId } = typeof answer === 'string' ? { accepted: answer, requestId: undefined } : answer;
+        const goneBefore = accepted === 'NothingThere' && entry.requestedHere === true && entry.accepted !== true;
+        const status = { ...entry.status, ...(goneBefore ? { foundAbsent: true } : {}), ...(requestId === undefined ? {} : { requestId }) };
         answered.set(trackedKey(entry.credential), sent({ ...entry, status }, clock.monotonic()));
       } catch (error) {
         errors.push(toOutcome(error));
