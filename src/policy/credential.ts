@@ -9,7 +9,7 @@
  * The span is measured on the monotonic clock of this process, from the answer to the first absence to the asking of
  * the last: a settle time is never taken shorter than it was.
  */
-import type { CredentialStatus } from '../api/v1alpha1/index.ts';
+import type { CredentialStatus, Probe, Strength } from '../api/v1alpha1/index.ts';
 import type { Credential, CredentialEnd, Observation, Refusal } from '../revokers/revoker.ts';
 import { powerOfTwo, told } from './told.ts';
 
@@ -29,6 +29,8 @@ export interface Tracked {
   readonly status: CredentialStatus;
   /** Monotonic time of the answer that first found it absent, in this process. */
   readonly absentSince?: number;
+  /** True when it was tried, and refused, from that first absence on. */
+  readonly refusedThroughout?: boolean;
   /** Monotonic time of the answer that confirmed it, or at which this process took it up as confirmed. */
   readonly confirmedAt?: number;
   /** The dependency took the last revoke and cannot carry it out. Stands until it takes one that it can, or the credential is gone. */
@@ -91,28 +93,68 @@ const observedUnknown = (tracked: Tracked, sighting: Sighting): Tracked => {
 
 const observedAbsent = (tracked: Tracked, sighting: Sighting, settleTime: number): Tracked => {
   const { blockedBy: _, refusal: __, ...rest } = tracked;
-  const status = withWords({ ...tracked.status, method: sighting.method }, undefined);
+  const { residualUntil: ___, ...before } = tracked.status;
+  const status = withWords({ ...before, method: sighting.method, ...probed(before.probe, sighting) }, undefined);
+  const refusedThroughout = sighting.tried !== undefined && tracked.refusedThroughout !== false;
   if (tracked.absentSince === undefined) {
     return {
       ...rest,
       absentSince: sighting.answeredAt,
+      refusedThroughout,
       status: { ...status, state: 'Absent', absentSince: sighting.at.toISOString() },
     };
   }
-  if (sighting.askedAt - tracked.absentSince < settleTime) return { ...rest, status: { ...status, state: 'Absent' } };
-  return { ...rest, confirmedAt: sighting.answeredAt, status: { ...status, state: 'Confirmed', confirmedAt: sighting.at.toISOString() } };
+  const absentFor = Math.floor(sighting.askedAt - tracked.absentSince);
+  if (absentFor < settleTime) return { ...rest, refusedThroughout, status: { ...status, state: 'Absent' } };
+  const strength = strengthOf(tracked, refusedThroughout);
+  return {
+    ...rest,
+    refusedThroughout,
+    confirmedAt: sighting.answeredAt,
+    status: { ...status, state: 'Confirmed', confirmedAt: sighting.at.toISOString(), absentFor, strength },
+  };
+};
+
+const strengthOf = ({ credential }: Tracked, refusedThroughout: boolean): Strength =>
+  credential.end.by === 'Expiry' ? 'WaitedOut' : refusedThroughout ? 'Probed' : 'Observed';
+
+/** What was tried of it until now. Refusals count from the first time that it was refused everywhere. */
+const probed = (before: Probe | undefined, { tried, state, at }: Sighting): { readonly probe?: Probe } => {
+  if (tried === undefined) return before === undefined ? {} : { probe: before };
+  const now = at.toISOString();
+  const deadAt = before?.deadAt ?? (tried.deadAtSource ? now : undefined);
+  const isRefused = state === 'Absent';
+  const refusedAt = before?.refusedAt ?? (isRefused ? now : undefined);
+  const refusals = (before?.refusals ?? 0) + (isRefused ? tried.refusals : 0);
+  return {
+    probe: {
+      controlAt: tried.controlAt.toISOString(),
+      ...(deadAt === undefined ? {} : { deadAt }),
+      ...(refusedAt === undefined ? {} : { refusedAt }),
+      ...(refusals === 0 ? {} : { refusals }),
+      servers: tried.servers,
+    },
+  };
 };
 
 const observedPresent = (before: Tracked, sighting: Sighting): Tracked => {
   const tracked = asSeen(hasReturned(before) ? cameBack(before, sighting.answeredAt) : before, sighting);
-  const { absentSince: _, blockedBy: __, ...rest } = tracked;
-  const { absentSince: ___, confirmedAt: ____, ...status } = tracked.status;
+  const { absentSince: _, blockedBy: __, refusedThroughout: ___, ...rest } = tracked;
   const { end } = tracked.credential;
-  const now = { ...status, method: sighting.method };
+  const now = { ...stillThere(tracked.status, sighting), method: sighting.method };
   if (end.by === 'Person') return { ...rest, ...blocking(sighting.reason), status: withWords(now, end.message, end.reason) };
   // What the dependency said when it could not carry a revoke out says more than that it is still there.
   if (tracked.refusal !== undefined) return { ...rest, blockedBy: tracked.refusal.refused, status: now };
   return { ...rest, ...blocking(sighting.reason), status: withWords(now, sighting.message, sighting.reason) };
+};
+
+/** What was seen of its end does not count any more. One that only a cache still lets in is dead at its source all the same. */
+const stillThere = (status: CredentialStatus, sighting: Sighting): CredentialStatus => {
+  const { absentSince: _, confirmedAt: __, absentFor: ___, strength: ____, residualUntil: _____, probe, ...rest } = status;
+  const { deadAt, controlAt } = probe ?? {};
+  const known = sighting.tried === undefined || controlAt === undefined ? undefined : { controlAt, ...(deadAt === undefined ? {} : { deadAt }) };
+  const worksUntil = sighting.worksUntil?.toISOString();
+  return { ...rest, ...probed(known, sighting), ...(worksUntil === undefined ? {} : { residualUntil: worksUntil }) };
 };
 
 /**

@@ -81,12 +81,19 @@ export const phaseOf = (status: OffboardingStatus, verdict: Verdict): Phase => {
   return verdict.reason === reasons.revoking ? 'Revoking' : 'Verifying';
 };
 
+/** Whether anything can be locked, what cannot and why, and what is wrong with a lock that had held. */
+export interface Lockability {
+  readonly lockable: boolean;
+  readonly explanation: string;
+  readonly lost?: { readonly known: boolean; readonly message: string };
+}
+
 /** The conditions behind Ready: how far the run is, whatever it waits for. */
 export const progressFacts = (
   spec: OffboardingSpec,
   status: OffboardingStatus,
   verdict: Verdict,
-  lock: { readonly lockable: boolean; readonly explanation: string },
+  lock: Lockability,
 ): readonly Fact[] => {
   const { dependencies = [] } = status;
   // An Emergency starts without those that cannot be asked.
@@ -100,7 +107,9 @@ export const progressFacts = (
     ? fact(conditionTypes.locked, 'False', reasons.notLockable, lock.explanation)
     : status.lockedAt === undefined
       ? fact(conditionTypes.locked, 'False', reasons.pending, 'not every dependency that can be locked is locked yet')
-      : fact(conditionTypes.locked, 'True', reasons.lockHeld, `every dependency that can be locked is locked${lock.explanation === '' ? '' : `; ${lock.explanation}`}`);
+      : lock.lost !== undefined
+        ? fact(conditionTypes.locked, lock.lost.known ? 'False' : 'Unknown', reasons.lockLost, lock.lost.message)
+        : fact(conditionTypes.locked, 'True', reasons.lockHeld, `every dependency that can be locked is locked${lock.explanation === '' ? '' : `; ${lock.explanation}`}`);
   return [
     planned,
     locked,

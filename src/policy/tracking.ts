@@ -1,6 +1,6 @@
 /** How an enumeration changes what a run tracks: new credentials open it again, known ones keep what was observed. */
 import { createHash } from 'node:crypto';
-import type { CredentialState, CredentialStatus } from '../api/v1alpha1/index.ts';
+import type { CredentialState, CredentialStatus, Strength } from '../api/v1alpha1/index.ts';
 import type { Credential } from '../revokers/revoker.ts';
 import { cameBack, ending, isOpen, track, trackedKey } from './credential.ts';
 import type { Tracked } from './credential.ts';
@@ -121,6 +121,15 @@ const severity: readonly CredentialState[] = ['Present', 'Unknown', 'Waiting', '
 const worst = (states: readonly CredentialState[]): CredentialState =>
   severity.find((state) => states.includes(state)) ?? 'Unknown';
 
+/** Of a class, what its weakest member rests on. */
+const weakest: readonly Strength[] = ['WaitedOut', 'Observed', 'Probed'];
+
+/** Everything that is tracked has a time at which the run first knew of it. */
+export const withTimes = (tracked: readonly Tracked[], now: Date): readonly Tracked[] =>
+  tracked.every(({ status }) => status.foundAt !== undefined)
+    ? tracked
+    : tracked.map((entry) => (entry.status.foundAt === undefined ? { ...entry, status: { ...entry.status, foundAt: now.toISOString() } } : entry));
+
 /** The credentials as the status lists them: at most `limit` entries, the largest classes counted instead of listed. */
 export const listed = (tracked: readonly Tracked[], limit = maxListedCredentials): readonly CredentialStatus[] => {
   const classes = Map.groupBy(tracked, (entry) => entry.credential.class);
@@ -169,6 +178,9 @@ const asClass = (name: string, members: readonly Tracked[]): CredentialStatus =>
   const state = worst(members.map((entry) => entry.status.state));
   const absent = times((status) => status.absentSince).at(-1);
   const confirmed = times((status) => status.confirmedAt).at(-1);
+  const [found] = times((status) => status.foundAt);
+  const spans = members.flatMap(({ status }) => status.absentFor ?? []);
+  const strength = weakest.find((each) => members.some(({ status }) => status.strength === each));
   const speaker = members.find((entry) => entry.status.reason !== undefined) ?? members.find((entry) => entry.status.message !== undefined);
   const { reason, message } = speaker?.status ?? {};
   const uids = new Set(members.map(({ credential }) => credential.uid));
@@ -180,9 +192,12 @@ const asClass = (name: string, members: readonly Tracked[]): CredentialStatus =>
     state,
     count,
     digest,
+    ...(found === undefined ? {} : { foundAt: found }),
     ...(requests[0] === undefined ? {} : { revokeRequestedAt: requests[0] }),
     ...((state === 'Absent' || state === 'Confirmed') && absent !== undefined ? { absentSince: absent } : {}),
     ...(state === 'Confirmed' && confirmed !== undefined ? { confirmedAt: confirmed } : {}),
+    ...(state === 'Confirmed' && spans.length > 0 ? { absentFor: Math.min(...spans) } : {}),
+    ...(state === 'Confirmed' && strength !== undefined ? { strength } : {}),
     ...(reason === undefined ? {} : { reason }),
     ...(message === undefined ? {} : { message }),
   };

@@ -97,6 +97,8 @@ export interface Observation {
    * that is not known, as while more of the kind can be made.
    */
   readonly expiresAt?: Date;
+  /** Of one that is still there, and can work only until a time, such as what a cache or a leeway still lets in: that time. */
+  readonly worksUntil?: Date;
   /** When it was tried and not only asked about: what the observation says was seen by that. */
   readonly tried?: Tried;
 }
@@ -142,6 +144,11 @@ export type LockCapability =
   | { readonly kind: 'NotLockable'; readonly explanation: string }
   | {
       readonly kind: 'Lockable';
+      /**
+       * True where the lock stands apart from the credentials, and after the end as long as the record does. Such a lock is observed again
+       * at each look, so that has to cost next to nothing. Others go with what they lock.
+       */
+      readonly stays?: true;
       readonly lock: (target: Target, signal: AbortSignal) => Promise<void>;
       /** Leaves all as it was before `lock`. */
       readonly unlock: (target: Target, signal: AbortSignal) => Promise<void>;

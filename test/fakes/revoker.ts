@@ -12,11 +12,12 @@ export interface FakeRevoker extends Revoker {
   pinned?: NonNullable<Inventory['pinned']>;
   missing: readonly MissingPermission[];
   /** What the next calls of an operation fail with, until it is taken back. */
-  readonly failures: Partial<Record<'inventory' | 'usage' | 'preflight' | 'lock' | 'unlock' | 'observeLock' | 'revoke' | 'observe', Error>>;
+  readonly failures: Partial<Record<'inventory' | 'usage' | 'preflight' | 'lock' | 'unlock' | 'observeLock' | 'revoke' | 'observe' | 'take' | 'drop', Error>>;
   /** Every call, in order: `revoke rolebindings/ci/deploy`. */
   readonly calls: string[];
   /** What a revoke does; without it the credential is gone. What it returns is the answer, where that is not that it was accepted. */
   onRevoke: (credential: Credential) => Refusal | undefined;
+  lock: LockCapability;
   /** Whether it is locked. */
   isLocked: boolean;
   after: readonly string[];
@@ -24,6 +25,10 @@ export interface FakeRevoker extends Revoker {
   tail: number;
   /** Undefined: it tells nothing by itself. */
   toldGone?: NonNullable<Revoker['toldGone']>;
+  /** What a positive control found that could not be tried. */
+  untried: readonly Finding[];
+  /** What is held in memory to be tried; a new process has none. */
+  canary: boolean;
   /** What happens meanwhile, each time that a credential is observed. */
   onObserve: () => Promise<void>;
   /** What the account's declared credentials are, seen or not. */
@@ -38,6 +43,10 @@ interface FakeOptions {
   /** With a lock of its own, which `failures` may break. */
   readonly lockable?: boolean;
   readonly issuers?: readonly string[];
+  /** Its lock stays after the end. */
+  readonly stays?: true;
+  /** It tries what it observes, after a positive control. */
+  readonly probing?: true;
 }
 
 export const createFakeRevoker = (options: FakeOptions = {}): FakeRevoker => {
@@ -50,6 +59,7 @@ export const createFakeRevoker = (options: FakeOptions = {}): FakeRevoker => {
   };
   const ownLock: LockCapability = {
     kind: 'Lockable',
+    ...(options.stays && { stays: options.stays }),
     lock: async () => {
       await call('lock', '');
       revoker.isLocked = true;
@@ -81,6 +91,21 @@ export const createFakeRevoker = (options: FakeOptions = {}): FakeRevoker => {
     failures: {},
     calls: [],
     declared: [],
+    untried: [],
+    canary: false,
+    ...(options.probing && {
+      controls: {
+        take: async () => {
+          await call('take', '');
+          revoker.canary = revoker.untried.length === 0;
+          return revoker.untried;
+        },
+        drop: async () => {
+          await call('drop', '');
+          revoker.canary = false;
+        },
+      },
+    }),
     onRevoke: ({ id }) => {
       present.delete(id);
     },
@@ -111,7 +136,8 @@ export const createFakeRevoker = (options: FakeOptions = {}): FakeRevoker => {
       }
       await revoker.onObserve();
       const there = present.get(credential.id);
-      if (there === undefined || there.uid !== credential.uid) return { state: 'Absent', method: 'fake' };
+      const tried = revoker.canary ? { tried: { controlAt: new Date('2026-11-23T09:59:00Z'), refusals: 3, servers: 1, deadAtSource: there === undefined } } : {};
+      if (there === undefined || there.uid !== credential.uid) return { state: 'Absent', method: 'fake', ...tried };
       return { state: 'Present', method: 'fake', ...(there.end.by === 'Expiry' ? { expiresAt: there.end.at } : {}) };
     },
   };

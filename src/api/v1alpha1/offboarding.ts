@@ -634,6 +634,10 @@ export interface Offboarding {
          */
         expiresAt?: string;
         /**
+         * While it is there and can work only until a time: that time.
+         */
+        residualUntil?: string;
+        /**
          * When this run first knew of it.
          */
         foundAt?: string;

@@ -17,6 +17,7 @@ export const announce = (run: Run, verdict: Verdict, status: OffboardingStatus, 
   if (offboarding.spec.mode === 'Enforce') {
     announceConditions(run, status, context);
     announceStuck(run, verdict, status, context);
+    announceLockLost(run, status, context);
   }
   const before = conditionOf(offboarding.status, conditionTypes.ready);
   const { reason, message } = readyOf(verdict);
@@ -41,6 +42,15 @@ const announceConditions = ({ offboarding }: Run, status: OffboardingStatus, { e
   };
   tell(conditionTypes.cancelled, reasons.cannotCancel, reasons.cannotCancel);
   tell(conditionTypes.glassBroken, reasons.finalizerRemoved, conditionTypes.glassBroken);
+};
+
+/** A lock that was lost is told also where it is back already. */
+const announceLockLost = ({ offboarding }: Run, status: OffboardingStatus, { events, log }: Context): void => {
+  if (status.lockLostAt === undefined || status.lockLostAt === offboarding.status?.lockLostAt) return;
+  const locked = conditionOf(status, conditionTypes.locked);
+  const note = locked?.status === 'True' ? 'The lock did not hold for a while, and was put back' : (locked?.message ?? 'The lock does not hold any more');
+  log.warn(note, { offboarding: keyOf(offboarding) });
+  events.record({ regarding: offboarding, type: 'Warning', reason: reasons.lockLost, action: 'Offboard', note });
 };
 
 /** What a dependency took and cannot carry out is told when it begins, also where something else speaks for the run. */

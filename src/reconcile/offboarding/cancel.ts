@@ -6,6 +6,7 @@ import { namespaces } from '../../kube/resources.ts';
 import { revokingHasBegun } from '../../policy/summary.ts';
 import { idle } from '../../policy/verdict.ts';
 import { OutcomeError } from '../../runtime/outcome.ts';
+import { dropControls } from './controls.ts';
 import { next, stop, timestamp, withDraft } from './run.ts';
 import type { Context, Progress, Run } from './run.ts';
 
@@ -16,7 +17,11 @@ export const cancel = async (run: Run, context: Context, signal: AbortSignal): P
   if (refusal !== undefined) {
     return next({ ...run, cannotCancel: refusal });
   }
-  if (draft.startedAt !== undefined) await unlock(run, signal);
+  if (draft.startedAt !== undefined) {
+    const left = await dropControls(run, signal);
+    if (left !== undefined) return stop(run, left);
+    await unlock(run, signal);
+  }
   return stop(
     withDraft(run, { completedAt: timestamp(context.clock) }),
     idle(reasons.cancelled, `cancelled${by(offboarding.spec.cancel)} before anything was revoked: ${offboarding.spec.cancel.reason}`),

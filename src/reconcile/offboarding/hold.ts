@@ -5,14 +5,18 @@ import type { Contender } from '../../policy/holder.ts';
 import { idle, reconciling } from '../../policy/verdict.ts';
 import { isWaived } from '../../policy/waiver.ts';
 import type { OffboardingObject } from '../objects.ts';
+import { dropControls } from './controls.ts';
 import { next, stop, timestamp, withDraft } from './run.ts';
 import type { Context, Progress, TargetedRun } from './run.ts';
 
 /** A run that has started ends when another takes over; then, suspended or not, it never acts again. */
-export const giveWay = (run: TargetedRun, context: Context): Progress => {
+export const giveWay = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
   if (run.draft.startedAt === undefined) return next(run);
   const hold = whoHolds(contender(run.offboarding), others(run, context));
   if (hold.kind !== 'GiveWay') return next(run);
+  // The other run makes its own, if it is to try anything.
+  const left = await dropControls(run, signal);
+  if (left !== undefined) return stop(run, left);
   context.claims.delete(identityOf(run));
   return stop(
     withDraft(run, { completedAt: timestamp(context.clock) }),

@@ -7,7 +7,7 @@ import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { Finding } from '../../api/v1alpha1/index.ts';
 import { track } from '../../policy/credential.ts';
 import type { Failure } from '../../policy/dependency.ts';
-import { mergeCached, resume } from '../../policy/tracking.ts';
+import { mergeCached, resume, withTimes } from '../../policy/tracking.ts';
 import { reconciling, stalled } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { Inventory, Revoker } from '../../revokers/revoker.ts';
@@ -57,16 +57,18 @@ const inventoryOne = async (run: TargetedRun, revoker: Revoker, context: Context
     const { credentials, findings, pinned } = await revoker.inventory(target, 'Cached', signal);
     if (startedAt !== undefined && known.inventoried) {
       const { tracked, foundNew } = mergeCached(known.tracked, credentials, monotonic);
-      remember(run, revoker, { tracked, failure: undefined, ...(foundNew ? { enumeratedAt: undefined } : {}) });
+      remember(run, revoker, { tracked: withTimes(tracked, context.clock.now()), failure: undefined, ...(foundNew ? { enumeratedAt: undefined } : {}) });
       return pinned;
     }
     const stored = storedDependency(run, revoker);
     const tracked =
-      startedAt === undefined ? credentials.map(track) : resume(stored?.credentials ?? [], credentials, monotonic);
-    const inUse = startedAt === undefined ? [] : usesAmong(stored?.findings);
+      startedAt === undefined
+        ? credentials.map(track)
+        : withTimes(resume(stored?.credentials ?? [], credentials, monotonic), context.clock.now());
+    const before = startedAt === undefined ? [] : standing(stored?.findings);
     remember(run, revoker, {
       tracked,
-      findings: [...inUse, ...findings],
+      findings: [...before, ...findings],
       failure: undefined,
       enumeratedAt: undefined,
       inventoried: true,
@@ -78,6 +80,6 @@ const inventoryOne = async (run: TargetedRun, revoker: Revoker, context: Context
   }
 };
 
-/** Who used the identity when the run began; that is not asked again. */
-export const usesAmong = (findings: readonly Finding[] | undefined): readonly Finding[] =>
-  (findings ?? []).filter(({ type }) => type === 'InUse');
+/** Who used the identity when the run began, and what could not be tried then: neither is asked again. */
+export const standing = (findings: readonly Finding[] | undefined): readonly Finding[] =>
+  (findings ?? []).filter(({ type }) => type === 'InUse' || type === 'NotProbed');

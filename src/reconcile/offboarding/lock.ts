@@ -2,29 +2,69 @@
  * Stops every dependency that can be locked from issuing more credentials; a lock counts when it was seen to hold. One that cannot
  * be locked now keeps none of the others from being locked. It holds the first revoke of a Routine run; in an Emergency it is only
  * tried again, at each look, while everything else is revoked.
+ *
+ *   not locked ──what is to be tried worked, locked, seen to hold──▶ locked ──seen not to hold──▶ lost ──put back, seen to hold──▶ locked
  */
-import { reasons } from '../../api/v1alpha1/conditions.ts';
+import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import { toOutcome } from '../../kube/errors.ts';
 import { reconciling } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { Revoker } from '../../revokers/revoker.ts';
 import { retryable } from '../../runtime/outcome.ts';
+import { missControls, takeControls } from './controls.ts';
 import { failureVerdict } from './inventory.ts';
 import { next, recordFailure, remember, stop, timestamp, withDraft } from './run.ts';
 import type { Context, Progress, TargetedRun } from './run.ts';
 
 export const lock = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
-  if (run.draft.lockedAt !== undefined) return next(run);
+  if (run.draft.lockedAt !== undefined) return lookAgain(run, context, signal);
   const lockable = run.revokers.filter((revoker) => revoker.lock.kind === 'Lockable');
   // Stored before anything is locked: whoever cancels the run takes the locks back of one that is known to have begun.
-  if (lockable.length > 0 && run.offboarding.status?.startedAt === undefined) {
+  if ((lockable.length > 0 || run.revokers.some(({ controls }) => controls !== undefined)) && run.offboarding.status?.startedAt === undefined) {
     return stop(run, reconciling(reasons.starting, `about to lock ${lockable.map(({ name }) => name).join(', ')}`), { again: 0 });
   }
+  // What is tried after the first revoke proves nothing about before.
+  const toTry = run.draft.revokeStartedAt === undefined ? run.revokers : [];
+  const untried = await Promise.all(toTry.map((revoker) => takeControls(run, revoker, signal)));
+  const held = toTry.flatMap((revoker, index) => (run.waivers.has(revoker.name) ? [] : (untried[index] ?? [])));
+  const [first] = held;
+  if (first !== undefined && run.offboarding.spec.urgency !== 'Emergency') return stop(run, first);
   const answers = await Promise.all(lockable.map((revoker) => lockOne(run, revoker, signal)));
   // What is given up does not keep the others from being locked and revoked.
   const [obstacle] = answers.filter((answer) => answer !== undefined);
   if (obstacle === undefined) return next(withDraft(run, { lockedAt: timestamp(context.clock) }));
   return run.offboarding.spec.urgency === 'Emergency' ? next(run) : stop(run, obstacle);
+};
+
+/**
+ * A lock that stays is observed at each look, and put back where it can be. One that is lost holds a Routine run that has revoked nothing
+ * yet; what has begun goes on, and ends when the lock is back.
+ */
+const lookAgain = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
+  for (const revoker of run.revokers) missControls(run, revoker);
+  const lost: Verdict[] = [];
+  for (const revoker of run.revokers) {
+    const { lock: kind, name } = revoker;
+    if (kind.kind === 'NotLockable' || kind.stays !== true) continue;
+    const held = await kind.observeLock(run.draft.target, signal);
+    if (held.state === 'Present') {
+      remember(run, revoker, { locked: true, lockLost: undefined });
+      continue;
+    }
+    remember(run, revoker, { locked: false, lockLost: held });
+    if (held.state === 'Unknown') continue;
+    lost.push(reconciling(reasons.lockLost, `${name}: ${held.message ?? 'the lock does not hold any more'}`));
+    const again = await lockOne(run, revoker, signal);
+    if (again !== undefined) lost.push(again);
+    else if (remember(run, revoker, {}).locked) remember(run, revoker, { lockLost: undefined });
+  }
+  const [first] = lost;
+  if (first === undefined) return next(run);
+  const isKnown = run.offboarding.status?.conditions?.some(({ type, status }) => type === conditionTypes.locked && status === 'False') === true;
+  const marked = isKnown ? run : withDraft(run, { lockLostAt: timestamp(context.clock) });
+  const left = run.revokers.some((revoker) => remember(run, revoker, {}).lockLost !== undefined);
+  const holds = left && run.draft.revokeStartedAt === undefined && run.offboarding.spec.urgency !== 'Emergency';
+  return holds ? stop(marked, lost.at(-1) ?? first) : next(marked);
 };
 
 /** Undefined when it is locked, or when nobody waits for that. */

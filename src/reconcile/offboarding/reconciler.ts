@@ -171,15 +171,17 @@ const walk = async (run: Run, context: Context, signal: AbortSignal): Promise<Lo
 };
 
 const draftOf = ({ status }: OffboardingObject): Draft => {
-  const { target, identity, startedAt, lockedAt, revokeStartedAt, revokedAt, completedAt } = status ?? {};
+  const { target, identity, startedAt, lockedAt, lockLostAt, revokeStartedAt, revokedAt, completedAt, recordRef } = status ?? {};
   return {
     ...(target === undefined ? {} : { target }),
     ...(identity === undefined ? {} : { identity }),
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(lockedAt === undefined ? {} : { lockedAt }),
+    ...(lockLostAt === undefined ? {} : { lockLostAt }),
     ...(revokeStartedAt === undefined ? {} : { revokeStartedAt }),
     ...(revokedAt === undefined ? {} : { revokedAt }),
     ...(completedAt === undefined ? {} : { completedAt }),
+    ...(recordRef === undefined ? {} : { recordRef }),
   };
 };
 

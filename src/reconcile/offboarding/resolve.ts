@@ -20,6 +20,7 @@ interface Named {
   readonly namespace: string;
   readonly serviceAccount: NonNullable<OffboardingSpec['identity']>['serviceAccount'];
   readonly certificates: NonNullable<Target['certificates']>;
+  readonly probe: boolean;
   readonly dependencies: readonly Dependency[];
   readonly from?: WorkloadIdentityObject;
 }
@@ -51,7 +52,7 @@ const name = ({ offboarding: { metadata, spec } }: Run, context: Context): Named
     throw invalid(reasons.invalidSpec, 'spec: exactly one of workloadIdentityRef, identity must be set');
   }
   const dependencies = supported(declaredDependencies(identity.dependencies), 'spec.identity.dependencies', context);
-  return { namespace: own, serviceAccount: identity.serviceAccount, certificates: identity.kubernetes?.certificates ?? [], dependencies };
+  return { namespace: own, serviceAccount: identity.serviceAccount, certificates: identity.kubernetes?.certificates ?? [], probe: identity.kubernetes?.probe === true, dependencies };
 };
 
 const referredTo = (
@@ -79,6 +80,7 @@ const referredTo = (
     namespace,
     serviceAccount: from.spec.serviceAccount,
     certificates: from.spec.kubernetes?.certificates ?? [],
+    probe: from.spec.kubernetes?.probe === true,
     dependencies: supported(all, `WorkloadIdentity "${ref.name}", spec.dependencies`, context),
     from,
   };
@@ -133,7 +135,7 @@ const uidSeenByOthers = ({ namespace, serviceAccount }: Named, run: Run, { clust
     .map(({ status }) => status?.target?.serviceAccount.uid)
     .find((uid) => uid !== undefined);
 
-const targetOf = ({ namespace, serviceAccount, certificates, dependencies, from }: Named, uid: string | undefined): Target => ({
+const targetOf = ({ namespace, serviceAccount, certificates, probe, dependencies, from }: Named, uid: string | undefined): Target => ({
   ...(from === undefined
     ? {}
     : {
@@ -145,6 +147,7 @@ const targetOf = ({ namespace, serviceAccount, certificates, dependencies, from 
         },
       }),
   serviceAccount: { namespace, name: serviceAccount.name, ...(uid === undefined ? {} : { uid }) },
+  ...(probe ? { probe } : {}),
   ...(certificates.length === 0 ? {} : { certificates }),
   ...(dependencies.length === 0 ? {} : { dependencies }),
 });

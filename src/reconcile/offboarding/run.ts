@@ -10,7 +10,7 @@ import type { Waivers } from '../../policy/waiver.ts';
 import { powerOfTwo } from '../../policy/told.ts';
 import { waiversInForce } from '../../policy/waiver.ts';
 import type { Registry } from '../../revokers/registry.ts';
-import type { MissingPermission, Revoker } from '../../revokers/revoker.ts';
+import type { MissingPermission, Observation, Revoker } from '../../revokers/revoker.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { keyOf } from '../objects.ts';
@@ -32,8 +32,12 @@ export interface DependencyMemory {
    * found nothing new.
    */
   readonly enumeratedAt: number | undefined;
-  /** True once this process has seen the lock to hold. */
+  /** True once this process has seen the lock to hold, and while it does. */
   readonly locked: boolean;
+  /** Why a lock that had held does not any more, or why nobody can tell. */
+  readonly lockLost: Observation | undefined;
+  /** True once this process has tried what is to be tried after the end. */
+  readonly controlled: boolean;
 }
 
 /**
@@ -56,7 +60,7 @@ export interface RunMemory {
 /** The parts of the status that the steps write; the rest follows from them. */
 export type Draft = Pick<
   OffboardingStatus,
-  'target' | 'identity' | 'startedAt' | 'lockedAt' | 'revokeStartedAt' | 'revokedAt' | 'completedAt'
+  'target' | 'identity' | 'startedAt' | 'lockedAt' | 'lockLostAt' | 'revokeStartedAt' | 'revokedAt' | 'completedAt' | 'recordRef'
 >;
 
 export interface Run {
@@ -130,6 +134,8 @@ const nothingKnown: DependencyMemory = {
   inventoried: false,
   enumeratedAt: undefined,
   locked: false,
+  lockLost: undefined,
+  controlled: false,
 };
 
 /** The revokers of a target, and what people have given up of it. */

@@ -1,7 +1,7 @@
 /** The whole status of an Offboarding, made from what the steps wrote, what is tracked, and the verdict. */
 import type { DependencyState, DependencyStatus, OffboardingStatus } from '../../api/v1alpha1/index.ts';
 import { conditionsOf, factsOf } from '../../policy/conditions.ts';
-import { cancelFact, phaseOf, progressFacts, residualUntil, summaryOf } from '../../policy/summary.ts';
+import { type Lockability, cancelFact, phaseOf, progressFacts, residualUntil, summaryOf } from '../../policy/summary.ts';
 import { powerOfTwo, told } from '../../policy/told.ts';
 import { listed, maxListedCredentials, withStoredIntents } from '../../policy/tracking.ts';
 import type { Verdict } from '../../policy/verdict.ts';
@@ -44,7 +44,7 @@ export const summarise = (run: Run, verdict: Verdict, context: Context): Offboar
   };
   const facts = [
     ...factsOf(verdict),
-    ...progressFacts(offboarding.spec, status, verdict, lockability(revokers)),
+    ...progressFacts(offboarding.spec, status, verdict, lockability(run)),
     ...[cancelFact(offboarding.spec, status, verdict, run.cannotCancel), glassFact(run)].filter((fact) => fact !== undefined),
   ];
   return {
@@ -91,9 +91,15 @@ const dependencyStatus = (run: Run, revoker: Revoker, context: Context): Depende
   };
 };
 
-const lockability = (revokers: readonly Revoker[]): { readonly lockable: boolean; readonly explanation: string } => {
+const lockability = (run: Run): Lockability => {
+  const { revokers } = run;
+  const [lost] = revokers.flatMap((revoker) => {
+    const { lockLost } = remember(run, revoker, {});
+    return lockLost === undefined ? [] : [{ known: lockLost.state === 'Absent', message: `${revoker.name}: ${lockLost.message ?? 'the lock was not seen to hold'}` }];
+  });
   const explanations = revokers.flatMap(({ name, lock }) =>
     lock.kind === 'NotLockable' ? [`${name}: ${lock.explanation}`] : [],
   );
-  return { lockable: revokers.some(({ lock }) => lock.kind === 'Lockable'), explanation: explanations.join('; ') };
+  const lockable = revokers.some(({ lock }) => lock.kind === 'Lockable');
+  return { lockable, explanation: explanations.join('; '), ...(lost === undefined ? {} : { lost }) };
 };

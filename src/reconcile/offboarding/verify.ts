@@ -4,13 +4,14 @@
  */
 import { believableFrom, isOpen, observed, trackedKey } from '../../policy/credential.ts';
 import type { Sighting, Tracked } from '../../policy/credential.ts';
-import { mergeFresh } from '../../policy/tracking.ts';
+import { mergeFresh, withTimes } from '../../policy/tracking.ts';
 import { isOnItsWay } from '../../policy/waiver.ts';
 import type { Inventory, Observation, Revoker } from '../../revokers/revoker.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
 import { assessment, issuersEndedAt, verdictNow, waitsFor } from './assessment.ts';
-import { usesAmong } from './inventory.ts';
+import { dropControls } from './controls.ts';
+import { standing } from './inventory.ts';
 import { recordFailure, remember, stop } from './run.ts';
 import type { Context, Progress, TargetedRun, When } from './run.ts';
 
@@ -19,7 +20,10 @@ export const verify = async (run: TargetedRun, context: Context, signal: AbortSi
   // All are observed before the first is enumerated: the end of one may be what the last look at another waits for.
   await Promise.all(begun.map((revoker) => observeOne(run, revoker, context, signal)));
   await Promise.all(begun.map((revoker) => enumerateOne(run, revoker, context, signal)));
-  return stop(run, verdictNow(run, context), nextLook(run, begun, context));
+  const verdict = verdictNow(run, context);
+  // What was made to be tried goes before the run says that it has ended.
+  const left = verdict.kind === 'Confirmed' || verdict.kind === 'Waived' ? await dropControls(run, signal) : undefined;
+  return left === undefined ? stop(run, verdict, nextLook(run, begun, context)) : stop(run, left);
 };
 
 const observeOne = async (run: TargetedRun, revoker: Revoker, context: Context, signal: AbortSignal): Promise<void> => {
@@ -71,7 +75,9 @@ const observeSome = async (
     async (entry) => {
       const askedAt = clock.monotonic();
       // The first absence may be one that we were told, where nothing was asked yet; the one that confirms it is asked for.
-      const told = entry.absentSince === undefined && entry.status.method === undefined ? revoker.toldGone?.(entry.credential) : undefined;
+      // What is to be tried is tried from the first absence on.
+      const mayBeTold = entry.absentSince === undefined && entry.status.method === undefined && run.draft.target.probe !== true;
+      const told = mayBeTold ? revoker.toldGone?.(entry.credential) : undefined;
       const observation = told ?? (await revoker.observe(entry.credential, run.draft.target, signal));
       const after = observed(entry, stamp(observation, askedAt, clock), revoker.settleTime);
       seen.set(trackedKey(entry.credential), after);
@@ -104,7 +110,11 @@ const enumerate = async (run: TargetedRun, revoker: Revoker, { clock }: Context,
       entry.aggregate === true && isOpen(entry) ? observed(entry, stamp(enumerated(entry, inventory), askedAt, clock), revoker.settleTime) : entry,
     );
     const isLast = !merged.foundNew && !after.some(isOpen);
-    remember(run, revoker, { tracked: after, findings: [...usesAmong(before), ...findings], enumeratedAt: isLast ? askedAt : undefined });
+    remember(run, revoker, {
+      tracked: withTimes(after, clock.now()),
+      findings: [...standing(before), ...findings],
+      enumeratedAt: isLast ? askedAt : undefined,
+    });
   } catch (error) {
     recordFailure(run, revoker, error);
   }

@@ -1,0 +1,179 @@
+/** How a run tries what it retires: before the lock, from the first absence on, and never by what another process had in its memory. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { aCredential } from '../../../test/builders/credentials.ts';
+import { anIdentity, anOffboarding } from '../../../test/builders/offboarding.ts';
+import { createWorld } from '../../../test/fakes/world.ts';
+import type { World } from '../../../test/fakes/world.ts';
+import { needsPerson, retryable } from '../../runtime/outcome.ts';
+
+let world: World;
+
+const account = aCredential({ id: 'serviceaccounts/ci/agent', uid: 'uid-of-account', class: 'ServiceAccount' });
+const only = () => world.status().dependencies?.[0];
+const condition = (type: string) => world.status().conditions?.find((each) => each.type === type);
+const begin = (spec: Parameters<typeof anOffboarding>[0] = {}): void => {
+  world.identity(anIdentity({ spec: { kubernetes: { probe: true } } }));
+  world.put(anOffboarding(spec));
+  world.revoker.present.set(account.id, account);
+};
+
+beforeEach(() => {
+  world = createWorld({ lockable: true, stays: true, probing: true });
+});
+
+describe('a control', () => {
+  it('is taken after the run is stored and before the lock, and gone before the end', async () => {
+    begin();
+    await world.settle();
+    const order = world.revoker.calls.filter((call) => ['take', 'lock', 'drop', `revoke ${account.id}`].includes(call));
+    expect(order).toEqual(['take', 'lock', `revoke ${account.id}`, 'drop']);
+    expect(condition('Ready')?.status).toBe('True');
+  });
+
+  it('makes of two refusals that span the settle time a proof', async () => {
+    begin();
+    await world.settle();
+    expect(only()?.credentials?.[0]).toMatchObject({
+      state: 'Confirmed',
+      strength: 'Probed',
+      probe: { controlAt: '2026-11-23T09:59:00.000Z', refusals: 6, servers: 1 },
+    });
+    const { probe, absentSince, absentFor } = only()?.credentials?.[0] ?? {};
+    expect(probe?.deadAt).toBe(absentSince);
+    expect(probe?.refusedAt).toBe(absentSince);
+    expect(absentFor).toBeGreaterThanOrEqual(15_000);
+  });
+
+  it('that failed is told, and what it was for is only observed', async () => {
+    world.revoker.untried = [{ type: 'NotProbed', object: 'tokens', message: 'the token did not work' }];
+    begin();
+    await world.settle();
+    expect(only()?.credentials?.[0]).toMatchObject({ state: 'Confirmed', strength: 'Observed' });
+    expect(only()?.findings).toContainEqual({ type: 'NotProbed', object: 'tokens', message: 'the token did not work' });
+  });
+
+  it('that may not be taken holds a Routine run, and not an Emergency', async () => {
+    world.revoker.failures.take = needsPerson('PermissionMissing', 'may not create serviceaccounts/token');
+    begin();
+    await world.settle('retire', 4);
+    expect(condition('Stalled')).toMatchObject({ reason: 'PermissionMissing', message: 'fake: may not create serviceaccounts/token' });
+    expect(world.revoker.calls).not.toContain('lock');
+    begin({ spec: { urgency: 'Emergency' } });
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    expect(only()?.credentials?.[0]?.strength).toBe('Observed');
+  });
+
+  it('is taken anew by a process that starts before the lock, and lost with one that ends after it', async () => {
+    world.revoker.failures.lock = retryable('Timeout', 'no answer');
+    begin();
+    await world.settle('retire', 4);
+    world.restart();
+    world.revoker.canary = false;
+    delete world.revoker.failures.lock;
+    begin({ spec: { soak: '1h' }, status: world.status() });
+    await world.settle('retire', 3);
+    expect(world.revoker.calls.filter((call) => call === 'take')).toHaveLength(2);
+    expect(world.status().phase).toBe('Soaking');
+    world.restart();
+    world.revoker.canary = false;
+    await world.settle('retire', 90);
+    expect(condition('Ready')?.status).toBe('True');
+    expect(world.revoker.calls.filter((call) => call === 'take')).toHaveLength(2);
+    expect(only()?.credentials?.[0]?.strength).toBe('Observed');
+    expect(only()?.findings).toContainEqual(expect.objectContaining({ type: 'NotProbed', object: 'tokens of ci/agent' }));
+    expect(world.revoker.calls).toContain('drop');
+  });
+
+  it('is gone before a cancel is over, and keeps the run open until then', async () => {
+    begin({ spec: { soak: '1h' } });
+    await world.settle('retire', 4);
+    world.revoker.failures.drop = retryable('Timeout', 'no answer');
+    const object = world.object();
+    world.put({ ...object, spec: { ...object.spec, cancel: { reason: 'wrong agent' } } });
+    await world.look();
+    expect(condition('Reconciling')?.message).toBe('fake: what was made to be tried is not gone: no answer');
+    expect(world.revoker.isLocked).toBe(true);
+    delete world.revoker.failures.drop;
+    await world.look();
+    expect(condition('Ready')?.reason).toBe('Cancelled');
+    expect([world.revoker.canary, world.revoker.isLocked]).toEqual([false, false]);
+  });
+
+  it('that cannot be taken away keeps what is proven from being Ready', async () => {
+    world.revoker.failures.drop = retryable('Timeout', 'no answer');
+    begin();
+    await world.settle();
+    expect(condition('Ready')).toMatchObject({ status: 'False', message: 'fake: what was made to be tried is not gone: no answer' });
+    delete world.revoker.failures.drop;
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+  });
+});
+
+describe('a lock that stays', () => {
+  const lose = () => {
+    world.revoker.isLocked = false;
+  };
+
+  it('is put back where it was lost, which stays known', async () => {
+    begin({ spec: { soak: '1h' } });
+    await world.settle('retire', 4);
+    lose();
+    await world.look();
+    expect(condition('Locked')?.status).toBe('True');
+    expect(world.revoker.isLocked).toBe(true);
+    const { lockLostAt } = world.status();
+    expect(lockLostAt).toBeDefined();
+    expect(world.events).toContainEqual(expect.objectContaining({ type: 'Warning', reason: 'LockLost', note: 'The lock did not hold for a while, and was put back' }));
+    await world.look();
+    expect(world.status().lockLostAt).toBe(lockLostAt);
+  });
+
+  it('and cannot be put back is said, and holds a Routine run that has revoked nothing', async () => {
+    begin({ spec: { soak: '10s' } });
+    await world.look();
+    await world.look();
+    lose();
+    world.revoker.failures.lock = needsPerson('LockNotInstalled', 'the policy offboard-lock-identity is not there');
+    await world.settle('retire', 6);
+    expect(condition('Locked')).toMatchObject({ status: 'False', reason: 'LockLost' });
+    expect(condition('Stalled')).toMatchObject({ reason: 'LockNotInstalled', message: 'fake: the policy offboard-lock-identity is not there' });
+    expect(world.revoker.calls.some((call) => call.startsWith('revoke'))).toBe(false);
+    expect(world.events.filter(({ reason }) => reason === 'LockLost')).toHaveLength(1);
+    delete world.revoker.failures.lock;
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    expect(condition('Locked')?.status).toBe('True');
+  });
+
+  it('does not hold what has begun, but its end', async () => {
+    begin();
+    await world.settle('retire', 2);
+    expect(world.status().revokeStartedAt).toBeDefined();
+    world.revoker.failures.lock = needsPerson('LockNotInstalled', 'gone');
+    lose();
+    await world.settle('retire', 6);
+    expect(only()?.credentials?.[0]?.state).toBe('Confirmed');
+    expect(condition('Locked')?.status).toBe('False');
+    expect(condition('Stalled')?.reason).toBe('LockNotInstalled');
+    delete world.revoker.failures.lock;
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    expect(condition('Locked')?.status).toBe('True');
+  });
+
+  it('and that nobody can see is neither held nor lost', async () => {
+    begin({ spec: { soak: '1h' } });
+    await world.settle('retire', 3);
+    const { lock } = world.revoker;
+    if (lock.kind !== 'Lockable') throw new Error('it is lockable');
+    world.revoker.lock = { ...lock, observeLock: () => Promise.resolve({ state: 'Unknown', method: 'fake', message: 'no answer' }) };
+    await world.look();
+    expect(condition('Locked')).toMatchObject({ status: 'Unknown', reason: 'LockLost', message: 'fake: no answer' });
+    expect(world.status().lockLostAt).toBeUndefined();
+    world.revoker.lock = lock;
+    await world.look();
+    expect(condition('Locked')?.status).toBe('True');
+  });
+});

@@ -1,0 +1,56 @@
+/**
+ * What is tried before the lock, so that it can be tried again after the end and its refusal means something; and that what was made for
+ * it goes with the run. It lives in the memory of one process: after a restart the rest of the run goes by observation alone, and says so.
+ */
+import { toOutcome } from '../../kube/errors.ts';
+import { reconciling, stalled } from '../../policy/verdict.ts';
+import type { Verdict } from '../../policy/verdict.ts';
+import type { Revoker } from '../../revokers/revoker.ts';
+import { failureVerdict } from './inventory.ts';
+import { recordFailure, remember } from './run.ts';
+import type { Run, TargetedRun } from './run.ts';
+import { reasons } from '../../api/v1alpha1/conditions.ts';
+
+/** Before the lock. Undefined when nothing stands in the way of going on. */
+export const takeControls = async (run: TargetedRun, revoker: Revoker, signal: AbortSignal): Promise<Verdict | undefined> => {
+  const { controls, name } = revoker;
+  const { controlled, failure, findings } = remember(run, revoker, {});
+  if (controls === undefined || controlled || failure !== undefined) return undefined;
+  try {
+    const untried = await controls.take(run.draft.target, signal);
+    remember(run, revoker, { controlled: true, findings: [...untried, ...findings.filter(({ type }) => type !== 'NotProbed')] });
+    return undefined;
+  } catch (error) {
+    return failureVerdict(name, recordFailure(run, revoker, toOutcome(error)));
+  }
+};
+
+/** After the lock, in a process that did not take them: nothing can be tried any more. */
+export const missControls = (run: TargetedRun, revoker: Revoker): void => {
+  const { controlled, findings, inventoried } = remember(run, revoker, {});
+  const { probe, serviceAccount } = run.draft.target;
+  if (revoker.controls === undefined || controlled || !inventoried || probe !== true) return;
+  const object = `tokens of ${serviceAccount.namespace}/${serviceAccount.name}`;
+  const lost = { type: 'NotProbed' as const, object, message: 'Offboard was started anew after the lock, and had what it would have tried in its memory alone; it is observed instead' };
+  const known = findings.some(({ type }) => type === 'NotProbed');
+  remember(run, revoker, { controlled: true, findings: known ? findings : [lost, ...findings] });
+};
+
+/** Of every dependency, in this process or another. Undefined when nothing is left; else why the run cannot end yet. */
+export const dropControls = async ({ draft: { target }, revokers }: Run, signal: AbortSignal): Promise<Verdict | undefined> => {
+  if (target === undefined) return undefined;
+  const answers = await Promise.all(
+    revokers.map(async ({ name, controls }): Promise<Verdict | undefined> => {
+      try {
+        await controls?.drop(target, signal);
+        return undefined;
+      } catch (error) {
+        if (signal.aborted) throw error;
+        const { kind, reason, message } = toOutcome(error);
+        const told = `${name}: what was made to be tried is not gone: ${message}`;
+        return kind === 'NeedsPerson' || kind === 'Invalid' ? stalled(reason, told) : reconciling(reasons.dependencyUnavailable, told);
+      }
+    }),
+  );
+  return answers.find((answer) => answer !== undefined);
+};
