@@ -81,6 +81,8 @@ export interface RecordedDependency {
   readonly enumeratedAt?: string;
   readonly lock: 'Locked' | 'NotLocked' | 'NotLockable';
   readonly credentials: readonly RecordedCredential[];
+  /** What may still be accepted by whoever asks nobody, and until when; left out where there is no end. */
+  readonly outlasting: readonly { readonly class: string; readonly kind: string; readonly until?: string; readonly message: string }[];
   /** Among them what is not provable, and what could not be tried. */
   readonly findings: readonly Finding[];
 }

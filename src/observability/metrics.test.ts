@@ -12,6 +12,7 @@ const someFigures: Figures = {
     { revoker: 'kubernetes', state: 'Confirmed', count: 15 },
   ],
   oldestUnconfirmed: [{ revoker: 'kubernetes', seconds: 12.5 }],
+  residual: [{ revoker: 'kubernetes', seconds: 30, unknown: 2 }],
   stuck: [{ revoker: 'vault', count: 2 }],
   waiting: [{ revoker: 'kubernetes', reason: 'expiry', count: 1 }],
   held: [{ reason: 'InUse', count: 3 }],
@@ -22,7 +23,7 @@ const someFigures: Figures = {
   connectors: [{ type: 'vault', ready: true, count: 2 }, { type: 'vault', ready: false, count: 1 }],
 };
 
-const nothing: Figures = { revocations: [], oldestUnconfirmed: [], stuck: [], waiting: [], held: [], overdue: 0, waived: [], unheld: [], identities: [], connectors: [] };
+const nothing: Figures = { revocations: [], oldestUnconfirmed: [], residual: [], stuck: [], waiting: [], held: [], overdue: 0, waived: [], unheld: [], identities: [], connectors: [] };
 
 const start = (figures: () => Figures | undefined = () => undefined) => {
   const metrics = createMetrics({ version: '1.2.3', figures });
@@ -64,6 +65,8 @@ describe('the metrics', () => {
       'offboard_reconcile_duration_seconds histogram',
       'offboard_reconcile_errors_total counter',
       'offboard_reconcile_total counter',
+      'offboard_residual_access_seconds gauge',
+      'offboard_residual_access_unknown gauge',
       'offboard_revocation_duration_seconds histogram',
       'offboard_revocations gauge',
       'offboard_revoker_requests_total counter',
@@ -98,6 +101,8 @@ describe('the metrics', () => {
       'offboard_revocations{revoker="kubernetes",state="Present"}': 2,
       'offboard_revocations{revoker="kubernetes",state="Confirmed"}': 15,
       'offboard_oldest_unconfirmed_revocation_seconds{revoker="kubernetes"}': 12.5,
+      'offboard_residual_access_seconds{revoker="kubernetes"}': 30,
+      'offboard_residual_access_unknown{revoker="kubernetes"}': 2,
       'offboard_waiting_revocations{reason="expiry",revoker="kubernetes"}': 1,
       'offboard_held_offboardings{reason="InUse"}': 3,
       offboard_overdue_offboardings: 1,

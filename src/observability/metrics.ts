@@ -11,6 +11,7 @@ import { atMost, methodOf, oneOf, statusCode } from './labels.ts';
 export interface RunFigures {
   readonly revocations: readonly { readonly revoker: string; readonly state: string; readonly count: number }[];
   readonly oldestUnconfirmed: readonly { readonly revoker: string; readonly seconds: number }[];
+  readonly residual: readonly { readonly revoker: string; readonly seconds: number; readonly unknown: number }[];
   readonly stuck: readonly { readonly revoker: string; readonly count: number }[];
   readonly waiting: readonly { readonly revoker: string; readonly reason: string; readonly count: number }[];
   readonly held: readonly { readonly reason: string; readonly count: number }[];
@@ -106,6 +107,17 @@ const registerFigures = (registry: Registry, current: () => Figures | undefined)
       for (const { seconds, revoker } of oldestUnconfirmed) all.set({ revoker }, seconds);
     },
   );
+  gauge(
+    'offboard_residual_access_seconds',
+    'Time for which access of runs that have not ended may be left at most, where somebody can say; offboard_residual_access_unknown counts the rest.',
+    ['revoker'],
+    (all, { residual }) => {
+      for (const { revoker, seconds } of residual) all.set({ revoker }, seconds);
+    },
+  );
+  gauge('offboard_residual_access_unknown', 'Credentials of runs that have not ended of which nobody can say until when they work.', ['revoker'], (all, { residual }) => {
+    for (const { revoker, unknown } of residual) all.set({ revoker }, unknown);
+  });
   gauge('offboard_stuck_revocations', 'Credentials whose revoke was taken and cannot be carried out.', ['revoker'], (all, { stuck }) => {
     for (const { count, revoker } of stuck) all.set({ revoker }, count);
   });

@@ -51,6 +51,7 @@ describe('the figures of runs', () => {
     expect(figures()).toEqual({
       revocations: [],
       oldestUnconfirmed: [{ revoker: 'kubernetes', seconds: 0 }],
+      residual: [{ revoker: 'kubernetes', seconds: 0, unknown: 0 }],
       stuck: [{ revoker: 'kubernetes', count: 0 }],
       waiting: [],
       held: [],
@@ -59,6 +60,13 @@ describe('the figures of runs', () => {
       unheld: [],
       identities: [],
     });
+  });
+
+  it('tell for how long access may be left, and of what nobody can say', () => {
+    const run = revoking([credential({ state: 'Confirmed' }), credential({ state: 'Absent', absentSince: '2026-11-23T10:00:00.000Z' }), credential(), { ...certificate, expiresAt: new Date(now.getTime() + 90_000).toISOString() }]);
+    const { seconds, unknown } = figures(run).residual[0] ?? {};
+    expect(unknown).toBe(1);
+    expect(seconds).toBe(90);
   });
 
   it('count credentials by state, over all runs, a whole class as many as it stands for', () => {

@@ -1,6 +1,7 @@
 /** All runs and identities in figures: what the leader's metrics show at a scrape. */
 import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
 import type { CredentialStatus, LifecycleState, OffboardingSpec, OffboardingStatus, Target, WorkloadIdentityStatus } from '../api/v1alpha1/index.ts';
+import { type Settling, residualOf } from './residual.ts';
 import { hasEnded } from './waiver.ts';
 import { parseDuration } from '../runtime/duration.ts';
 
@@ -9,6 +10,8 @@ export interface RunFigures {
   readonly revocations: readonly { readonly revoker: string; readonly state: string; readonly count: number }[];
   /** Seconds since the oldest request to revoke that is not confirmed, less the settle time; what only waits does not count. */
   readonly oldestUnconfirmed: readonly { readonly revoker: string; readonly seconds: number }[];
+  /** Seconds for which access may be left at most, and the credentials of which nobody can say. What is waived or suspended counts. */
+  readonly residual: readonly { readonly revoker: string; readonly seconds: number; readonly unknown: number }[];
   /** Credentials whose revoke was taken and cannot be carried out; what is suspended or waived does not count. */
   readonly stuck: readonly { readonly revoker: string; readonly count: number }[];
   /** Credentials that wait for something that is nobody's fault. */
@@ -41,7 +44,7 @@ interface CountedIdentity {
 /** The dependencies of a run, and all kinds that there are. Names are the users', so that figures go by kind. */
 export interface Kinds {
   readonly kinds: readonly string[];
-  readonly forTarget: (target: Target | undefined) => readonly { readonly name: string; readonly kind: string; readonly settleTime: number }[];
+  readonly forTarget: (target: Target | undefined) => readonly (Settling & { readonly name: string; readonly kind: string })[];
 }
 
 /** Each kind has a figure of what is unconfirmed and of what is stuck, also when nothing is under way. */
@@ -55,6 +58,7 @@ export const runFigures = (runs: readonly CountedRun[], identities: readonly Cou
   return {
     revocations: tally(credentials, ({ revoker, credential }) => ({ revoker, state: credential.state })),
     oldestUnconfirmed: kinds.map((revoker) => ({ revoker, seconds: oldest(credentials.filter((each) => each.revoker === revoker), now) })),
+    residual: kinds.map((revoker) => ({ revoker, ...residualIn(credentials.filter((each) => each.revoker === revoker), now) })),
     stuck: kinds.map((revoker) => ({ revoker, count: total(stuck.filter((each) => each.revoker === revoker)) })),
     waiting: tally(
       credentials.filter(waits),
@@ -74,16 +78,20 @@ export const runFigures = (runs: readonly CountedRun[], identities: readonly Cou
   };
 };
 
+const residualIn = (credentials: readonly OpenCredential[], now: Date): { readonly seconds: number; readonly unknown: number } => {
+  const ends = credentials.map((each) => ({ each, until: residualOf(each.credential, each) }));
+  const times = ends.flatMap(({ until }) => (typeof until === 'number' ? [(until - now.getTime()) / 1000] : []));
+  return { seconds: Math.max(0, ...times), unknown: total(ends.flatMap(({ each, until }) => (until === 'unknown' ? [each] : []))) };
+};
+
 interface Counted {
   readonly credential: Pick<CredentialStatus, 'count'>;
 }
 
 const single: Counted['credential'] = {};
 
-interface OpenCredential extends Counted {
+interface OpenCredential extends Counted, Settling {
   readonly revoker: string;
-  /** Milliseconds. */
-  readonly settleTime: number;
   readonly suspended: boolean;
   readonly waived: boolean;
   readonly credential: CredentialStatus;
@@ -93,15 +101,15 @@ const stranger = { kind: 'other', settleTime: 0 };
 
 const kindsOf = ({ status }: CountedRun, { forTarget }: Kinds) => {
   const all = new Map(forTarget(status?.target).map((each) => [each.name, each]));
-  return (name: string): { readonly kind: string; readonly settleTime: number } => all.get(name) ?? stranger;
+  return (name: string): Settling & { readonly kind: string } => all.get(name) ?? stranger;
 };
 
 const credentialsOf = (run: CountedRun, known: Kinds): readonly OpenCredential[] => {
   const of = kindsOf(run, known);
   return (run.status?.dependencies ?? []).flatMap(({ name, state, credentials = [] }) =>
     credentials.map((credential) => ({
+      ...of(name),
       revoker: of(name).kind,
-      settleTime: of(name).settleTime,
       suspended: run.spec.suspend === true,
       waived: state === 'Waived',
       credential,

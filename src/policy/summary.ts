@@ -2,8 +2,8 @@
 import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
 import type { DependencyStatus, OffboardingSpec, OffboardingStatus, Phase, Summary } from '../api/v1alpha1/index.ts';
 import type { Fact } from './conditions.ts';
-import { believableFrom } from './credential.ts';
 import type { Tracked } from './credential.ts';
+import { type Settling, latest, residualOf } from './residual.ts';
 import type { Verdict } from './verdict.ts';
 
 const countOf = (tracked: Tracked): number => tracked.status.count ?? 1;
@@ -27,9 +27,8 @@ const countsOf = (tracked: readonly Tracked[], dependencies: readonly Dependency
 });
 
 /** What is tracked of one dependency, and whether all of it could be asked. */
-export interface TrackedThere {
+export interface TrackedThere extends Settling {
   readonly tracked: readonly Tracked[];
-  readonly settleTime: number;
   readonly known: boolean;
 }
 
@@ -39,19 +38,8 @@ export interface TrackedThere {
  */
 export const residualUntil = (dependencies: readonly TrackedThere[]): string | undefined => {
   if (dependencies.some(({ known }) => !known)) return 'unknown';
-  const times: number[] = [];
-  for (const { settleTime, tracked } of dependencies) {
-    for (const entry of tracked) {
-      const { state, absentSince, expiresAt } = entry.status;
-      if (state === 'Confirmed') continue;
-      if (state === 'Waiting' && expiresAt !== undefined) times.push(Date.parse(expiresAt));
-      else if (state === 'Absent' && absentSince !== undefined && believableFrom(entry, settleTime) !== undefined) {
-        times.push(Date.parse(absentSince) + settleTime);
-      } else return 'unknown';
-    }
-  }
-  const last = Math.max(...times);
-  return times.length === 0 ? undefined : new Date(last).toISOString().replace(/\.\d+Z$/, 'Z');
+  const until = latest(dependencies.flatMap((each) => each.tracked.map(({ status, absentSince }) => residualOf(status, each, absentSince !== undefined))));
+  return typeof until === 'number' ? new Date(until).toISOString().replace(/\.\d+Z$/, 'Z') : until;
 };
 
 /** Where the run is, in one word. */

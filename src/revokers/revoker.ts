@@ -156,6 +156,21 @@ export type LockCapability =
       readonly observeLock: (target: Target, signal: AbortSignal) => Promise<Observation>;
     };
 
+/** What a credential may still give after it has ended in its dependency. */
+export interface Residue {
+  /**
+   * `TokenCache`: a server accepts again what it accepted a moment ago. `Propagation`: the change is on its way. `OfflineVerifier`: whoever
+   * checks a token by its signature alone asks nobody.
+   */
+  readonly kind: 'TokenCache' | 'Propagation' | 'OfflineVerifier';
+  /** For how long after the end at most; left out where it has no end. */
+  readonly milliseconds?: number;
+  /** True where the settle time or an expiry waits for it; false where nobody can observe its end, so that it outlasts the run. */
+  readonly awaited: boolean;
+  /** For people: who may still be let in, by whom. */
+  readonly message: string;
+}
+
 /** One kind of dependency that identities declare, of which one identity may have several. */
 export interface DependencyKind {
   readonly kind: string;
@@ -184,6 +199,8 @@ export interface Revoker {
   readonly tail?: number;
   /** Milliseconds for which `Absent` must hold before it is believed (caches, propagation). */
   readonly settleTime: number;
+  /** What the credentials of a class may still give after their end. */
+  readonly residues?: Readonly<Record<string, readonly Residue[]>>;
   /** How many calls of one run this dependency takes at the same time. */
   readonly concurrency: number;
   /** What we may not do for these credentials. Writes nothing. */

@@ -1,7 +1,7 @@
 /** The whole status of an Offboarding, made from what the steps wrote, what is tracked, and the verdict. */
 import type { DependencyState, DependencyStatus, OffboardingStatus } from '../../api/v1alpha1/index.ts';
 import { conditionsOf, factsOf } from '../../policy/conditions.ts';
-import { type Lockability, cancelFact, phaseOf, progressFacts, residualUntil, summaryOf } from '../../policy/summary.ts';
+import { type Lockability, type TrackedThere, cancelFact, phaseOf, progressFacts, residualUntil, summaryOf } from '../../policy/summary.ts';
 import { powerOfTwo, told } from '../../policy/told.ts';
 import { listed, maxListedCredentials, withStoredIntents } from '../../policy/tracking.ts';
 import type { Verdict } from '../../policy/verdict.ts';
@@ -31,7 +31,7 @@ export const summarise = (run: Run, verdict: Verdict, context: Context): Offboar
     verdict.kind === 'Confirmed' || draft.startedAt === undefined
       ? undefined
       : counted
-        ? residualUntil(revokers.map((revoker) => ({ settleTime: revoker.settleTime, tracked: remember(run, revoker, {}).tracked, known: remember(run, revoker, {}).inventoried })))
+        ? residualUntil(revokers.map((revoker) => leftIn(run, revoker)))
         : previous?.residualUntil;
   const generation = offboarding.metadata.generation ?? 0;
   const status: OffboardingStatus = {
@@ -52,6 +52,11 @@ export const summarise = (run: Run, verdict: Verdict, context: Context): Offboar
     phase: phaseOf(status, verdict),
     conditions: conditionsOf(facts, previous?.conditions ?? [], generation, now),
   };
+};
+
+const leftIn = (run: Run, revoker: Revoker): TrackedThere => {
+  const { tracked, inventoried } = remember(run, revoker, {});
+  return { ...revoker, tracked, known: inventoried };
 };
 
 /** The status has room for so many credentials in all; where they are more, each dependency has its share. */

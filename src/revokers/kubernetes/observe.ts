@@ -1,6 +1,6 @@
 /** Asks the API server about one credential. Only what it says itself about that very object is `Absent`. */
 import type { Target } from '../../api/v1alpha1/index.ts';
-import type { ObjectMeta } from '../../kube/objects.ts';
+import type { ObjectMeta, ServiceAccount } from '../../kube/objects.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Credential, Observation } from '../revoker.ts';
 import type { AccessReview } from './access-review.ts';
@@ -78,12 +78,7 @@ const observeLocated = async (
         'it can still mint tokens',
       );
     case 'BoundTokens':
-      return observeObject(
-        'via-serviceaccount',
-        await reader.account(located, signal),
-        credential,
-        'its tokens work, and new ones can be minted',
-      );
+      return withLeeway(await reader.account(located, signal), credential);
     case 'TokenSecret':
       return observeObject(
         'get/secrets',
@@ -119,6 +114,19 @@ const observeObject = <T extends { readonly metadata: ObjectMeta }>(
     return unknown(method, 'its UID is not known, so nothing can be told from its name');
   if (read.state === 'Absent' || read.object.metadata.uid !== credential.uid) return { state: 'Absent', method };
   return { state: 'Present', method, ...describePresence(read.object.metadata, meanwhile) };
+};
+
+/**
+ * Milliseconds. The tokens of an account that is held by a finalizer are refused so long after its deletion was asked for, however long it
+ * stands: a minute that the API server leaves to what is going down, and what its cache of tokens adds.
+ */
+const leeway = 70_000;
+
+const withLeeway = (read: Read<ServiceAccount>, credential: Credential): Observation => {
+  const observation = observeObject('via-serviceaccount', read, credential, 'its tokens work, and new ones can be minted');
+  const deletedAt = read.state === 'Present' ? read.object.metadata.deletionTimestamp : undefined;
+  if (observation.state !== 'Present' || deletedAt === undefined) return observation;
+  return { ...observation, worksUntil: new Date(Date.parse(deletedAt) + leeway) };
 };
 
 /** Somebody's finalizer is for a person: deleting it again would change nothing. */

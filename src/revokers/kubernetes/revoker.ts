@@ -6,7 +6,7 @@ import type { Target } from '../../api/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Reflector } from '../../kube/reflector.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Revoker } from '../revoker.ts';
+import type { Residue, Revoker } from '../revoker.ts';
 import { createRunner, type Operation, outcomeOfRevoke, type ReportedOperation } from '../runner.ts';
 import { createAccessReview } from './access-review.ts';
 import { createClusterReader } from './client.ts';
@@ -72,6 +72,35 @@ const deadlines: Readonly<Record<Exclude<Operation, 'lock' | 'unlock' | 'observe
   observe: 30_000,
 };
 
+const year = 365 * 86_400_000;
+
+const cached: Residue = {
+  kind: 'TokenCache',
+  milliseconds: 10_000,
+  awaited: true,
+  message: 'an API server that has accepted a token goes on to accept it for ten seconds',
+};
+
+/**
+ * Of tokens that pods are given the API server makes ones that last a year, lest old clients fail
+ * (kube-apiserver --service-account-extend-token-expiration, on unless somebody says otherwise).
+ */
+const residues: Revoker['residues'] = {
+  BoundTokens: [
+    cached,
+    {
+      kind: 'OfflineVerifier',
+      milliseconds: year,
+      awaited: false,
+      message: 'a system that checks tokens by their signature alone, and never asks this cluster, accepts one until the time that the token itself names, which is at most a year',
+    },
+  ],
+  TokenSecret: [
+    cached,
+    { kind: 'OfflineVerifier', awaited: false, message: 'a system that checks tokens by their signature alone, and never asks this cluster, accepts the token of such a Secret for ever' },
+  ],
+};
+
 /** Milliseconds for which an API server accepts a token again without asking whether its account is still there. */
 const tokenCache = 10_000;
 
@@ -90,6 +119,7 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
     issues: ['ServiceAccount', 'BoundTokens', 'TokenSecret'],
     tail: Math.max(0, tokenCache - options.settleTime),
     settleTime: options.settleTime,
+    residues,
     concurrency: 8,
     lock: {
       kind: 'NotLockable',
