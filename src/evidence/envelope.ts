@@ -14,7 +14,7 @@ export const payloadType = 'application/vnd.in-toto+json';
 /** @see https://github.com/in-toto/attestation/blob/v1.1.0/spec/v1/statement.md */
 export interface Statement {
   readonly _type: 'https://in-toto.io/Statement/v1';
-  /** One: the identity, by the digest of its canonical JSON. */
+  /** One: the ServiceAccount, by the digest of the canonical JSON of its namespace, name and UID. */
   readonly subject: readonly { readonly name: string; readonly digest: { readonly sha256: string } }[];
   readonly predicateType: string;
   readonly predicate: Predicate;
