@@ -16,6 +16,8 @@ export interface Config {
   readonly tokenSecrets: boolean;
   /** Milliseconds. */
   readonly kubernetesSettle: number;
+  /** The Secret in its own namespace with the key that records are signed with. */
+  readonly signingKeySecret: string;
   /** Connectors may reach a server on this very host without TLS. */
   readonly allowLoopbackHttp: boolean;
   readonly leaderElection: boolean;
@@ -41,6 +43,7 @@ const options = {
   workers: { placeholder: 'N', fallback: '16', text: 'offboardings looked at side by side' },
   'token-secrets': { fallback: 'false', text: 'list and delete legacy token Secrets one by one; needs list, watch, get and delete on secrets' },
   'kubernetes-settle': { placeholder: 'DURATION', fallback: '15s', text: 'how long an absence must hold in the cluster before it is believed; a used token is cached for 10s' },
+  'signing-key-secret': { placeholder: 'NAME', fallback: 'offboard-signing-key', text: 'the Secret in its own namespace whose key.pem signs the records' },
   'allow-loopback-http': { fallback: 'false', text: 'let Connectors use plain http to this very host; for tests and demos' },
   'leader-election': { fallback: 'true', text: 'work only while holding the Lease, so that two replicas can run' },
   'log-level': { placeholder: 'LEVEL', fallback: 'info', text: 'debug, info, warn or error' },
@@ -95,6 +98,7 @@ export const readConfig = (args: readonly string[], env: Environment): Config | 
     workers: integer(raw('workers'), 1, 256),
     tokenSecrets: boolean(raw('token-secrets')),
     kubernetesSettle: duration(raw('kubernetes-settle')),
+    signingKeySecret: nonEmpty(raw('signing-key-secret')),
     allowLoopbackHttp: boolean(raw('allow-loopback-http')),
     leaderElection: boolean(raw('leader-election')),
     logLevel: oneOf(raw('log-level'), ['debug', 'info', 'warn', 'error']),

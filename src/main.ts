@@ -11,6 +11,7 @@ import { fenced } from './kube/fence.ts';
 import { createLeaseLock } from './kube/lease.ts';
 import { createCanaries, createOwnTokens } from './kube/tokens.ts';
 import { createTransport } from './kube/transport.ts';
+import { createServerVersion } from './kube/version.ts';
 import { createHealthServer } from './observability/health.ts';
 import { createLogger, standardError } from './observability/log.ts';
 import { createMetrics } from './observability/metrics.ts';
@@ -46,6 +47,7 @@ const run = async (config: Config): Promise<void> => {
   const ownTokens = createOwnTokens({ ...cluster, transport, account: { namespace: config.namespace, name: config.serviceAccount } });
   const operator = createOperator({
     config, client: fenced(client, mayWrite), events, clock, random, log, metrics, version, ownTokens, canaries, mayAct: mayWrite,
+    serverVersion: createServerVersion(transport),
   });
   const server = createHealthServer({
     clock,

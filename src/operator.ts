@@ -8,19 +8,20 @@ import type { KubeClient } from './kube/client.ts';
 import { ApiError, toOutcome } from './kube/errors.ts';
 import type { EventRecorder } from './kube/events.ts';
 import { createReflector } from './kube/reflector.ts';
-import { offboardingWaivers, offboardings, qualifiedName, workloadIdentities } from './kube/resources.ts';
+import { offboardingRecords, offboardingWaivers, offboardings, qualifiedName, workloadIdentities } from './kube/resources.ts';
 import type { Resource } from './kube/resources.ts';
 import type { Canaries, OwnTokens } from './kube/tokens.ts';
 import type { Figures, Metrics } from './observability/metrics.ts';
 import { runFigures } from './policy/figures.ts';
 import {
-  createWorkloadIdentityProjection, identityOf, offboardingIndexers, offboardingWaiverIndexers, projectOffboarding, projectOffboardingWaiver,
-  workloadIdentityIndexers,
+  createRecordProjection, createWorkloadIdentityProjection, identityOf, offboardingIndexers, offboardingWaiverIndexers, projectOffboarding,
+  projectOffboardingWaiver, recordIndexers, workloadIdentityIndexers,
 } from './reconcile/indexes.ts';
 import { asksOrClaimsOtherwise, asksOtherwise, keyOf, splitKey } from './reconcile/objects.ts';
-import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from './reconcile/objects.ts';
+import type { OffboardingObject, OffboardingRecordObject, OffboardingWaiverObject, WorkloadIdentityObject } from './reconcile/objects.ts';
 import { createOffboardingReconciler } from './reconcile/offboarding/reconciler.ts';
 import { createOffboardingWaiverReconciler } from './reconcile/offboarding-waiver/reconciler.ts';
+import { createLedger } from './reconcile/record/ledger.ts';
 import { createWorkloadIdentityReconciler } from './reconcile/workload-identity/reconciler.ts';
 import { createImpersonationProbe } from './revokers/google-cloud/probe.ts';
 import { createGoogleCloudKind } from './revokers/google-cloud/revoker.ts';
@@ -45,6 +46,8 @@ export interface OperatorOptions {
   readonly version: string;
   readonly ownTokens: OwnTokens;
   readonly canaries: Canaries;
+  /** Of the API server; undefined where that is not known. */
+  readonly serverVersion: (signal: AbortSignal) => Promise<string | undefined>;
   /** False when another process may be the one that acts. */
   readonly mayAct: () => boolean;
 }
@@ -77,6 +80,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     },
   });
   const { kubernetes, registry, probe } = createRevokers(options, connectors);
+  const { records, ...evidence } = createRecords(options);
 
   const runs = createReflector<OffboardingObject>({
     ...common,
@@ -152,6 +156,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
       onConfirmed: metrics.onConfirmed,
       operator: { namespace: config.namespace, serviceAccount: config.serviceAccount },
       claims: new Map(),
+      ...evidence,
     },
   });
   const reconcileIdentity = createWorkloadIdentityReconciler({
@@ -193,7 +198,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
   const identityController = control('workload-identity', reconcileIdentity);
   const waiverController = control('offboarding-waiver', reconcileWaiver);
   const connectorController = control('connector', connectors.reconcile);
-  const reflectors = [runs, identities, waivers, connectors.reflector, ...kubernetes.reflectors];
+  const reflectors = [runs, identities, waivers, records, connectors.reflector, ...kubernetes.reflectors];
 
   return {
     watch: async (signal) => {
@@ -231,6 +236,28 @@ const createRevokers = ({ config, metrics, canaries, version, ...common }: Opera
   const vault = createVaultKind({ connectors: connectors.vault, clock, isForeign, onOperation: counting('vault') });
   const google = createGoogleCloudKind({ connectors: connectors.google, clock, random, isForeign, probe, onOperation: counting('google-cloud') });
   return { kubernetes, probe, registry: createRegistry([kubernetes.revoker], [vault, google]) };
+};
+
+/** The records that there are, and how one is added. */
+const createRecords = ({ config, client, clock, random, log, metrics, version, serverVersion }: OperatorOptions) => {
+  const records = createReflector<OffboardingRecordObject>({
+    client,
+    clock,
+    random,
+    log,
+    metrics: metrics.watch,
+    resource: offboardingRecords,
+    project: createRecordProjection(),
+    indexers: recordIndexers,
+  });
+  return {
+    records,
+    ledger: createLedger({ client, log, records, namespace: config.namespace, secret: config.signingKeySecret }),
+    versions: async (signal: AbortSignal) => {
+      const kubernetes = await serverVersion(signal);
+      return { offboard: version, ...(kubernetes === undefined ? {} : { kubernetes }) };
+    },
+  };
 };
 
 type Reconcile = (key: string, signal: AbortSignal) => Promise<ReconcileResult>;

@@ -91,6 +91,7 @@ export const progressFacts = (
       ? fact(conditionTypes.planned, 'True', reasons.planComplete, 'every dependency was inventoried and checked')
       : fact(conditionTypes.planned, 'False', reasons.pending, 'the inventory is not complete');
   if (spec.mode === 'Plan') return [planned];
+  const { kind } = verdict.unrecorded ?? verdict;
   const locked = !lock.lockable
     ? fact(conditionTypes.locked, 'False', reasons.notLockable, lock.explanation)
     : status.lockedAt === undefined
@@ -104,12 +105,24 @@ export const progressFacts = (
     status.revokedAt === undefined
       ? fact(conditionTypes.revoked, 'False', reasons.pending, 'not every revoke was accepted yet')
       : fact(conditionTypes.revoked, 'True', reasons.revokesAccepted, 'every revoke was accepted'),
-    verdict.kind === 'Confirmed'
+    kind === 'Confirmed'
       ? fact(conditionTypes.verified, 'True', reasons.fixedPoint, 'all is gone, and a last look found nothing new')
-      : verdict.kind === 'Waived'
+      : kind === 'Waived'
         ? fact(conditionTypes.verified, 'False', reasons.waived, 'not everything is proven gone; what is left is given up')
         : fact(conditionTypes.verified, 'False', reasons.pending, 'not everything is proven gone'),
+    ...recordFact(status, verdict),
   ];
+};
+
+/** None of a run that ended and has no record, as when another took over. */
+const recordFact = ({ completedAt, recordRef }: OffboardingStatus, { reason, message, unrecorded }: Verdict): readonly Fact[] => {
+  const { recordSigned } = conditionTypes;
+  if (completedAt !== undefined) {
+    return recordRef === undefined ? [] : [fact(recordSigned, 'True', reasons.recordStored, `OffboardingRecord "${recordRef.name}", ${recordRef.digest}`)];
+  }
+  if (unrecorded !== undefined) return [fact(recordSigned, 'False', reason, message)];
+  const earlier = recordRef === undefined ? '' : `; OffboardingRecord "${recordRef.name}" is of an earlier one`;
+  return [fact(recordSigned, 'False', reasons.pending, `the run is not at its end${earlier}`)];
 };
 
 const fact = (type: string, status: Fact['status'], reason: string, message: string): Fact => ({ type, status, reason, message });
@@ -117,7 +130,8 @@ const fact = (type: string, status: Fact['status'], reason: string, message: str
 /** Whether a run that was asked to cancel did. Undefined when it was not asked. */
 export const cancelFact = (spec: OffboardingSpec, status: OffboardingStatus, verdict: Verdict, refusal: string | undefined): Fact | undefined => {
   if (spec.cancel === undefined) return undefined;
-  if (verdict.reason === reasons.cancelled) return fact(conditionTypes.cancelled, 'True', reasons.cancelled, verdict.message);
+  const { reason, message } = verdict.unrecorded ?? verdict;
+  if (reason === reasons.cancelled) return fact(conditionTypes.cancelled, 'True', reasons.cancelled, message);
   const why = refusal ?? (status.revokeStartedAt === undefined ? 'the run had ended' : revokingHasBegun);
   return fact(conditionTypes.cancelled, 'False', reasons.cannotCancel, `cannot be cancelled: ${why}`);
 };

@@ -19,6 +19,8 @@ export interface Verdict {
   readonly message: string;
   /** True when the run was complete with waivers before: then Ready says so, and Reconciling or Stalled why. */
   readonly reopened?: true;
+  /** What it is once its record is stored: all of it but the record is done. */
+  readonly unrecorded?: Verdict;
 }
 
 /** With the message as the status will hold it, so that one look can tell from it whether the next says anything new. */
@@ -38,6 +40,13 @@ export const verdictOfError = (error: OutcomeError): Verdict => {
     case 'Retryable':
       return reconciling(reasons.dependencyUnavailable, error.message);
   }
+};
+
+/** The end that a run has come to, while its record is not stored. */
+export const unrecordedVerdict = (end: Verdict, error: OutcomeError): Verdict => {
+  const isForAPerson = error.kind === 'NeedsPerson' || error.kind === 'Invalid';
+  const { kind, reason, message } = isForAPerson ? stalled(error.reason, error.message) : reconciling(reasons.recording, `${end.message}; the record of it is not stored yet: ${error.message}`);
+  return { kind, reason, message, unrecorded: end };
 };
 
 /** Which dependency speaks for the run: the one that most needs attention. One that is Pending or Locked by now waits for others. */

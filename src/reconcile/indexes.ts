@@ -1,10 +1,10 @@
 /** By what the kinds are looked up, and what is kept of them in memory. */
-import type { WorkloadIdentityStatus } from '../api/v1alpha1/index.ts';
+import type { OffboardingRecordSpec, WorkloadIdentityStatus } from '../api/v1alpha1/index.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import type { ConnectorObject } from '../revokers/connector.ts';
 import { createShare } from '../runtime/share.ts';
 import type { Share } from '../runtime/share.ts';
-import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from './objects.ts';
+import type { OffboardingObject, OffboardingRecordObject, OffboardingWaiverObject, WorkloadIdentityObject } from './objects.ts';
 
 /** Everything but who wrote which field, which nobody here asks for and which is half of an object. */
 const withoutManagers = (object: KubeObject): KubeObject => {
@@ -48,6 +48,36 @@ const shareStatus = (status: WorkloadIdentityStatus, share: Share): WorkloadIden
   ...(status.conditions !== undefined && { conditions: share(status.conditions) }),
 });
 
+/**
+ * Records are never deleted while they watch, so that there are the more of them the longer a cluster lives. Of each what finds it is
+ * kept: whoever wants what is signed, or a chunk, reads that one.
+ */
+export const createRecordProjection = (share: Share = createShare()) => (raw: KubeObject): OffboardingRecordObject => {
+  const { apiVersion, kind, metadata, spec, status } = raw as OffboardingRecordObject;
+  const { name, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp } = metadata;
+  return {
+    ...(apiVersion !== undefined && { apiVersion: share(apiVersion) }),
+    ...(kind !== undefined && { kind: share(kind) }),
+    metadata: {
+      name,
+      uid,
+      resourceVersion,
+      creationTimestamp,
+      ...(generation !== undefined && { generation }),
+      ...(deletionTimestamp !== undefined && { deletionTimestamp }),
+    },
+    spec: withoutBodies(spec, share),
+    ...(status !== undefined && { status }),
+  };
+};
+
+const withoutBodies = ({ envelope: _, chunk: __, ...spec }: OffboardingRecordSpec, share: Share): OffboardingRecordSpec => ({
+  ...spec,
+  ...(spec.outcome !== undefined && { outcome: share(spec.outcome) }),
+  ...(spec.identity !== undefined && { identity: { ...spec.identity, namespace: share(spec.identity.namespace) } }),
+  ...(spec.offboarding !== undefined && { offboarding: { ...spec.offboarding, namespace: share(spec.offboarding.namespace) } }),
+});
+
 const namespaceOf = ({ metadata }: KubeObject): string => metadata.namespace ?? '';
 
 /** The identity a run is for, as far as it is known: `namespace/name` of the ServiceAccount. */
@@ -84,4 +114,12 @@ export const workloadIdentityIndexers = {
 export const offboardingWaiverIndexers = {
   /** The Offboarding it names, as `namespace/name`. */
   run: (waiver: OffboardingWaiverObject): readonly string[] => [`${namespaceOf(waiver)}/${waiver.spec.offboardingRef.name}`],
+};
+
+export const recordIndexers = {
+  /** The UID of the Offboarding whose end it is of. */
+  run: ({ spec }: OffboardingRecordObject): readonly string[] => (spec.offboarding === undefined ? [] : [spec.offboarding.uid]),
+  /** `namespace/name` of the ServiceAccount. */
+  identity: ({ spec }: OffboardingRecordObject): readonly string[] =>
+    spec.identity === undefined ? [] : [`${spec.identity.namespace}/${spec.identity.name}`],
 };

@@ -1,6 +1,8 @@
 /** The kinds as the reconcilers read them: metadata, spec and status of the raw object. */
 import { conditionTypes } from '../api/v1alpha1/conditions.ts';
 import type {
+  OffboardingRecordSpec,
+  OffboardingRecordStatus,
   OffboardingSpec,
   OffboardingStatus,
   OffboardingWaiverSpec,
@@ -23,6 +25,12 @@ export interface WorkloadIdentityObject extends KubeObject {
 export interface OffboardingWaiverObject extends KubeObject {
   readonly spec: OffboardingWaiverSpec;
   readonly status?: OffboardingWaiverStatus;
+}
+
+/** In memory without what is signed, or a chunk of it: there are many of these, and they are long. */
+export interface OffboardingRecordObject extends KubeObject {
+  readonly spec: OffboardingRecordSpec;
+  readonly status?: OffboardingRecordStatus;
 }
 
 /** What is asked for is not what it was, or nobody holds the object any more who did: everything but its status. */

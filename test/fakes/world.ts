@@ -14,6 +14,8 @@ import type { Logger } from '../../src/runtime/logger.ts';
 import { kstatusViolations } from '../env/kstatus.ts';
 import { createFakeClock } from './clock.ts';
 import type { FakeClock } from './clock.ts';
+import { createFakeLedger } from './ledger.ts';
+import type { FakeLedger } from './ledger.ts';
 import { createFakeRevoker } from './revoker.ts';
 import type { FakeRevoker } from './revoker.ts';
 
@@ -33,6 +35,8 @@ export interface World {
   readonly vault: (name?: string) => FakeRevoker;
   readonly google: (name: string) => FakeRevoker;
   readonly events: readonly RecordedEvent[];
+  /** What is recorded. It outlives a restart. */
+  readonly ledger: FakeLedger;
   readonly put: (object: OffboardingObject) => void;
   /** It is gone: the watch says so. */
   readonly remove: (name?: string) => void;
@@ -56,6 +60,7 @@ type JsonPatch = readonly { readonly op: string; readonly path: string; readonly
 
 export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>[0] = {}): World => {
   const clock = createFakeClock();
+  const ledger = createFakeLedger();
   const revoker = createFakeRevoker(revokerOptions);
   const vaults = new Map<string, FakeRevoker>();
   const googles = new Map<string, FakeRevoker>();
@@ -137,6 +142,8 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
     onConfirmed: () => undefined,
     operator: { namespace: 'offboard-system', serviceAccount: 'offboard' },
     claims: new Map(),
+    ledger,
+    versions: () => Promise.resolve({ offboard: '0.1.0', kubernetes: 'v1.36.3' }),
   };
   const start = () => createOffboardingReconciler({ context, random: () => 0, read: (key) => objects.get(key) });
   let reconciler = start();
@@ -154,6 +161,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
     vault,
     google,
     events,
+    ledger,
     cluster: state,
     waivers,
     remove: (name = 'retire') => objects.delete(keyFor(name)),

@@ -2,7 +2,7 @@
  * One look at one Offboarding: read it, walk its steps until one says stop, write the status once, let go of the finalizer
  * when it has ended.
  *
- *   cancel → resolve → giveWay → suspend → inventory → preflight → claim → lock → soak → revoke → verify
+ *   cancel → resolve → giveWay → suspend → inventory → preflight → claim → lock → soak → revoke → verify → record
  *                                            ▲                                            │
  *                                            └─────── until nothing new is found ─────────┘
  *
@@ -39,6 +39,7 @@ import { claim, giveWay, suspend } from './hold.ts';
 import { inventory } from './inventory.ts';
 import { lock } from './lock.ts';
 import { preflight } from './preflight.ts';
+import { record } from './record.ts';
 import { resolve } from './resolve.ts';
 import { revoke } from './revoke.ts';
 import { boundTo, timestamp, withDraft } from './run.ts';
@@ -126,20 +127,11 @@ const lookAt = async (run: Run, isFirstLook: boolean, context: Context, signal: 
   const { completedAt, ...open } = run.draft;
   const walked = await walk({ ...run, draft: open }, context, signal);
   const look = isWaived(status) ? await sinceWaived(walked, context, signal) : walked;
-  const ended = (at: string): Look => ({ ...look, run: withDraft(look.run, { completedAt: at }) });
-  switch (look.verdict.kind) {
-    case 'Confirmed':
-      return ended(timestamp(context.clock));
-    case 'Waived':
-      return ended(completedAt ?? timestamp(context.clock));
-    case 'Reconciling':
-    case 'Stalled':
-      // Only a complete run can say so, and it stays complete: nothing that came after its end is its business.
-      if (look.verdict.reason === reasons.resurrected) return ended(completedAt ?? timestamp(context.clock));
-      return isReopened(status) ? { ...look, verdict: { ...look.verdict, reopened: true } } : look;
-    case 'Idle':
-      return look;
-  }
+  // Only a complete run can say so, and it stays complete: nothing that came after its end is its business.
+  if (look.verdict.reason === reasons.resurrected) return { ...look, run: withDraft(look.run, { completedAt: completedAt ?? timestamp(context.clock) }) };
+  const ended = { ...look, ...(await record(look.run, look.verdict, context, signal)) };
+  const isOpen = ended.verdict.kind === 'Reconciling' || ended.verdict.kind === 'Stalled';
+  return isOpen && isReopened(status) ? { ...ended, verdict: { ...ended.verdict, reopened: true } } : ended;
 };
 
 /** What is put back of that which was given up is revoked, in a look of its own, and does not take the end back meanwhile. */

@@ -1,5 +1,6 @@
 /** What the steps of a run share: the object, the status as it grows, and what this process saw so far. */
 import type { DependencyStatus, Finding, OffboardingStatus, Target } from '../../api/v1alpha1/index.ts';
+import type { Predicate } from '../../evidence/predicate.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { toOutcome } from '../../kube/errors.ts';
 import type { EventRecorder } from '../../kube/events.ts';
@@ -15,6 +16,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { keyOf } from '../objects.ts';
 import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from '../objects.ts';
+import type { Ledger } from '../record/ledger.ts';
 
 /** What this process knows of one dependency of a run. */
 export interface DependencyMemory {
@@ -32,6 +34,8 @@ export interface DependencyMemory {
    * found nothing new.
    */
   readonly enumeratedAt: number | undefined;
+  /** When that was done, for people (RFC 3339). */
+  readonly enumeratedOn?: string;
   /** True once this process has seen the lock to hold, and while it does. */
   readonly locked: boolean;
   /** Why a lock that had held does not any more, or why nobody can tell. */
@@ -121,6 +125,10 @@ export interface Context {
   readonly operator: { readonly namespace: string; readonly serviceAccount: string };
   /** Which run acts for an identity, from before the status that says so is stored. */
   readonly claims: Map<string, { readonly uid: string; readonly name: string }>;
+  /** Where the ends of runs are recorded. */
+  readonly ledger: Ledger;
+  /** Of Offboard and of the API server, for the records. */
+  readonly versions: (signal: AbortSignal) => Promise<Predicate['versions']>;
 }
 
 export type Step = (run: TargetedRun, context: Context, signal: AbortSignal) => Progress | Promise<Progress>;

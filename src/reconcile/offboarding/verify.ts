@@ -12,7 +12,7 @@ import { mapBounded } from '../../runtime/concurrency.ts';
 import { assessment, issuersEndedAt, verdictNow, waitsFor } from './assessment.ts';
 import { dropControls } from './controls.ts';
 import { standing } from './inventory.ts';
-import { recordFailure, remember, stop } from './run.ts';
+import { recordFailure, remember, stop, timestamp } from './run.ts';
 import type { Context, Progress, TargetedRun, When } from './run.ts';
 
 export const verify = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
@@ -110,11 +110,8 @@ const enumerate = async (run: TargetedRun, revoker: Revoker, { clock }: Context,
       entry.aggregate === true && isOpen(entry) ? observed(entry, stamp(enumerated(entry, inventory), askedAt, clock), revoker.settleTime) : entry,
     );
     const isLast = !merged.foundNew && !after.some(isOpen);
-    remember(run, revoker, {
-      tracked: withTimes(after, clock.now()),
-      findings: [...standing(before), ...findings],
-      enumeratedAt: isLast ? askedAt : undefined,
-    });
+    const last = isLast ? { enumeratedAt: askedAt, enumeratedOn: timestamp(clock) } : { enumeratedAt: undefined };
+    remember(run, revoker, { tracked: withTimes(after, clock.now()), findings: [...standing(before), ...findings], ...last });
   } catch (error) {
     recordFailure(run, revoker, error);
   }

@@ -1,0 +1,136 @@
+/** What a record says of a run: from its object, and from what this process knows of it. */
+import type { CredentialStatus, Finding, Outcome } from '../../api/v1alpha1/index.ts';
+import type { Predicate, RecordedCredential, RecordedDependency, RecordedWaiver } from '../../evidence/predicate.ts';
+import { told } from '../../policy/told.ts';
+import { withStoredIntents } from '../../policy/tracking.ts';
+import type { Revoker } from '../../revokers/revoker.ts';
+import { keyOf } from '../objects.ts';
+import { assessment } from './assessment.ts';
+import { isBroken } from './glass.ts';
+import { remember, storedDependency } from './run.ts';
+import type { Context, Run } from './run.ts';
+
+export interface Ending {
+  readonly outcome: Outcome;
+  readonly completedAt: string;
+  readonly versions: Predicate['versions'];
+}
+
+/** Reads everything now: what is given back makes the same of it for whatever place. Every credential is in it one by one. */
+export const evidenceOf = (run: Run, ending: Ending, context: Context): ((place: Predicate['record']) => Predicate) => {
+  const { outcome, completedAt, versions } = ending;
+  const { target } = run.draft;
+  if (target === undefined) throw new Error('a run that has ended has a target');
+  const { serviceAccount, workloadIdentity, certificates, probe = false } = target;
+  const evidence = {
+    outcome,
+    identity: { serviceAccount, probe, ...(workloadIdentity === undefined ? {} : { workloadIdentity }), ...(certificates === undefined ? {} : { certificates }) },
+    run: runOf(run, completedAt),
+    people: peopleOf(run, outcome, context),
+    dependencies: run.revokers.map((revoker) => dependencyOf(run, revoker, context)),
+    versions,
+  };
+  return (place) => ({ record: place, ...evidence });
+};
+
+const runOf = ({ offboarding, draft }: Run, completedAt: string): Predicate['run'] => {
+  const { metadata, spec, status } = offboarding;
+  const { startedAt = completedAt, lockedAt, revokeStartedAt, revokedAt } = draft;
+  const lockLostAt = status?.lockLostAt;
+  return {
+    namespace: metadata.namespace ?? '',
+    name: metadata.name,
+    uid: metadata.uid,
+    reason: spec.reason,
+    urgency: spec.urgency ?? 'Routine',
+    ...(spec.soak === undefined ? {} : { soak: spec.soak }),
+    createdAt: metadata.creationTimestamp,
+    startedAt,
+    ...(lockedAt === undefined ? {} : { lockedAt }),
+    ...(lockLostAt === undefined ? {} : { lockLostAt }),
+    ...(revokeStartedAt === undefined ? {} : { revokeStartedAt }),
+    ...(revokedAt === undefined ? {} : { revokedAt }),
+    completedAt,
+  };
+};
+
+const peopleOf = (run: Run, outcome: Outcome, context: Context): Predicate['people'] => {
+  const { spec } = run.offboarding;
+  const { cancel } = spec;
+  return {
+    ...(spec.requestedBy?.username === undefined ? {} : { requestedBy: { username: spec.requestedBy.username } }),
+    ...(spec.enforcedBy?.username === undefined ? {} : { enforcedBy: { username: spec.enforcedBy.username } }),
+    ...(cancel === undefined
+      ? {}
+      : {
+          cancel: {
+            ...(cancel.requestedBy?.username === undefined ? {} : { requestedBy: { username: cancel.requestedBy.username } }),
+            reason: told(cancel.reason),
+            accepted: outcome === 'Cancelled',
+          },
+        }),
+    waivers: waiversOf(run, context),
+    glassBroken: isBroken(run.offboarding),
+  };
+};
+
+const waiversOf = ({ offboarding, waivers }: Run, { cluster }: Context): readonly RecordedWaiver[] => {
+  const objects = cluster.waiversFor(keyOf(offboarding));
+  return [...waivers].map(([dependency, { name, approvedBy, expiresAt }]) => {
+    const reason = objects.find(({ metadata }) => metadata.name === name)?.spec.reason;
+    return { name, dependency, approvedBy, expiresAt, ...(reason === undefined ? {} : { reason: told(reason) }) };
+  });
+};
+
+/** What this process has looked at, or, where it has not, what the status says. */
+const dependencyOf = (run: Run, revoker: Revoker, context: Context): RecordedDependency => {
+  const memory = remember(run, revoker, {});
+  const stored = storedDependency(run, revoker);
+  const isKnown = memory.inventoried || memory.failure !== undefined;
+  const { state, message } = isKnown ? assessment(run, revoker, context) : { state: stored?.state, message: stored?.message };
+  const statuses = memory.inventoried ? memory.tracked.map(({ status }) => status) : (stored?.credentials ?? []);
+  const findings = memory.inventoried ? memory.findings : (stored?.findings ?? []);
+  const isWaived = state === 'Waived';
+  return {
+    name: revoker.name,
+    kind: revoker.kind,
+    state: state === 'Confirmed' || state === 'Waived' ? state : 'Open',
+    ...(state === 'Confirmed' || message === undefined ? {} : { message: told(message) }),
+    settleMilliseconds: revoker.settleTime,
+    ...(memory.enumeratedAt === undefined || memory.enumeratedOn === undefined ? {} : { enumeratedAt: memory.enumeratedOn }),
+    lock: lockOf(run, revoker, memory.locked),
+    credentials: withStoredIntents(statuses, stored?.credentials ?? []).map((status) => credentialOf(status, isWaived)),
+    findings: atMost(findings),
+  };
+};
+
+/** After a restart the status says that all were locked; it does not say so of one that was given up. */
+const lockOf = ({ draft, waivers }: Run, { lock, name }: Revoker, locked: boolean): RecordedDependency['lock'] => {
+  if (lock.kind === 'NotLockable') return 'NotLockable';
+  return locked || (draft.lockedAt !== undefined && !waivers.has(name)) ? 'Locked' : 'NotLocked';
+};
+
+const credentialOf = ({ reason: _, absentFor, strength, ...status }: CredentialStatus, isWaived: boolean): RecordedCredential => ({
+  ...status,
+  ...(absentFor === undefined ? {} : { absentMilliseconds: absentFor }),
+  ...strengthOf(status, strength, isWaived),
+});
+
+const strengthOf = ({ state, expiresAt }: Pick<CredentialStatus, 'state' | 'expiresAt'>, strength: CredentialStatus['strength'], isWaived: boolean): Pick<RecordedCredential, 'strength'> => {
+  if (state !== 'Confirmed') return isWaived ? { strength: 'Waived' } : {};
+  // One that was confirmed before strengths were kept.
+  return { strength: strength ?? (expiresAt === undefined ? 'Observed' : 'WaitedOut') };
+};
+
+/** They cannot be in a chunk: of more than so many the rest is counted. What access nobody can observe comes first. */
+const maxFindings = 200;
+
+const atMost = (findings: readonly Finding[]): RecordedDependency['findings'] => {
+  if (findings.length <= maxFindings) return findings;
+  const isGrave = ({ type }: Finding): boolean => type === 'NotProvable' || type === 'NotProbed';
+  const sorted = [...findings.filter(isGrave), ...findings.filter((finding) => !isGrave(finding))];
+  const [first] = sorted.slice(maxFindings);
+  const rest = findings.length - maxFindings;
+  return [...sorted.slice(0, maxFindings), ...(first === undefined ? [] : [{ type: first.type, object: `${rest} more`, message: `${rest} more findings are not listed here` }])];
+};
+
