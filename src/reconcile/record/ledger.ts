@@ -36,7 +36,7 @@ export interface End {
   /** The record that the run's status knows, which is of an earlier end. */
   readonly after?: string;
   readonly supersedes?: string;
-  /** What is signed. Pure: it is made anew for each place that is tried. */
+  /** What is signed, in the place that it gets. */
   readonly predicate: (place: Predicate['record']) => Predicate;
 }
 
@@ -115,25 +115,19 @@ const append = async (book: Book, end: End, publish: () => Promise<void>, signal
   await publish();
   const { client, records, chain } = book;
   for (const record of records.store.list()) notice(book, record);
+  // The credentials are the same in whatever place, and there may be thousands.
+  const { predicate: whole, chunks } = inChunks(end.predicate(nextPlace(book, end)), maxBytes);
+  for (const chunk of chunks) await storeChunk(book, chunk, signal);
   for (;;) {
     signal.throwIfAborted();
-    const revises = lastOfRun(book, end);
-    const name = chain.newest === undefined ? firstPlace : placeAfter(chain.newest.name);
-    const place: Predicate['record'] = {
-      name,
-      cluster: book.cluster,
-      ...(chain.newest === undefined ? {} : { previous: chain.newest }),
-      ...(revises === undefined ? {} : { revises }),
-      ...(end.supersedes === undefined ? {} : { supersedes: end.supersedes }),
-    };
-    const { predicate, chunks } = inChunks(end.predicate(place), maxBytes);
-    for (const chunk of chunks) await storeChunk(book, chunk, signal);
+    const predicate = { ...whole, record: nextPlace(book, end) };
+    const { name } = predicate.record;
     const { envelope, digest } = sealed(predicate, book.key);
     const body = { metadata: { name }, spec: specOf(predicate, { digest, envelope }) };
     try {
       const created = await client.create<OffboardingRecordObject>(offboardingRecords, undefined, body, { signal });
       records.upsert(created);
-      notice(book, created);
+      chain.newest = { name, digest };
       return { name, digest, outcome: predicate.outcome, completedAt: predicate.run.completedAt };
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
@@ -141,6 +135,18 @@ const append = async (book: Book, end: End, publish: () => Promise<void>, signal
     const found = await adoptTaken(book, end, name, signal);
     if (found !== undefined) return found;
   }
+};
+
+const nextPlace = (book: Book, end: End): Predicate['record'] => {
+  const { newest } = book.chain;
+  const revises = lastOfRun(book, end);
+  return {
+    name: newest === undefined ? firstPlace : placeAfter(newest.name),
+    cluster: book.cluster,
+    ...(newest === undefined ? {} : { previous: newest }),
+    ...(revises === undefined ? {} : { revises }),
+    ...(end.supersedes === undefined ? {} : { supersedes: end.supersedes }),
+  };
 };
 
 /** What there is of an end must say the same as what was signed, for whoever selects by it. */

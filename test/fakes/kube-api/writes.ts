@@ -25,7 +25,8 @@ const create = (table: Table, request: FakeRequest, response: ServerResponse): v
     sendJson(response, 409, statusBody(409, 'AlreadyExists', `${resource.plural} "${name}" already exists`, detailsOf(request.resource, name)));
     return;
   }
-  sendJson(response, 201, table.put(resource, { ...sketch, metadata: { ...sketch.metadata, ...(namespace !== undefined && { namespace }) } }));
+  const made = table.put(resource, { ...sketch, metadata: { ...sketch.metadata, ...(namespace !== undefined && { namespace }) } });
+  sendJson(response, 201, wantsMetadata(request) ? bare(made) : made);
 };
 
 const patch = (table: Table, request: FakeRequest, response: ServerResponse): void => {
