@@ -73,6 +73,14 @@ const fromPod = (env: NonNullable<ConfigOptions['env']>, folder: string, clock: 
   });
 };
 
+/** The same server, but known by the token alone: no certificate, no headers of the kubeconfig. */
+export const knownByToken = ({ tls: { cert: _cert, key: _key, ...tls }, ...config }: KubeConfig, token: string): KubeConfig => ({
+  ...config,
+  tls,
+  authHeaders: () => Promise.resolve({ authorization: `Bearer ${token}` }),
+  forgetCredentials: () => undefined,
+});
+
 interface Parts extends Pick<KubeConfig, 'server' | 'namespace' | 'source' | 'tls'> {
   readonly tokens: TokenSource | undefined;
   readonly headers: AuthHeaders;

@@ -44,6 +44,8 @@ export const selfSubjectReviews = define(authentication, 'v1', 'selfsubjectrevie
 
 /** The `events.k8s.io` form: the core one is the same object without `series` aggregation semantics. */
 export const events = define('events.k8s.io', 'v1', 'events', 'Event', true);
+/** Where a Service's servers are. */
+export const endpointSlices = define('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice', true);
 export const leases = define('coordination.k8s.io', 'v1', 'leases', 'Lease', true);
 
 const offboard = 'offboard.dev';

@@ -5,7 +5,7 @@
 import { type OutcomeError, needsPerson } from '../runtime/outcome.ts';
 import { asRecord, checkReview, garbage } from './check.ts';
 import type { ObjectKey } from './client.ts';
-import type { KubeConfig } from './config.ts';
+import { knownByToken } from './config.ts';
 import { ApiError, isRbacForbidden, toOutcome } from './errors.ts';
 import { pathTo } from './path.ts';
 import { apiVersionOf, selfSubjectReviews, serviceAccounts, tokenRequests } from './resources.ts';
@@ -119,7 +119,7 @@ const uidIn = (token: string): unknown => {
 
 /** Asked with this token and nothing else. Only a 401 says no: who is forbidden something is known. */
 const isTakenHere = async ({ config, clock, version }: TokensOptions, token: string, signal: AbortSignal): Promise<boolean> => {
-  const transport = createTransport({ config: withToken(config, token), clock, version, maxConnections: 1 });
+  const transport = createTransport({ config: knownByToken(config, token), clock, version, maxConnections: 1 });
   const path = pathTo(selfSubjectReviews, {});
   try {
     await transport.request({ verb: 'create', resource: selfSubjectReviews.plural, method: 'POST', path, body: typeOf(selfSubjectReviews), signal });
@@ -132,13 +132,5 @@ const isTakenHere = async ({ config, clock, version }: TokensOptions, token: str
     await transport.close();
   }
 };
-
-/** The same server, but known by the token alone: no certificate, no headers of the kubeconfig. */
-const withToken = ({ tls: { cert: _cert, key: _key, ...tls }, ...config }: KubeConfig, token: string): KubeConfig => ({
-  ...config,
-  tls,
-  authHeaders: () => Promise.resolve({ authorization: `Bearer ${token}` }),
-  forgetCredentials: () => undefined,
-});
 
 const typeOf = (resource: typeof tokenRequests): object => ({ apiVersion: apiVersionOf(resource), kind: resource.kind });
