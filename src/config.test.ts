@@ -11,6 +11,7 @@ describe('readConfig', () => {
       tokenSecrets: false,
       kubernetesSettle: 15_000,
       leaderElection: true,
+      apiServers: [],
       allowLoopbackHttp: false,
     });
   });
@@ -25,7 +26,13 @@ describe('readConfig', () => {
     expect(readConfig(['--port=0', '--token-secrets'], env)).toMatchObject({ port: 0, tokenSecrets: true, kubernetesSettle: 60_000 });
   });
 
+  it('takes a list of API servers', () => {
+    expect(readConfig(['--api-servers', 'https://one:6443/, https://[::1]'], {})).toMatchObject({ apiServers: ['https://one:6443', 'https://[::1]'] });
+  });
+
   it.each([
+    [['--api-servers', 'https://one:6443,http://two'], {}, '--api-servers must be https://host:port,…, and "http://two" is not one of them'],
+    [['--api-servers', 'https://one/path'], {}, '"https://one/path" is not one of them'],
     [['--port', 'x'], {}, '--port must be a whole number from 0 to 65535, not "x"'],
     [[], { OFFBOARD_WORKERS: '0' }, 'OFFBOARD_WORKERS must be a whole number from 1 to 256, not "0"'],
     [['--kubernetes-settle=soon'], {}, '--kubernetes-settle: "soon" is not a duration'],

@@ -20,6 +20,8 @@ export interface Config {
   readonly signingKeySecret: string;
   /** Connectors may reach a server on this very host without TLS. */
   readonly allowLoopbackHttp: boolean;
+  /** Every API server, as `https://host:port`; empty where the cluster says them itself. */
+  readonly apiServers: readonly string[];
   readonly leaderElection: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
@@ -44,6 +46,7 @@ const options = {
   'token-secrets': { fallback: 'false', text: 'list and delete legacy token Secrets one by one; needs list, watch, get and delete on secrets' },
   'kubernetes-settle': { placeholder: 'DURATION', fallback: '15s', text: 'how long an absence must hold in the cluster before it is believed; a used token is cached for 10s' },
   'signing-key-secret': { placeholder: 'NAME', fallback: 'offboard-signing-key', text: 'the Secret in its own namespace whose key.pem signs the records' },
+  'api-servers': { placeholder: 'URLS', fallback: '', text: 'every API server, as https://host:port,…, where the cluster does not say them itself' },
   'allow-loopback-http': { fallback: 'false', text: 'let Connectors use plain http to this very host; for tests and demos' },
   'leader-election': { fallback: 'true', text: 'work only while holding the Lease, so that two replicas can run' },
   'log-level': { placeholder: 'LEVEL', fallback: 'info', text: 'debug, info, warn or error' },
@@ -100,6 +103,7 @@ export const readConfig = (args: readonly string[], env: Environment): Config | 
     kubernetesSettle: duration(raw('kubernetes-settle')),
     signingKeySecret: nonEmpty(raw('signing-key-secret')),
     allowLoopbackHttp: boolean(raw('allow-loopback-http')),
+    apiServers: httpsUrls(raw('api-servers')),
     leaderElection: boolean(raw('leader-election')),
     logLevel: oneOf(raw('log-level'), ['debug', 'info', 'warn', 'error']),
   };
@@ -128,6 +132,15 @@ const nonEmpty = ({ value, from }: Raw): string => {
   if (value === '') throw new UsageError(`${from} must not be empty`);
   return value;
 };
+
+/** Separated by commas; anything after the port is refused. */
+const httpsUrls = ({ value, from }: Raw): readonly string[] =>
+  value.split(',').map((each) => each.trim()).filter((each) => each !== '').map((each) => {
+    const url = URL.parse(each);
+    const isPlain = url?.protocol === 'https:' && url.pathname === '/' && url.username === '' && url.search === '' && url.hash === '';
+    if (!isPlain) throw new UsageError(`${from} must be https://host:port,…, and "${each}" is not one of them`);
+    return url.origin;
+  });
 
 const integer = ({ value, from }: Raw, least: number, most: number): number => {
   const number = Number(value);

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import manifest from '../package.json' with { type: 'json' };
 import { UsageError, help, readConfig } from './config.ts';
 import type { Config } from './config.ts';
+import { createApiServers } from './kube/api-servers.ts';
 import { createKubeClient } from './kube/client.ts';
 import { loadKubeConfig } from './kube/config.ts';
 import { createEventRecorder } from './kube/events.ts';
@@ -41,12 +42,13 @@ const run = async (config: Config): Promise<void> => {
   const cluster = { config: loadKubeConfig({ path: config.kubeconfig, clock }), clock, version };
   const transport = createTransport({ ...cluster, onRequest: metrics.onRequest });
   const client = createKubeClient(transport);
+  const apiServers = createApiServers({ ...cluster, transport, urls: config.apiServers, onRequest: metrics.onRequest });
   const events = createEventRecorder({ client, clock, log, reportingController: 'offboard.dev/operator', reportingInstance: instance });
   const mayWrite = (): boolean => !config.leaderElection || isLeader();
   const canaries = createCanaries({ ...cluster, transport });
   const ownTokens = createOwnTokens({ ...cluster, transport, account: { namespace: config.namespace, name: config.serviceAccount } });
   const operator = createOperator({
-    config, client: fenced(client, mayWrite), events, clock, random, log, metrics, version, ownTokens, canaries, mayAct: mayWrite,
+    config, client: fenced(client, mayWrite), events, clock, random, log, metrics, version, ownTokens, canaries, apiServers, mayAct: mayWrite,
     serverVersion: createServerVersion(transport),
   });
   const server = createHealthServer({
@@ -99,6 +101,7 @@ const run = async (config: Config): Promise<void> => {
     await events.flush();
     await server.stop();
     await operator.close();
+    await apiServers.close();
     await transport.close();
   }
   log.info('Stopped');

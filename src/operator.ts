@@ -4,12 +4,14 @@
  */
 import type { Config } from './config.ts';
 import { type Connectors, createConnectors } from './connectors.ts';
+import type { ApiServers } from './kube/api-servers.ts';
 import type { KubeClient } from './kube/client.ts';
 import { ApiError, toOutcome } from './kube/errors.ts';
 import type { EventRecorder } from './kube/events.ts';
 import { createReflector } from './kube/reflector.ts';
 import { offboardingRecords, offboardingWaivers, offboardings, qualifiedName, workloadIdentities } from './kube/resources.ts';
 import type { Resource } from './kube/resources.ts';
+import type { StoreReader } from './kube/store.ts';
 import type { Canaries, OwnTokens } from './kube/tokens.ts';
 import type { Figures, Metrics } from './observability/metrics.ts';
 import { runFigures } from './policy/figures.ts';
@@ -25,6 +27,7 @@ import { createLedger } from './reconcile/record/ledger.ts';
 import { createWorkloadIdentityReconciler } from './reconcile/workload-identity/reconciler.ts';
 import { createImpersonationProbe } from './revokers/google-cloud/probe.ts';
 import { createGoogleCloudKind } from './revokers/google-cloud/revoker.ts';
+import type { LockChange } from './revokers/kubernetes/lock-watches.ts';
 import { createKubernetesRevoker } from './revokers/kubernetes/revoker.ts';
 import { createRegistry } from './revokers/registry.ts';
 import type { ReportedOperation } from './revokers/runner.ts';
@@ -48,6 +51,7 @@ export interface OperatorOptions {
   readonly canaries: Canaries;
   /** Of the API server; undefined where that is not known. */
   readonly serverVersion: (signal: AbortSignal) => Promise<string | undefined>;
+  readonly apiServers: ApiServers;
   /** False when another process may be the one that acts. */
   readonly mayAct: () => boolean;
 }
@@ -131,6 +135,10 @@ export const createOperator = (options: OperatorOptions): Operator => {
     else wake('identity', `${changed.namespace}/${changed.name}`);
   });
 
+  kubernetes.onLockChange((change) => {
+    for (const run of runsLockedBy(change, runs.store)) runController.enqueue(keyOf(run));
+  });
+
   const read = <T>(store: { get: (namespace: string, name: string) => T | undefined }) => (key: string): T | undefined => {
     const { namespace, name } = splitKey(key);
     return store.get(namespace, name);
@@ -201,9 +209,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
   const reflectors = [runs, identities, waivers, records, connectors.reflector, ...kubernetes.reflectors];
 
   return {
-    watch: async (signal) => {
-      await Promise.all(reflectors.map((reflector) => reflector.run(signal)));
-    },
+    watch: (signal) => Promise.all([...reflectors, ...kubernetes.lockReflectors].map((each) => each.run(signal))).then(() => undefined),
     work: async (signal) => {
       await Promise.all(reflectors.map((reflector) => reflector.waitForSync(signal)));
       await Promise.all([runController, identityController, waiverController, connectorController].map((controller) => controller.run(signal)));
@@ -218,7 +224,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
 };
 
 /** The standing one, and the kinds of which identities declare what else they depend on. */
-const createRevokers = ({ config, metrics, canaries, version, ...common }: OperatorOptions, connectors: Pick<Connectors, 'vault' | 'google'>) => {
+const createRevokers = ({ config, metrics, canaries, apiServers, version, ...common }: OperatorOptions, connectors: Pick<Connectors, 'vault' | 'google'>) => {
   const { clock, random } = common;
   const counting = (revoker: string) => (operation: ReportedOperation): void => {
     metrics.onOperation({ revoker, ...operation });
@@ -229,6 +235,7 @@ const createRevokers = ({ config, metrics, canaries, version, ...common }: Opera
     settleTime: config.kubernetesSettle,
     tokenSecrets: config.tokenSecrets,
     ownAccount: { namespace: config.namespace, name: config.serviceAccount },
+    lock: { namespace: config.namespace, servers: apiServers },
     onOperation: counting('kubernetes'),
   });
   const { isForeign } = kubernetes.serviceAccounts;
@@ -259,6 +266,9 @@ const createRecords = ({ config, client, clock, random, log, metrics, version, s
     },
   };
 };
+/** What the lock stands on is everybody's. A run that has ended looks once more, and sees that it has. */
+const runsLockedBy = (change: LockChange, runs: StoreReader<OffboardingObject>): readonly OffboardingObject[] =>
+  change === 'All' ? runs.list() : change.flatMap(({ namespace, name }) => runs.byIndex('identity', `${namespace}/${name}`));
 
 type Reconcile = (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
 

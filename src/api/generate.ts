@@ -1,9 +1,10 @@
 /**
- * `make generate`: writes the TypeScript types and the API reference from the CRDs, which are the source of truth, and the
- * chart's copies of what it shares with config/. The gate fails when what is generated differs from what is committed.
+ * `make generate`: writes the TypeScript types and the API reference from the CRDs, which are the source of truth, the
+ * chart's copies of what it shares with config/, and what the operator knows of the policies of its lock. The gate fails when what is generated differs from what is committed.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { copyIntoChart } from './generate/chart.ts';
+import { writeLockManifests } from './generate/lock.ts';
 import { readCrds } from './generate/crd.ts';
 import { referenceOf } from './generate/reference.ts';
 import { typesOf } from './generate/types.ts';
@@ -18,3 +19,4 @@ for (const crd of crds) await writeFile(new URL(`${fileName(crd.kind)}.ts`, type
 await mkdir(reference, { recursive: true });
 await writeFile(new URL('api.md', reference), referenceOf(crds));
 await copyIntoChart();
+await writeLockManifests();

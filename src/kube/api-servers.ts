@@ -32,6 +32,8 @@ export interface ApiServers {
    * can be reached. Rejects with an `OutcomeError` when it could not be told which there are.
    */
   readonly all: (signal: AbortSignal) => Promise<readonly ApiServer[]>;
+  /** Whether the cluster is asked which there are, for which it takes `list endpointslices` in namespace `default`. */
+  readonly discovers: boolean;
   /** Ends the connections to all but the one that is configured, which is not ours. */
   readonly close: () => Promise<void>;
 }
@@ -75,6 +77,7 @@ export const createApiServers = (options: ApiServersOptions): ApiServers => {
     return servers;
   });
   return {
+    discovers: urls.length === 0,
     all: async (signal) => {
       signal.throwIfAborted();
       return known() ?? discovery.read(signal).catch((error: unknown) => {

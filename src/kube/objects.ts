@@ -98,6 +98,10 @@ export interface ServiceAccount extends KubeObject {
   readonly automountServiceAccountToken?: boolean;
 }
 
+export interface ConfigMap extends KubeObject {
+  readonly data?: Readonly<Record<string, string>>;
+}
+
 export interface PodSpec {
   readonly serviceAccountName?: string;
   readonly serviceAccount?: string;

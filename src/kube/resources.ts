@@ -42,6 +42,12 @@ const authentication = 'authentication.k8s.io';
 export const tokenRequests = define(authentication, 'v1', 'tokenrequests', 'TokenRequest', false);
 export const selfSubjectReviews = define(authentication, 'v1', 'selfsubjectreviews', 'SelfSubjectReview', false);
 
+const admission = 'admissionregistration.k8s.io';
+export const validatingAdmissionPolicies = define(admission, 'v1', 'validatingadmissionpolicies', 'ValidatingAdmissionPolicy', false);
+export const validatingAdmissionPolicyBindings = define(
+  admission, 'v1', 'validatingadmissionpolicybindings', 'ValidatingAdmissionPolicyBinding', false,
+);
+
 /** The `events.k8s.io` form: the core one is the same object without `series` aggregation semantics. */
 export const events = define('events.k8s.io', 'v1', 'events', 'Event', true);
 /** Where a Service's servers are. */

@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 
 import { type Account, type GoogleCloud, type HmacKey, type Operator, type Pool, startGoogleCloud } from '../env/google-cloud.ts';
-import { createFakeClock } from '../fakes/clock.ts';
+import { createMovingClock } from '../fakes/clock.ts';
 import { connectorsTo, createTestClient, type TestClient, testSettings } from '../integration/google-cloud-connection.ts';
 import type { GoogleCloudDependency, Target } from '../../src/api/v1alpha1/index.ts';
 import type { GoogleClient } from '../../src/revokers/google-cloud/api.ts';
@@ -210,15 +210,6 @@ const everythingElse = async (google: GoogleCloud, ground: Ground, admin: string
 };
 
 // ---- the operator ----------------------------------------------------------------------------------------------
-
-/** Goes with real time, and can be moved on beside that. One move at a time, since each ends at a time of its own. */
-const createMovingClock = (): { readonly clock: Clock; readonly move: (ms: number) => Promise<void>; readonly stop: () => void } => {
-  const fake = createFakeClock();
-  let moving = Promise.resolve();
-  const move = (ms: number): Promise<void> => (moving = moving.then(() => fake.advance(ms)));
-  const ticking = setInterval(() => void move(25), 25);
-  return { clock: fake, move, stop: () => { clearInterval(ticking); } };
-};
 
 interface StageOptions {
   readonly name: string;

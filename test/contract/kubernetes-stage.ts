@@ -1,9 +1,11 @@
 /** A cluster in memory, with everything that this revoker can find of one identity, and the same of others beside it. */
 import type { Target } from '../../src/api/v1alpha1/index.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
 import type { KubeObject, RoleBinding, Subject } from '../../src/kube/objects.ts';
 import {
   clusterRoleBindings,
   clusterRoles,
+  configMaps,
   pods,
   roleBindings,
   roles,
@@ -15,9 +17,10 @@ import { projectAccount, projectTokenSecret } from '../../src/revokers/kubernete
 import { userKeysOf } from '../../src/revokers/kubernetes/credentials.ts';
 import { locate } from '../../src/revokers/kubernetes/ids.ts';
 import type { CachedCluster } from '../../src/revokers/kubernetes/inventory.ts';
-import { assembleRevoker } from '../../src/revokers/kubernetes/revoker.ts';
+import { assembleRevoker, type RevokerOptions } from '../../src/revokers/kubernetes/revoker.ts';
 import type { Credential, Revoker } from '../../src/revokers/revoker.ts';
-import { createFakeClock } from '../fakes/clock.ts';
+import type { Transport } from '../../src/kube/transport.ts';
+import { createMovingClock } from '../fakes/clock.ts';
 import { leakedSecret, withFaults } from '../fakes/kube-faults.ts';
 import { createFakeKube, type FakeKube } from '../fakes/kube.ts';
 import type { Harness, Stage } from './stage.ts';
@@ -130,6 +133,31 @@ export const cachedOf = (kube: FakeKube, tokenSecrets: boolean): CachedCluster =
   };
 };
 
+const operatorNamespace = 'offboard-system';
+const lockKey = { namespace: operatorNamespace, name: 'offboard-lock' };
+
+/** Somebody is locked already, and so is an account beside the operator's own. */
+export const plantLock = (kube: FakeKube): void => {
+  kube.put(configMaps, { metadata: lockKey, data: { ci: '\nother\n', [operatorNamespace]: '\nold\n' } });
+};
+
+/** Two API servers that see every write at once, with policies that nobody touches. */
+export const lockThrough = (client: KubeClient): NonNullable<RevokerOptions['lock']> => {
+  const transport: Transport = {
+    request: ({ body, signal }) => client.create(serviceAccounts, operatorNamespace, body, signal && { signal }),
+    stream: () => {
+      throw new Error('nothing is watched');
+    },
+    close: () => Promise.resolve(),
+  };
+  const servers = ['one:6443', 'two:6443'].map((name) => ({ name, transport, withToken: () => transport }));
+  return {
+    namespace: operatorNamespace,
+    servers: { all: () => Promise.resolve(servers), discovers: true, close: () => Promise.resolve() },
+    watches: { reflectors: [], wrong: () => undefined, blind: () => undefined, onChange: () => undefined },
+  };
+};
+
 const isOurs = (raw: KubeObject, target: Target): boolean =>
   'subjects' in raw && partSubjects(raw as RoleBinding, userKeysOf(target)).ours.length > 0;
 
@@ -137,10 +165,11 @@ export const kubernetesHarness: Harness = {
   open: () => {
     const kube = createFakeKube();
     const target = plant(kube);
-    const clock = createFakeClock();
+    const { clock, move, stop } = createMovingClock();
+    plantLock(kube);
     const { client, breakWith, writes } = withFaults(kube.client);
     const create = (): Revoker =>
-      assembleRevoker({ client, clock, settleTime: 15_000, tokenSecrets: true, cached: cachedOf(kube, true) });
+      assembleRevoker({ client, clock, settleTime: 15_000, tokenSecrets: true, cached: cachedOf(kube, true), lock: lockThrough(client) });
     const find = (credential: Credential) => {
       const located = locate(credential);
       if (located === undefined || !('name' in located)) return undefined;
@@ -196,9 +225,21 @@ export const kubernetesHarness: Harness = {
       deny: () => {
         kube.allow(() => false);
       },
-      advance: (ms) => clock.advance(ms),
+      admits: () =>
+        kube.client.create(serviceAccounts, account.namespace, { metadata: { name: account.name } }).then(
+          () => true,
+          () => false,
+        ),
+      lockable: () => {
+        const found = kube.find(configMaps, lockKey);
+        return Promise.resolve(JSON.stringify(found && { ...found, metadata: { ...found.metadata, resourceVersion: '' } }));
+      },
+      advance: move,
       settle: () => Promise.resolve(),
-      close: () => Promise.resolve(),
+      close: () => {
+        stop();
+        return Promise.resolve();
+      },
     };
     return Promise.resolve(stage);
   },

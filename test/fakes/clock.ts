@@ -78,3 +78,18 @@ export const createFakeClock = (start: Date = new Date('2026-11-23T10:00:00.000Z
     pending: () => timers.size,
   };
 };
+
+export interface MovingClock {
+  readonly clock: FakeClock;
+  readonly move: (ms: number) => Promise<void>;
+  readonly stop: () => void;
+}
+
+/** Goes with real time, and can be moved on beside that. One move at a time, since each ends at a time of its own. */
+export const createMovingClock = (): MovingClock => {
+  const fake = createFakeClock();
+  let moving = Promise.resolve();
+  const move = (ms: number): Promise<void> => (moving = moving.then(() => fake.advance(ms)));
+  const ticking = setInterval(() => void move(25), 25);
+  return { clock: fake, move, stop: () => { clearInterval(ticking); } };
+};

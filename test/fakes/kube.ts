@@ -5,6 +5,7 @@
 import type { DeleteOptions, KubeClient, ListQuery, ObjectKey, Patch } from '../../src/kube/client.ts';
 import { type ApiError, errorFromStatus } from '../../src/kube/errors.ts';
 import type {
+  ConfigMap,
   KubeObject,
   ResourceAttributes,
   Role,
@@ -12,7 +13,9 @@ import type {
   Subject,
   SubjectAccessReview,
 } from '../../src/kube/objects.ts';
-import { clusterRoleBindings, clusterRoles, type Resource, roleBindings, roles } from '../../src/kube/resources.ts';
+import { clusterRoleBindings, clusterRoles, configMaps, type Resource, roleBindings, roles } from '../../src/kube/resources.ts';
+import { holds } from '../../src/revokers/kubernetes/lock-entries.ts';
+import { mergePatch } from './kube-api/patches.ts';
 
 /** What a test writes down of an object; the rest is filled in. */
 export type Sketch = Readonly<Record<string, unknown>> & {
@@ -124,7 +127,14 @@ export const createFakeKube = (): FakeKube => {
         yield { items: items.slice(start, start + size), resourceVersion };
       }
     },
-    create: () => Promise.reject(new Error('the revoker creates nothing')),
+    // Only as a dry run: nothing is stored. What the ConfigMap of the lock names is denied, as by the policies.
+    create: async (resource, namespace, body, options) => {
+      guard('create', resource, namespace === undefined ? {} : { namespace }, options?.signal);
+      const { metadata } = body as Sketch;
+      const locked = select(configMaps, {}).some((each) => each.metadata.name === 'offboard-lock' && holds((each as ConfigMap).data ?? {}, { namespace: namespace ?? '', name: metadata.name }));
+      if (locked) throw deniedByLock(namespace ?? '', metadata.name);
+      return Promise.resolve({ ...(body as Sketch), kind: resource.kind, metadata: { ...metadata, uid: 'of a dry run' } } as never);
+    },
     review: async (resource, body, options) => {
       options?.signal?.throwIfAborted();
       const { spec } = body as SubjectAccessReview;
@@ -160,7 +170,7 @@ export const createFakeKube = (): FakeKube => {
       }
       if (resource === roleBindings || resource === clusterRoleBindings)
         checkEscalation(resource, found as RoleBinding);
-      return Promise.resolve(store(pathOf(resource, key), { ...found, ...rest }) as never);
+      return Promise.resolve(store(pathOf(resource, key), { ...found, ...(mergePatch(found, rest) as object) }) as never);
     },
     watch: () => {
       throw new Error('the fake has no watch');
@@ -191,6 +201,11 @@ export const createFakeKube = (): FakeKube => {
       listener = next;
     },
   };
+};
+
+const deniedByLock = (namespace: string, name: string): ApiError => {
+  const message = `ValidatingAdmissionPolicy 'offboard-lock-identity' with binding 'offboard-lock-identity' denied request: serviceaccount ${namespace}/${name} is offboarded`;
+  return refuse(403, 'Forbidden', `serviceaccounts "${name}" is forbidden: ${message}`, 'create', { name, kind: 'serviceaccounts', causes: [{ message }] });
 };
 
 const bare = ({ metadata }: KubeObject): KubeObject => ({

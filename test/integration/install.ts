@@ -23,10 +23,10 @@ const apply = ['apply', '--server-side', '-f'] as const;
 
 export async function installOffboard(cluster: ControlPlane, { mutating = true, tokenAudiences = [] }: InstallOptions = {}): Promise<void> {
   await cluster.kubectl([...apply, path('crds/')]);
+  await cluster.kubectl([...apply, '-'], { stdin: '{apiVersion: v1, kind: Namespace, metadata: {name: offboard-system}}' });
   await cluster.kubectl([...apply, path('config/policies/')]);
   if (tokenAudiences.length > 0) await cluster.kubectl([...apply, '-'], { stdin: fenceWith(tokenAudiences) });
   if (!mutating) await cluster.kubectl(['delete', '-f', path('config/policies/requested-by-stamp.yaml'), '-f', path('config/policies/hold.yaml')]);
-  await cluster.kubectl([...apply, '-'], { stdin: '{apiVersion: v1, kind: Namespace, metadata: {name: offboard-system}}' });
   await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', path('crds/')]);
   await policiesInForce(cluster);
   if (mutating) await everywhere(cluster, 'stamping Offboardings', (kubeconfig) => stamped(cluster, kubeconfig));

@@ -56,6 +56,26 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {{ .name
 subjects: {{- include "offboard.subjects" .root | nindent 0 }}
 {{- end }}
 
+{{/* A Role in one namespace with the rules of a file, and its binding to the operator's account. */}}
+{{- define "offboard.fileRole" -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {{ .name }}
+  namespace: {{ .namespace }}
+  labels: {{- include "offboard.labels" .root | nindent 4 }}
+rules: {{- include "offboard.rules" . | nindent 0 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {{ .name }}
+  namespace: {{ .namespace }}
+  labels: {{- include "offboard.labels" .root | nindent 4 }}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: {{ .name }}}
+subjects: {{- include "offboard.subjects" .root | nindent 0 }}
+{{- end }}
+
 {{/* A Role in the release's namespace with one verb on named things of one kind, and its binding to the operator's account. */}}
 {{- define "offboard.ownRole" -}}
 apiVersion: rbac.authorization.k8s.io/v1

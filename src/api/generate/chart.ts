@@ -15,6 +15,8 @@ const copies = {
   rbac: [
     'config/rbac/operator.yaml',
     'config/rbac/leader-election.yaml',
+    'config/rbac/lock.yaml',
+    'config/rbac/api-servers.yaml',
     'config/rbac/people.yaml',
     'config/token-secrets/token-secrets.yaml',
     'config/canaries/canaries.yaml',

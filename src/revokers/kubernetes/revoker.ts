@@ -3,17 +3,20 @@
  * that name it or the users of its certificates, and the access that is left.
  */
 import type { Target } from '../../api/v1alpha1/index.ts';
+import type { ApiServers } from '../../kube/api-servers.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Reflector } from '../../kube/reflector.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Residue, Revoker } from '../revoker.ts';
-import { createRunner, type Operation, outcomeOfRevoke, type ReportedOperation } from '../runner.ts';
+import type { LockCapability, Residue, Revoker } from '../revoker.ts';
+import { createRunner, observing, type Operation, outcomeOfRevoke, type ReportedOperation, type Runner } from '../runner.ts';
 import { createAccessReview } from './access-review.ts';
 import { createClusterReader } from './client.ts';
 import type { Account } from './credentials.ts';
 import { describeFailure } from './errors.ts';
 import type { AccountName, ChangedIdentity } from './identity.ts';
 import { type CachedCluster, takeInventory } from './inventory.ts';
+import { type ClusterLock, createClusterLock, neededForLock } from './lock.ts';
+import { createLockWatches, type LockChange, type LockWatches } from './lock-watches.ts';
 import { observe, toldGone } from './observe.ts';
 import { createPermissions, neededFor } from './permissions.ts';
 import { revoke } from './revoke.ts';
@@ -33,16 +36,31 @@ export interface RevokerOptions {
   readonly cached: CachedCluster;
   /** The operator's own ServiceAccount, where it runs as one. */
   readonly ownAccount?: AccountName;
+  /** What stops an identity from coming back. Without it nothing is locked. */
+  readonly lock?: LockSettings & { readonly watches: LockWatches };
   /** Told after each call of the contract. */
   readonly onOperation?: (operation: ReportedOperation) => void;
 }
 
-export type KubernetesRevokerOptions = Omit<RevokerOptions, 'cached'> & WatchOptions;
+export interface LockSettings {
+  /** The operator's own, where the ConfigMap of the lock is. */
+  readonly namespace: string;
+  /** On each of which a lock must be seen to hold. */
+  readonly servers: ApiServers;
+  /** Whether a record holds the lock of that account, which is then not taken back. */
+  readonly isTombstone?: (namespace: string, name: string) => boolean;
+}
+
+export type KubernetesRevokerOptions = Omit<RevokerOptions, 'cached' | 'lock'> & WatchOptions & { readonly lock?: LockSettings };
 
 export interface KubernetesRevoker {
   readonly revoker: Revoker;
   /** To be run, and awaited, by whoever made them; `Cached` inventories fail until all of them have listed. */
   readonly reflectors: readonly Reflector<unknown>[];
+  /** To be run, and awaited, too. Nobody waits for their first list: what needs it says so. */
+  readonly lockReflectors: readonly Reflector<unknown>[];
+  /** Calls `listener` after what a lock stands on was changed: whoever relies on one looks again. */
+  readonly onLockChange: (listener: (change: LockChange) => void) => void;
   /** Calls `listener` after something that may be a credential of that identity came, went or changed. */
   readonly onIdentityChange: (listener: (identity: ChangedIdentity) => void) => void;
   /** Every ServiceAccount, as the watch knows it. */
@@ -55,19 +73,28 @@ export interface KubernetesRevoker {
 
 export const createKubernetesRevoker = (options: KubernetesRevokerOptions): KubernetesRevoker => {
   const { cached, reflectors, onIdentityChange, isForeign } = createWatches(options);
+  const { lock, ...rest } = options;
+  const watches = lock && createLockWatches(options, lock.namespace);
   return {
-    revoker: assembleRevoker({ ...options, cached }),
+    revoker: assembleRevoker({ ...rest, cached, ...(lock && watches && { lock: { ...lock, watches } }) }),
     reflectors,
+    lockReflectors: watches?.reflectors ?? [],
+    onLockChange: (listener) => {
+      watches?.onChange(listener);
+    },
     onIdentityChange,
     serviceAccounts: { get: (namespace, name) => cached.account({ namespace, name }), isForeign },
   };
 };
 
 /** Milliseconds in which each call ends, one way or another. An inventory may wait for one sweep that others began. */
-const deadlines: Readonly<Record<Exclude<Operation, 'lock' | 'unlock' | 'observeLock'>, number>> = {
+const deadlines: Readonly<Record<Operation, number>> = {
   inventory: 90_000,
   usage: 30_000,
   preflight: 30_000,
+  lock: 30_000,
+  unlock: 30_000,
+  observeLock: 30_000,
   revoke: 30_000,
   observe: 30_000,
 };
@@ -105,7 +132,8 @@ const residues: Revoker['residues'] = {
 const tokenCache = 10_000;
 
 export const assembleRevoker = (options: RevokerOptions): Revoker => {
-  const { client, clock, tokenSecrets, cached, ownAccount } = options;
+  const { client, clock, tokenSecrets, cached, ownAccount, lock } = options;
+  const lockRights = lock === undefined ? [] : neededForLock(lock.namespace, lock.servers.discovers);
   const reader = createClusterReader({ client, clock, tokenSecrets });
   const permissions = createPermissions({ client, clock });
   const workloads = createWorkloadReader({ client, clock });
@@ -121,16 +149,12 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
     settleTime: options.settleTime,
     residues,
     concurrency: 8,
-    lock: {
-      kind: 'NotLockable',
-      explanation:
-        'nothing stops the API server from issuing tokens of a ServiceAccount that exists; deleting the account does',
-    },
+    lock: lockOf(lock && createClusterLock({ client, clock, ...lock }), run),
     inventory: (target, freshness, signal) =>
       run('inventory', signal, (bounded) => takeInventory(sources, target, freshness, bounded)),
     usage: (target, signal) => run('usage', signal, (bounded) => workloads.usageOf(target.serviceAccount, bounded)),
     preflight: (target, credentials, signal) =>
-      run('preflight', signal, (bounded) => permissions.missing(neededFor(target, credentials, tokenSecrets), bounded)),
+      run('preflight', signal, (bounded) => permissions.missing([...neededFor(target, credentials, tokenSecrets), ...lockRights], bounded)),
     revoke: (credential, target, signal) =>
       run(
         'revoke',
@@ -151,5 +175,15 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
         return { state: 'Unknown', method: 'none', message: describeFailure(error) };
       }
     },
+  };
+};
+
+const lockOf = (lock: ClusterLock | undefined, run: Runner<Operation>): LockCapability => {
+  if (lock === undefined) return { kind: 'NotLockable', explanation: 'this operator was assembled without a lock' };
+  return {
+    kind: 'Lockable',
+    lock: (target, signal) => run('lock', signal, (bounded) => lock.lock(target, bounded)),
+    unlock: (target, signal) => run('unlock', signal, (bounded) => lock.unlock(target, bounded)),
+    observeLock: (target, signal) => observing(run, 'observeLock', signal, (bounded) => lock.observe(target, bounded)),
   };
 };
