@@ -29,6 +29,7 @@ export const aRecordedDependency = (fields: Partial<RecordedDependency> = {}): R
   enumeratedAt: '2026-11-23T10:00:19.000Z',
   lock: 'Locked',
   credentials: [aRecordedCredential()],
+  outlasting: [],
   findings: [],
   ...fields,
 });

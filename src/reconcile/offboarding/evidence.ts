@@ -1,6 +1,7 @@
 /** What a record says of a run: from its object, and from what this process knows of it. */
 import type { CredentialStatus, Finding, Outcome } from '../../api/v1alpha1/index.ts';
 import type { Predicate, RecordedCredential, RecordedDependency, RecordedWaiver } from '../../evidence/predicate.ts';
+import { outlasting } from '../../policy/residual.ts';
 import { told } from '../../policy/told.ts';
 import { withStoredIntents } from '../../policy/tracking.ts';
 import type { Revoker } from '../../revokers/revoker.ts';
@@ -98,15 +99,20 @@ const dependencyOf = (run: Run, revoker: Revoker, context: Context): RecordedDep
     ...(state === 'Confirmed' || message === undefined ? {} : { message: told(message) }),
     settleMilliseconds: revoker.settleTime,
     ...(memory.enumeratedAt === undefined || memory.enumeratedOn === undefined ? {} : { enumeratedAt: memory.enumeratedOn }),
-    lock: lockOf(run, revoker, memory.locked),
+    lock: lockOf(run, revoker),
     credentials: withStoredIntents(statuses, stored?.credentials ?? []).map((status) => credentialOf(status, isWaived)),
+    outlasting: outlasting(statuses, revoker),
     findings: atMost(findings),
   };
 };
 
 /** After a restart the status says that all were locked; it does not say so of one that was given up. */
-const lockOf = ({ draft, waivers }: Run, { lock, name }: Revoker, locked: boolean): RecordedDependency['lock'] => {
+const lockOf = (run: Run, revoker: Revoker): RecordedDependency['lock'] => {
+  const { draft, waivers } = run;
+  const { lock, name } = revoker;
   if (lock.kind === 'NotLockable') return 'NotLockable';
+  const { locked, lockLost } = remember(run, revoker, {});
+  if (lockLost !== undefined) return 'NotLocked';
   return locked || (draft.lockedAt !== undefined && !waivers.has(name)) ? 'Locked' : 'NotLocked';
 };
 

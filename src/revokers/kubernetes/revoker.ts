@@ -182,6 +182,7 @@ const lockOf = (lock: ClusterLock | undefined, run: Runner<Operation>): LockCapa
   if (lock === undefined) return { kind: 'NotLockable', explanation: 'this operator was assembled without a lock' };
   return {
     kind: 'Lockable',
+    stays: true,
     lock: (target, signal) => run('lock', signal, (bounded) => lock.lock(target, bounded)),
     unlock: (target, signal) => run('unlock', signal, (bounded) => lock.unlock(target, bounded)),
     observeLock: (target, signal) => observing(run, 'observeLock', signal, (bounded) => lock.observe(target, bounded)),
