@@ -96,6 +96,8 @@ export interface RecordedCredential
   > {
   /** What its end rests on; none while it is open and nobody has given it up. */
   readonly strength?: 'Probed' | 'Observed' | 'WaitedOut' | 'Waived';
+  /** While it is there: the last time at which it can work. */
+  readonly residualUntil?: string;
   /** From the first absence to the last, by a clock that nobody sets. */
   readonly absentMilliseconds?: number;
 }

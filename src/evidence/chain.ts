@@ -1,0 +1,89 @@
+/** Whether the records that were given are what was written, all of it, in its order: each holds the digest of the one before. */
+import type { Link, Predicate } from './predicate.ts';
+
+/** A head that somebody noted down earlier; by its digest alone it is as good. */
+export interface Head {
+  readonly name?: string;
+  readonly digest: string;
+}
+
+export interface Linked {
+  readonly record: Predicate['record'];
+  readonly digest: string;
+}
+
+export interface ChainReport {
+  /** UID of its namespace kube-system. */
+  readonly cluster: string;
+  readonly first: string;
+  readonly last: Link;
+  readonly length: number;
+  /** Where it is broken. */
+  readonly problems: readonly string[];
+  /** What cannot be known from what was given. */
+  readonly notes: readonly string[];
+}
+
+/** `NAME@sha256:…`, or the digest alone; undefined for anything else. */
+export const readHead = (text: string): Head | undefined => {
+  const [, name, digest] = /^(?:([0-9]{10})@)?(sha256:[0-9a-f]{64})$/.exec(text) ?? [];
+  if (digest === undefined) return undefined;
+  return name === undefined ? { digest } : { name, digest };
+};
+
+/** One for each cluster, whatever order the records came in. */
+export const chainsOf = (records: readonly Linked[]): readonly ChainReport[] =>
+  [...Map.groupBy(records, ({ record }) => record.cluster).entries()].map(([cluster, members]) => chainOf(cluster, members)).toSorted((a, b) => compare(a.cluster, b.cluster));
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const firstPlace = '0000000001';
+
+const chainOf = (cluster: string, members: readonly Linked[]): ChainReport => {
+  const sorted = members.toSorted((a, b) => compare(a.record.name, b.record.name));
+  const problems: string[] = [];
+  const [first] = sorted;
+  let last: Linked | undefined;
+  for (const each of sorted) {
+    if (last !== undefined) problems.push(...linkProblems(last, each));
+    else if (each.record.name === firstPlace && each.record.previous !== undefined) problems.push(`${firstPlace} is the first record, and says that ${each.record.previous.name} came before it`);
+    if (each.record.name !== firstPlace && each.record.previous === undefined) problems.push(`${each.record.name} does not say what came before it`);
+    last = each;
+  }
+  const begins = first === undefined || first.record.name === firstPlace ? [] : [`what came before ${first.record.name} was not given`];
+  return {
+    cluster,
+    first: first?.record.name ?? '',
+    last: { name: last?.record.name ?? '', digest: last?.digest ?? '' },
+    length: sorted.length,
+    problems: [...problems, ...referenceProblems(sorted)],
+    notes: begins,
+  };
+};
+
+const linkProblems = (before: Linked, after: Linked): readonly string[] => {
+  const { name } = after.record;
+  if (before.record.name === name) return [`there are two records ${name}: ${before.digest} and ${after.digest}`];
+  const expected = Number(before.record.name) + 1;
+  if (Number(name) !== expected) return [`there is a gap: between ${before.record.name} and ${name}, ${countOf(Number(name) - expected)} missing`];
+  const { previous } = after.record;
+  if (previous === undefined) return [];
+  return previous.name === before.record.name && previous.digest === before.digest
+    ? []
+    : [`${name} follows ${previous.name} with ${previous.digest}, and ${before.record.name} has ${before.digest}`];
+};
+
+const countOf = (count: number): string => (count === 1 ? 'one record is' : `${count} records are`);
+
+/** What a record says of an earlier one. */
+const referenceProblems = (sorted: readonly Linked[]): readonly string[] =>
+  sorted.flatMap(({ record: { name, revises, supersedes } }) =>
+    [revises, supersedes].flatMap((earlier) => (earlier === undefined || earlier < name ? [] : [`${name} speaks of ${earlier} as of one before it`])),
+  );
+
+/** Why the chain is not known to hold all that it held when its head was noted down. */
+export const headProblem = (records: readonly Linked[], head: Head): string | undefined => {
+  const found = records.find(({ digest }) => digest === head.digest);
+  if (found === undefined) return `the record that must be there is not: ${head.name === undefined ? '' : `${head.name}@`}${head.digest}. The end of the chain was cut off, or replaced`;
+  return head.name === undefined || head.name === found.record.name ? undefined : `the record that must be ${head.name} is ${found.record.name}`;
+};

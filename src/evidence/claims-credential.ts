@@ -1,0 +1,57 @@
+/** Whether what a record claims of one credential adds up. */
+import { isAfter } from './claims-time.ts';
+import type { Predicate, RecordedCredential, RecordedDependency } from './predicate.ts';
+
+type Run = Predicate['run'];
+
+export const credentialProblems = (credential: RecordedCredential, dependency: RecordedDependency, run: Run): readonly string[] => [
+  ...(credential.state === 'Confirmed' ? confirmedProblems(credential, dependency, run) : openProblems(credential, dependency)),
+  ...((credential.count === undefined) === (credential.digest === undefined) ? [] : ['it stands for others, and does not say for how many and for which']),
+];
+
+const openProblems = ({ strength, confirmedAt }: RecordedCredential, { state }: RecordedDependency): readonly string[] => [
+  ...(confirmedAt === undefined ? [] : ['it is open, and has a time at which it was confirmed']),
+  ...(state === 'Waived' && strength !== 'Waived' ? ['it was given up, and does not say so'] : []),
+  ...(state !== 'Waived' && strength !== undefined ? [`it is open, and says that it is ${strength}`] : []),
+];
+
+/** Two absences that span the settle time, after it was asked to end, by what its strength says. */
+const confirmedProblems = (credential: RecordedCredential, { settleMilliseconds }: RecordedDependency, run: Run): readonly string[] => {
+  const { absentSince, confirmedAt, absentMilliseconds, revokeRequestedAt, foundAbsent } = credential;
+  if (absentSince === undefined || confirmedAt === undefined || absentMilliseconds === undefined) return ['it is Confirmed, and was not seen absent twice'];
+  return [
+    ...(absentMilliseconds < settleMilliseconds ? [`it was absent for ${absentMilliseconds} ms, and is believed gone after ${settleMilliseconds} ms`] : []),
+    ...(isAfter(absentSince, confirmedAt) ? ['it was confirmed before it was first seen absent'] : []),
+    ...(isAfter(confirmedAt, run.completedAt) ? ['it was confirmed after the run had ended'] : []),
+    ...(revokeRequestedAt !== undefined && foundAbsent !== true && isAfter(revokeRequestedAt, confirmedAt) ? ['it was confirmed before it was asked to end'] : []),
+    ...strengthProblems(credential, run, confirmedAt),
+  ];
+};
+
+const strengthProblems = (credential: RecordedCredential, run: Run, confirmedAt: string): readonly string[] => {
+  const { strength, expiresAt } = credential;
+  if (strength === undefined) return ['it is Confirmed, and does not say what that rests on'];
+  switch (strength) {
+    case 'Probed':
+      return probedProblems(credential, run, confirmedAt);
+    case 'Observed':
+      return [];
+    case 'WaitedOut':
+      // There is none of what outlived the time that was known of it.
+      return expiresAt !== undefined && isAfter(expiresAt, confirmedAt) ? ['it was waited out, and its time was not over'] : [];
+    case 'Waived':
+      return ['it is Confirmed, and says that it was given up'];
+  }
+};
+
+/** A refusal means something only when the same try worked before. */
+const probedProblems = ({ probe, revokeRequestedAt }: RecordedCredential, run: Run, confirmedAt: string): readonly string[] => {
+  if (probe?.refusedAt === undefined) return ['it is Probed, and was not tried and refused'];
+  const { controlAt, refusedAt, refusals = 0 } = probe;
+  const begun = [run.lockedAt, run.revokeStartedAt, revokeRequestedAt].filter((at) => at !== undefined);
+  return [
+    ...(begun.some((at) => isAfter(controlAt, at)) ? ['it is Probed, and the try that worked was not before the lock and the revoke'] : []),
+    ...(refusals < 2 ? [`it is Probed, and was refused ${refusals} times; it takes two`] : []),
+    ...(isAfter(refusedAt, confirmedAt) ? ['it was confirmed before it was refused'] : []),
+  ];
+};

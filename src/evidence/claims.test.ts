@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest';
+import { aPredicate, aRecordedCredential, aRecordedDependency } from '../../test/builders/predicate.ts';
+import { claimProblems } from './claims.ts';
+import type { Predicate, RecordedCredential, RecordedDependency } from './predicate.ts';
+
+/** An honest run whose only credential is this. */
+const of = (credential: Partial<RecordedCredential>, dependency: Partial<RecordedDependency> = {}, fields: Partial<Predicate> = {}): Predicate =>
+  aPredicate({ dependencies: [aRecordedDependency({ credentials: [aRecordedCredential(credential)], ...dependency })], ...fields });
+
+const without = <T extends object>(value: T, ...keys: readonly (keyof T)[]): T => Object.fromEntries(Object.entries(value).filter(([key]) => !keys.includes(key as keyof T))) as T;
+
+const { run, people } = aPredicate();
+const waiver = { name: 'w', dependency: 'vault', approvedBy: 'bob@example.com', expiresAt: '2026-11-24T00:00:00Z' };
+const stuck = without(aRecordedCredential({ id: 'lease', class: 'Lease', state: 'Present', strength: 'Waived' }), 'absentSince', 'confirmedAt', 'absentMilliseconds');
+const waived = aPredicate({
+  outcome: 'CompletedWithWaivers',
+  people: { ...people, waivers: [waiver] },
+  dependencies: [aRecordedDependency(), without(aRecordedDependency({ name: 'vault', kind: 'vault', state: 'Waived', credentials: [stuck] }), 'enumeratedAt')],
+});
+const present = without(aRecordedCredential({ state: 'Present' }), 'absentSince', 'confirmedAt', 'absentMilliseconds', 'strength', 'revokeRequestedAt');
+const cancelled = aPredicate({
+  outcome: 'Cancelled',
+  run: without(run, 'revokeStartedAt', 'revokedAt'),
+  people: { ...people, cancel: { reason: 'no', accepted: true } },
+  dependencies: [without(aRecordedDependency({ state: 'Open', credentials: [present] }), 'enumeratedAt')],
+});
+const probe = { controlAt: '2026-11-23T10:00:02.500Z', refusedAt: '2026-11-23T10:00:06.000Z', refusals: 4, servers: 2 };
+
+describe('the claims of an honest run add up', () => {
+  it.each<[string, Predicate]>([
+    ['confirmed', aPredicate()],
+    ['with access that nobody can observe', of({}, { findings: [{ type: 'NotProvable', message: 'a watch' }] }, { outcome: 'ConfirmedWithUnprovable' })],
+    ['completed with waivers', waived],
+    ['cancelled', cancelled],
+    ['probed', of({ strength: 'Probed', probe })],
+    ['gone before it was asked for', of(without(aRecordedCredential({ foundAbsent: true }), 'revokeRequestedAt'))],
+    ['back and gone by itself, never asked to end', aPredicate({ dependencies: [aRecordedDependency({ credentials: [without(aRecordedCredential({ returned: 1 }), 'revokeRequestedAt')] })] })],
+    ['waited out', of({ strength: 'WaitedOut', expiresAt: '2026-11-23T10:00:05.000Z' })],
+    ['waited out beyond the time that was known of it', of({ strength: 'WaitedOut' })],
+    ['a class counted after a restart', of({ id: 'every Lease', count: 400, digest: '0'.repeat(64) })],
+    ['the clock of the second leader is half a minute behind', of({ confirmedAt: '2026-11-23T09:59:36.000Z' })],
+    ['a settle time of nothing', of({ absentMilliseconds: 0 }, { settleMilliseconds: 0 })],
+    ['one credential confirmed, in a dependency that was given up', { ...waived, dependencies: [aRecordedDependency(), aRecordedDependency({ name: 'vault', state: 'Waived', credentials: [aRecordedCredential(), stuck] })] }],
+  ])('%s', (_, predicate) => {
+    expect(claimProblems(predicate)).toEqual([]);
+  });
+});
+
+describe('a claim that does not add up', () => {
+  it.each<[string, Predicate]>([
+    ['it was absent for 10999 ms, and is believed gone after 11000 ms', of({ absentMilliseconds: 10_999 })],
+    ['it is Confirmed, and was not seen absent twice', aPredicate({ dependencies: [aRecordedDependency({ credentials: [without(aRecordedCredential(), 'absentMilliseconds')] })] })],
+    ['it is Confirmed, and was not seen absent twice', aPredicate({ dependencies: [aRecordedDependency({ credentials: [without(aRecordedCredential(), 'absentSince')] })] })],
+    ['it is Confirmed, and was not seen absent twice', aPredicate({ dependencies: [aRecordedDependency({ credentials: [without(aRecordedCredential(), 'confirmedAt')] })] })],
+    ['it was confirmed before it was first seen absent', of({ absentSince: '2026-11-23T10:05:00Z' })],
+    ['it was still there at the last look for more', of({ absentSince: '2026-11-23T10:05:00Z' })],
+    ['it was confirmed after the run had ended', of({ confirmedAt: '2026-11-23T11:00:00Z' })],
+    ['it was confirmed before it was asked to end', of({ revokeRequestedAt: '2026-11-23T10:05:00Z' })],
+    ['it is Confirmed, and does not say what that rests on', aPredicate({ dependencies: [aRecordedDependency({ credentials: [without(aRecordedCredential(), 'strength')] })] })],
+    ['it is Confirmed, and says that it was given up', of({ strength: 'Waived' })],
+    ['it was waited out, and its time was not over', of({ strength: 'WaitedOut', expiresAt: '2026-11-24T00:00:00Z' })],
+    ['it is Probed, and was not tried and refused', of({ strength: 'Probed' })],
+    ['it is Probed, and was not tried and refused', of({ strength: 'Probed', probe: without(probe, 'refusedAt') })],
+    ['it is Probed, and was refused 1 times; it takes two', of({ strength: 'Probed', probe: { ...probe, refusals: 1 } })],
+    ['it is Probed, and the try that worked was not before the lock and the revoke', of({ strength: 'Probed', probe: { ...probe, controlAt: '2026-11-23T10:02:00Z' } })],
+    ['it was confirmed before it was refused', of({ strength: 'Probed', probe: { ...probe, refusedAt: '2026-11-23T10:02:00Z' } })],
+    ['it is Present, and the dependency is Confirmed', of(present)],
+    ['it is open, and says that it is Observed', of({ ...present, strength: 'Observed' }, { state: 'Open' })],
+    ['it is open, and has a time at which it was confirmed', of({ ...present, confirmedAt: '2026-11-23T10:00:18.000Z' })],
+    ['it is Open, and the run says Confirmed', of({}, { state: 'Open' })],
+    ['it is Waived, and the run says ConfirmedWithUnprovable', { ...waived, outcome: 'ConfirmedWithUnprovable' }],
+    ['it is Confirmed, and nobody looked whether there is more', aPredicate({ dependencies: [without(aRecordedDependency(), 'enumeratedAt')] })],
+    ['it says Confirmed, and names access whose end nobody can observe', of({}, { findings: [{ type: 'NotProvable', message: 'a watch' }] })],
+    ['there is no dependency, so nothing was proven', aPredicate({ dependencies: [] })],
+    ['it is complete, and revoking never began', aPredicate({ run: without(run, 'revokeStartedAt') })],
+    ['it ended before it started', aPredicate({ run: { ...run, startedAt: '2026-11-24T00:00:00Z' } })],
+    ['kubernetes: it is there twice', aPredicate({ dependencies: [aRecordedDependency(), aRecordedDependency()] })],
+    ['it stands for others, and does not say for how many and for which', of({ count: 400 })],
+    ['it stands for others, and does not say for how many and for which', of({ digest: '0'.repeat(64) })],
+    ['a cancel was accepted, and the run went on', aPredicate({ people: { ...people, cancel: { reason: 'no', accepted: true } } })],
+    ['it says CompletedWithWaivers, and nothing is waived', aPredicate({ outcome: 'CompletedWithWaivers' })],
+    ['vault: it is waived, and there is no waiver', { ...waived, people }],
+    ['vault: whoever asked for the run waived it', { ...waived, people: { ...waived.people, waivers: [{ ...waiver, approvedBy: 'alice@example.com' }] } }],
+    ['vault: its waiver had ended', { ...waived, people: { ...waived.people, waivers: [{ ...waiver, expiresAt: '2026-11-23T00:00:00Z' }] } }],
+    ['nobody is known to have asked for it, so nobody can have waived a part of it', { ...waived, people: without(waived.people, 'requestedBy') }],
+    ['vault: it is open, and nobody gave it up', { ...waived, dependencies: [...waived.dependencies.slice(0, 1), aRecordedDependency({ name: 'vault', state: 'Open' })] }],
+    ['it was given up, and does not say so', { ...waived, dependencies: [aRecordedDependency({ name: 'vault', state: 'Waived', credentials: [without(stuck, 'strength')] })] }],
+    ['it was cancelled, and nobody asked for that', { ...cancelled, people }],
+    ['it was cancelled after revoking had begun', { ...cancelled, run }],
+    ['it was cancelled, and ServiceAccount ci/build-agent-7 was asked to end', { ...cancelled, dependencies: [aRecordedDependency({ state: 'Open', credentials: [{ ...present, revokeRequestedAt: '2026-11-23T10:00:05Z' }] })] }],
+  ])('%s', (problem, predicate) => {
+    expect(claimProblems(predicate).join('\n')).toContain(problem);
+  });
+
+  it('is also one with times that are none', () => {
+    expect(claimProblems(of({ absentSince: '2026-13-45T10:00:06Z' })).join()).toContain('it was confirmed before it was first seen absent');
+  });
+});

@@ -1,0 +1,100 @@
+/** What a check found: for people by way of the CLI, for machines as JSON. */
+import type { ChainReport } from './chain.ts';
+import type { SignatureState } from './check.ts';
+import type { Predicate } from './predicate.ts';
+
+/** - `signature`, `digest`, `fields`, `schema`, `chunks`, `claims`: of one record. - `chain`: of several. - `input`: it is no evidence. */
+export type Check = 'input' | 'signature' | 'schema' | 'fields' | 'chunks' | 'claims' | 'chain';
+
+export interface Problem {
+  readonly check: Check;
+  readonly message: string;
+}
+
+/** What its credentials rest on, counted; an entry for a class counts as many as it stands for. */
+export interface Counts {
+  readonly credentials: number;
+  readonly probed: number;
+  readonly observed: number;
+  readonly waitedOut: number;
+  readonly waived: number;
+  readonly open: number;
+}
+
+/** What people decided, which is to be read before anything else. */
+export interface Decisions {
+  readonly requestedBy?: string;
+  readonly enforcedBy?: string;
+  /** In words: waivers, cancels, broken glass, a lock that was lost, what was to be tried and was not. */
+  readonly attention: readonly string[];
+}
+
+export interface RecordReport {
+  /** Where it was read. */
+  readonly source: string;
+  /** What it says of itself, where that could be read. */
+  readonly name?: string;
+  readonly digest?: string;
+  readonly says?: Pick<Predicate, 'outcome'> & {
+    readonly cluster: string;
+    /** `namespace/name`. */
+    readonly identity: string;
+    readonly run: string;
+    readonly completedAt: string;
+    readonly decisions: Decisions;
+    readonly counts: Counts;
+  };
+  readonly signature: SignatureState;
+  readonly keyid?: string;
+  readonly problems: readonly Problem[];
+}
+
+export interface Report {
+  /**
+   * - `Proven`: all of it holds, and is signed by who is trusted.
+   * - `DoesNotHold`: something does not.
+   * - `NotProven`: nothing is wrong, and it is not known who signed it, as nobody was said to be trusted; or there is nothing.
+   */
+  readonly verdict: 'Proven' | 'DoesNotHold' | 'NotProven';
+  readonly records: readonly RecordReport[];
+  readonly chains: readonly ChainReport[];
+  /** Of no record in particular. */
+  readonly problems: readonly Problem[];
+  readonly notes: readonly string[];
+}
+
+export const decisionsOf = ({ people, run, dependencies }: Predicate): Decisions => {
+  const { requestedBy, enforcedBy, cancel, waivers, glassBroken } = people;
+  const unasked = requestedBy === undefined ? ['nobody is known to have asked for it'] : [];
+  const waived = waivers.map(
+    ({ name, dependency, approvedBy, expiresAt, reason }) => `${dependency} was given up by ${approvedBy} until ${expiresAt} (waiver ${name})${reason === undefined ? '' : `: ${reason}`}`,
+  );
+  const cancelled = cancel === undefined ? [] : [`${cancel.requestedBy?.username ?? 'somebody'} ${cancel.accepted ? 'cancelled it' : 'asked too late to cancel it'}: ${cancel.reason}`];
+  return {
+    ...(requestedBy === undefined ? {} : { requestedBy: requestedBy.username }),
+    ...(enforcedBy === undefined ? {} : { enforcedBy: enforcedBy.username }),
+    attention: [
+      ...waived,
+      ...cancelled,
+      ...(glassBroken ? ['somebody took the finalizer off, so that the run could have been deleted before its end'] : []),
+      ...unasked,
+      ...(run.lockLostAt === undefined ? [] : [`a lock was seen not to hold, last at ${run.lockLostAt}`]),
+      ...dependencies.flatMap(({ name, findings }) =>
+        findings.filter(({ type }) => type === 'NotProvable' || type === 'NotProbed').map(({ type, message }) => `${name}: ${type === 'NotProvable' ? 'not provable' : 'not tried'}: ${message}`),
+      ),
+    ],
+  };
+};
+
+export const countsOf = ({ dependencies }: Predicate): Counts => {
+  const all = dependencies.flatMap(({ credentials }) => credentials);
+  const sum = (which: (credential: (typeof all)[number]) => boolean): number => all.filter(which).reduce((total, { count = 1 }) => total + count, 0);
+  return {
+    credentials: sum(() => true),
+    probed: sum(({ strength }) => strength === 'Probed'),
+    observed: sum(({ strength }) => strength === 'Observed'),
+    waitedOut: sum(({ strength }) => strength === 'WaitedOut'),
+    waived: sum(({ strength }) => strength === 'Waived'),
+    open: sum(({ strength }) => strength === undefined),
+  };
+};
