@@ -55,6 +55,7 @@ const install = async (cluster: ControlPlane, rights: Rights): Promise<string> =
   await inForce('end bindings', 'delete', 'rolebindings', '-A');
   await inForce('its Lease', 'get', 'leases/offboard-leader', '-n', namespace);
   await inForce('tokens of its own', 'create', 'serviceaccounts/offboard', '--subresource=token', '-n', namespace);
+  await inForce('the signing key', 'get', 'secrets/offboard-signing-key', '-n', namespace);
   for (const name of rights.connectorSecrets ?? []) await inForce(`Secret ${name}`, 'get', `secrets/${name}`, '-n', namespace);
   for (const name of rights.canaryNamespaces ?? []) await inForce(`canaries in ${name}`, 'create', 'serviceaccounts/any', '--subresource=token', '-n', name);
   if (rights.tokenSecrets?.enabled === true) await inForce('Secrets', 'list', 'secrets', '-A');

@@ -8,6 +8,7 @@ import { installOperatorAccount } from './operator-account.ts';
 import type { Rights } from './operator-account.ts';
 import { startProcess, startWatchdog } from './process.ts';
 import type { ServerProcess } from './process.ts';
+import { installSigningKey } from './signing-key.ts';
 import { waitFor } from './wait-for.ts';
 
 export interface OperatorProcess {
@@ -39,6 +40,7 @@ export const startOperator = async (cluster: ControlPlane, options: OperatorOpti
   entry ??= bundle();
   const { args: flags = [], rights = {} } = options;
   const ownRights = { ...rights, tokenSecrets: { enabled: flags.includes('--token-secrets') } };
+  await installSigningKey(cluster);
   const kubeconfig = options.kubeconfig ?? cluster.kubeconfigFor({ token: await installOperatorAccount(cluster, ownRights) });
   const folder = mkdtempSync(join(tmpdir(), 'offboard-operator-'));
   const logFile = join(folder, 'operator.log');

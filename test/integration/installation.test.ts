@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { load, loadAll } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readSigningKey } from '../../src/evidence/signing.ts';
 import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
 import { chartFolder, helm, renderChart } from '../env/helm.ts';
 
@@ -75,7 +76,10 @@ describe('the chart', () => {
     const kustomization = objectsIn(await kustomize(...components));
     const { 'Namespace offboard-system': namespace, ...rest } = Object.fromEntries(kustomization);
     expect(namespace).toBeDefined();
-    expect(Object.fromEntries(chart)).toEqual(rest);
+    // Whoever uses kustomize makes the key by a command.
+    const { 'Secret offboard-system offboard-signing-key': key, ...others } = Object.fromEntries(chart);
+    expect(key).toBeDefined();
+    expect(others).toEqual(rest);
   });
 
   it('is of the version of the operator', () => {
@@ -122,6 +126,7 @@ describe('the chart', () => {
     ['tokenAudiences/0', { tokenAudiences: ["vault', 'api"] }],
     ['flags', { flags: { 'allow-loopback-http': true } }],
     ['serviceAccount/name', { serviceAccount: { name: 'default' } }],
+    ['signingKey/existingSecret', { signingKey: { existingSecret: 'a b' } }],
     ['image/digest', { image: { digest: 'latest' } }],
     ['tokenSecrets/enabled', { tokenSecrets: { enabled: 'yes' } }],
     ['flags', { flags: { namespace: 'kube-system' } }],
@@ -136,6 +141,7 @@ describe('the chart', () => {
       image: { repository: 'registry.example.com/offboard', digest: `sha256:${'a'.repeat(64)}` },
       imagePullSecrets: [{ name: 'pull' }],
       serviceAccount: { name: 'retirer', annotations: { 'example.com/a': 'b' } },
+      signingKey: { existingSecret: 'mine' },
       tokenSecrets: { enabled: true },
       sharedBindings: { clusterRoles: ['view'], roles: [{ namespace: 'default', names: ['deployer', 'reader'] }] },
       connectorSecrets: ['vault', 'bao'],
@@ -197,6 +203,15 @@ describe('a release', () => {
     ['no', ['create', 'serviceaccounts/build-agent-7', '--subresource=token', '-n', 'default'], 'system:serviceaccount:offboard-system:offboard'],
     ['yes', ['get', 'secrets/vault', '-n', 'offboard-system'], 'system:serviceaccount:offboard-system:offboard'],
     ['no', ['get', 'secrets/other', '-n', 'offboard-system'], 'system:serviceaccount:offboard-system:offboard'],
+    ['yes', ['get', 'secrets/offboard-signing-key', '-n', 'offboard-system'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['patch', 'secrets/offboard-signing-key', '-n', 'offboard-system'], 'system:serviceaccount:offboard-system:offboard'],
+    ['yes', ['patch', 'configmaps/offboard-signing-keys', '-n', 'offboard-system'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['delete', 'configmaps/offboard-signing-keys', '-n', 'offboard-system'], 'system:serviceaccount:offboard-system:offboard'],
+    ['yes', ['create', 'offboardingrecords.offboard.dev'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['patch', 'offboardingrecords.offboard.dev'], 'system:serviceaccount:offboard-system:offboard'],
+    ['no', ['get', 'offboardingrecords.offboard.dev'], 'everywhere-an-admin'],
+    ['yes', ['get', 'offboardingrecords.offboard.dev'], 'auditor'],
+    ['no', ['delete', 'offboardingrecords.offboard.dev'], 'auditor'],
     ['no', ['get', 'secrets/vault', '-n', 'ci'], 'system:serviceaccount:offboard-system:offboard'],
     ['no', ['patch', 'connectors.offboard.dev'], 'system:serviceaccount:offboard-system:offboard'],
     ['no', ['use', 'connectors.offboard.dev'], 'system:serviceaccount:offboard-system:offboard'],
@@ -222,6 +237,16 @@ describe('a release', () => {
     await waitFor(async () => (await ask()).trim() === answer, { what: `${answer} to ${what.join(' ')} by ${who}`, timeout: 20_000 });
   });
 
+  it('has a key of its own, which an upgrade keeps, as it does the public keys', async () => {
+    const own = (what: string, field: string): Promise<string> => cluster.kubectl(['get', what, '-n', 'offboard-system', '-o', `jsonpath={${field}}`]);
+    const key = await own('secret/offboard-signing-key', '.data.key\\.pem');
+    expect(readSigningKey(Buffer.from(key, 'base64').toString()).keyid).toMatch(/^[0-9a-f]{64}$/);
+    await cluster.kubectl(['patch', 'configmap', 'offboard-signing-keys', '-n', 'offboard-system', '--type=merge', '-p', '{"data":{"a.pem":"public"}}']);
+    await release('upgrade', 'offboard', chartFolder, '--namespace', 'offboard-system', '--reuse-values', '--set', 'replicas=2');
+    expect(await own('secret/offboard-signing-key', '.data.key\\.pem')).toBe(key);
+    expect(await own('configmap/offboard-signing-keys', '.data.a\\.pem')).toBe('public');
+  });
+
   it('leaves nothing behind when it is uninstalled, but the CRDs and what they hold', async () => {
     await cluster.kubectl(['apply', '--server-side', '-f', 'config/samples/workloadidentity.yaml']);
     await release('uninstall', 'offboard', '--namespace', 'offboard-system');
@@ -245,6 +270,8 @@ describe('a release', () => {
     const apply = (): Promise<string> => cluster.kubectl(command('kubectl apply -k'));
     await apply();
     expect((await apply()).trim().split('\n').every((line) => line.endsWith(' serverside-applied'))).toBe(true);
+    // What was signed before can still be checked.
+    expect(await cluster.kubectl(['get', 'configmap', 'offboard-signing-keys', '-n', 'offboard-system', '-o', 'jsonpath={.data.a\\.pem}'])).toBe('public');
     const made = ['get', 'deployment', 'offboard', '-n', 'offboard-system', '-o', 'jsonpath={.status.replicas}'];
     await waitFor(async () => (await cluster.kubectl(made)) === '2', { what: 'two pods' });
   });
@@ -259,4 +286,4 @@ const member = (user: string, role: string, namespace?: string): object => ({
   subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
 });
 
-const people = [member('viewer', 'view', 'ci'), member('editor', 'edit', 'ci'), member('everywhere-an-admin', 'admin'), member('keeper', 'offboard-connectors')];
+const people = [member('viewer', 'view', 'ci'), member('editor', 'edit', 'ci'), member('everywhere-an-admin', 'admin'), member('keeper', 'offboard-connectors'), member('auditor', 'offboard-records')];

@@ -17,6 +17,7 @@ const copies = {
     'config/rbac/leader-election.yaml',
     'config/rbac/lock.yaml',
     'config/rbac/api-servers.yaml',
+    'config/rbac/signing-key.yaml',
     'config/rbac/people.yaml',
     'config/token-secrets/token-secrets.yaml',
     'config/canaries/canaries.yaml',
