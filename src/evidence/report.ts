@@ -82,6 +82,7 @@ export const decisionsOf = ({ people, run, dependencies }: Predicate): Decisions
       ...dependencies.flatMap(({ name, findings }) =>
         findings.filter(({ type }) => type === 'NotProvable' || type === 'NotProbed').map(({ type, message }) => `${name}: ${type === 'NotProvable' ? 'not provable' : 'not tried'}: ${message}`),
       ),
+      ...dependencies.flatMap(({ name, outlasting }) => outlasting.map(({ until, message }) => `${name}: may outlast it, ${until === undefined ? 'for ever' : `until ${until}`}: ${message}`)),
     ],
   };
 };

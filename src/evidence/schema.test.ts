@@ -42,6 +42,7 @@ const maximal: Whole<Predicate> = {
           digest: '0'.repeat(64), probe: { controlAt: at, deadAt: at, refusedAt: at, refusals: 2, servers: 2 }, message: 'm',
         },
       ],
+      outlasting: [{ class: 'Lease', kind: 'OfflineVerifier', until: at, message: 'm' }],
       findings: [{ type: 'NotProvable', object: 'o', message: 'm' }],
     },
   ],

@@ -40,6 +40,7 @@ export const selfSubjectAccessReviews = define(
 
 const authentication = 'authentication.k8s.io';
 export const tokenRequests = define(authentication, 'v1', 'tokenrequests', 'TokenRequest', false);
+export const tokenReviews = define(authentication, 'v1', 'tokenreviews', 'TokenReview', false);
 export const selfSubjectReviews = define(authentication, 'v1', 'selfsubjectreviews', 'SelfSubjectReview', false);
 
 const admission = 'admissionregistration.k8s.io';

@@ -38,12 +38,12 @@ export interface Canaries {
 }
 
 /** The shortest that an API server issues. A token of our own is used once, to log in. */
-const lifetimeSeconds = 600;
+export const lifetimeSeconds = 600;
 
 export const createOwnTokens = (options: OwnTokensOptions): OwnTokens => ({
   issue: async (audience, signal) => {
     try {
-      const token = await request(options, options.account, audience, signal);
+      const token = await requestToken(options.transport, options.account, { audiences: [audience] }, signal);
       if (!(await isTakenHere(options, token, signal))) return token;
     } catch (error) {
       throw signal.aborted ? error : toOutcome(error);
@@ -57,13 +57,13 @@ export const createCanaries = (options: TokensOptions): Canaries => ({
     const { namespace, name, uid } = account;
     try {
       const until = options.clock.monotonic() + lifetimeSeconds * 1000;
-      const token = await request(options, account, audience, signal);
+      const token = await requestToken(options.transport, account, { audiences: [audience] }, signal);
       // Not every API server holds a token to the UID that it was asked for.
       if (uidIn(token) !== uid) throw needsPerson('IdentityRecreated', `the token is not one of ServiceAccount "${name}" in "${namespace}" with UID ${uid}`);
       if (!(await isTakenHere(options, token, signal))) return { token, until };
     } catch (error) {
       if (signal.aborted) throw error;
-      if (isRbacForbidden(error)) throw mayNot(namespace);
+      if (isRbacForbidden(error)) throw mayNot('create serviceaccounts/token', namespace);
       throw toOutcome(error);
     }
     throw wrongAudience(audience, `ServiceAccount "${name}" in "${namespace}"`);
@@ -77,16 +77,23 @@ const wrongAudience = (audience: string, who: string): OutcomeError =>
     `the audience "${audience}" is one of this cluster's API server, where whoever is given such a token could act as ${who}; name another one`,
   );
 
-const mayNot = (namespace: string): OutcomeError =>
+/** `what` is a verb and a resource. */
+export const mayNot = (what: string, namespace: string): OutcomeError =>
   needsPerson(
     'PermissionMissing',
-    `Offboard may not create serviceaccounts/token in namespace "${namespace}": bind the ClusterRole offboard-canaries there, as the RoleBinding in config/canaries does, or ask for no probe`,
+    `Offboard may not ${what} in namespace "${namespace}": bind the ClusterRole offboard-canaries there, as the RoleBinding in config/canaries does, or ask for no probe`,
   );
 
-const request = async (
-  { transport }: TokensOptions,
+/** What is asked for beside the ten minutes. Without audiences it is for the API server itself. */
+interface TokenSpec {
+  readonly audiences?: readonly string[];
+  readonly boundObjectRef?: { readonly apiVersion: string; readonly kind: string; readonly name: string; readonly uid: string };
+}
+
+export const requestToken = async (
+  transport: Transport,
   { uid, ...key }: ObjectKey & { readonly uid?: string },
-  audience: string,
+  spec: TokenSpec,
   signal: AbortSignal,
 ): Promise<string> => {
   const answer = await transport.request({
@@ -97,7 +104,7 @@ const request = async (
     body: {
       ...typeOf(tokenRequests),
       ...(uid === undefined ? {} : { metadata: { uid } }),
-      spec: { audiences: [audience], expirationSeconds: lifetimeSeconds },
+      spec: { ...spec, expirationSeconds: lifetimeSeconds },
     },
     signal,
   });
@@ -107,7 +114,7 @@ const request = async (
 };
 
 /** Of the account, as the API server put it into the token that it made for us just now. */
-const uidIn = (token: string): unknown => {
+export const uidIn = (token: string): unknown => {
   const [, claims = ''] = token.split('.');
   try {
     const kubernetes = asRecord(asRecord(JSON.parse(Buffer.from(claims, 'base64url').toString('utf8')))?.['kubernetes.io']);

@@ -53,7 +53,7 @@ export interface Metrics {
 const fast = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
 /** More controllers, revokers or resources than this is a mistake in the wiring. */
 const mostNames = 32;
-const operations = oneOf('inventory', 'preflight', 'lock', 'unlock', 'observeLock', 'revoke', 'observe', 'probe');
+const operations = oneOf('inventory', 'preflight', 'takeControls', 'dropControls', 'lock', 'unlock', 'observeLock', 'revoke', 'observe', 'probe');
 const outcomes = oneOf(
   'Success', 'Accepted', 'NothingThere', 'Refused', 'Present', 'Absent', 'Unknown', 'Invalid', 'NeedsPerson', 'Waiting', 'Retryable',
 );

@@ -13,6 +13,15 @@ it('knows an answer until its time, also one that is false', async () => {
   expect(memory.get('a')).toBeUndefined();
 });
 
+it('forgets what it is told to', () => {
+  const clock = createFakeClock();
+  const memory = createTimedMemory<number>(clock, 10);
+  memory.set('a', 1, clock.monotonic() + 100);
+  memory.forget('a');
+  memory.forget('b');
+  expect(memory.get('a')).toBeUndefined();
+});
+
 it('forgets all before it holds too many', () => {
   const clock = createFakeClock();
   const memory = createTimedMemory<number>(clock, 2);

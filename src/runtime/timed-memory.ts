@@ -5,6 +5,7 @@ export interface TimedMemory<T> {
   readonly get: (key: string) => T | undefined;
   /** `until` is a monotonic time. */
   readonly set: (key: string, value: T, until: number) => void;
+  readonly forget: (key: string) => void;
 }
 
 /** Of at most `limit` answers; then all are forgotten, which costs a question, never correctness. */
@@ -13,11 +14,16 @@ export const createTimedMemory = <T>(clock: Clock, limit: number): TimedMemory<T
   return {
     get: (key) => {
       const remembered = known.get(key);
-      return remembered !== undefined && remembered.until > clock.monotonic() ? remembered.value : undefined;
+      if (remembered === undefined || remembered.until > clock.monotonic()) return remembered?.value;
+      known.delete(key);
+      return undefined;
     },
     set: (key, value, until) => {
       if (known.size >= limit) known.clear();
       known.set(key, { value, until });
+    },
+    forget: (key) => {
+      known.delete(key);
     },
   };
 };

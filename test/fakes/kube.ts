@@ -127,13 +127,21 @@ export const createFakeKube = (): FakeKube => {
         yield { items: items.slice(start, start + size), resourceVersion };
       }
     },
-    // Only as a dry run: nothing is stored. What the ConfigMap of the lock names is denied, as by the policies.
+    // ServiceAccounts only as a dry run: none is stored, and what the ConfigMap of the lock names is denied, as by the policies.
     create: async (resource, namespace, body, options) => {
-      guard('create', resource, namespace === undefined ? {} : { namespace }, options?.signal);
-      const { metadata } = body as Sketch;
-      const locked = select(configMaps, {}).some((each) => each.metadata.name === 'offboard-lock' && holds((each as ConfigMap).data ?? {}, { namespace: namespace ?? '', name: metadata.name }));
-      if (locked) throw deniedByLock(namespace ?? '', metadata.name);
-      return Promise.resolve({ ...(body as Sketch), kind: resource.kind, metadata: { ...metadata, uid: 'of a dry run' } } as never);
+      const { metadata, ...rest } = body as Sketch;
+      const key = { name: metadata.name, ...(namespace !== undefined && { namespace }) };
+      guard('create', resource, key, options?.signal);
+      if (resource.plural === 'serviceaccounts') {
+        const locked = select(configMaps, {}).some((each) => each.metadata.name === 'offboard-lock' && holds((each as ConfigMap).data ?? {}, { namespace: namespace ?? '', name: metadata.name }));
+        if (locked) throw deniedByLock(namespace ?? '', metadata.name);
+        return Promise.resolve({ ...(body as Sketch), kind: resource.kind, metadata: { ...metadata, uid: 'of a dry run' } } as never);
+      }
+      if (objects.has(pathOf(resource, key))) throw refuse(409, 'AlreadyExists', `${resource.plural} "${key.name}" already exists`, 'create');
+      serial += 1;
+      const created = { creationTimestamp: '2026-01-01T00:00:00Z', ...metadata, ...key, uid: `uid-${String(serial)}`, resourceVersion: '0' };
+      const stored = store(pathOf(resource, key), { ...rest, metadata: created });
+      return Promise.resolve((options?.metadataOnly === true ? bare(stored) : stored) as never);
     },
     review: async (resource, body, options) => {
       options?.signal?.throwIfAborted();

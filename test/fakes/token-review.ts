@@ -1,6 +1,6 @@
 /**
  * As much of an API server as the Kubernetes auth of a Vault asks: it believes every token that {@link serviceAccountToken}
- * made. For tests of Vault that need logins, and no cluster.
+ * made, and no other. For tests of Vault that need logins, and no cluster.
  */
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -16,6 +16,8 @@ export interface TokenReviewer {
   readonly close: () => Promise<void>;
 }
 
+const signedByNobody = Buffer.from('nobody').toString('base64url');
+
 const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /** In the form of one, and signed by nobody. */
@@ -28,7 +30,7 @@ export const serviceAccountToken = ({ namespace, name, uid }: Account): string =
     exp: 4_000_000_000,
     'kubernetes.io': { namespace, serviceaccount: { name, uid } },
   };
-  return `${encode({ alg: 'RS256', kid: 'test' })}.${encode(claims)}.${Buffer.from('nobody').toString('base64url')}`;
+  return `${encode({ alg: 'RS256', kid: 'test' })}.${encode(claims)}.${signedByNobody}`;
 };
 
 const read = async (request: IncomingMessage): Promise<string> => {
@@ -39,7 +41,10 @@ const read = async (request: IncomingMessage): Promise<string> => {
 
 const review = (body: string): object => {
   const { spec } = JSON.parse(body) as { readonly spec: { readonly token: string } };
-  const claims = JSON.parse(Buffer.from(spec.token.split('.')[1] ?? '', 'base64url').toString('utf8')) as { readonly sub: string; readonly 'kubernetes.io': { readonly serviceaccount: { readonly uid: string } } };
+  const [, encoded = '', signature] = spec.token.split('.');
+  // As the real one: that it is not authenticated is left out, and not said.
+  if (signature !== signedByNobody) return { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', status: { user: {}, error: 'invalid bearer token' } };
+  const claims = JSON.parse(Buffer.from(encoded, 'base64url').toString('utf8')) as { readonly sub: string; readonly 'kubernetes.io': { readonly serviceaccount: { readonly uid: string } } };
   const user = { username: claims.sub, uid: claims['kubernetes.io'].serviceaccount.uid, groups: ['system:serviceaccounts'] };
   return { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', status: { authenticated: true, user, audiences: ['vault'] } };
 };

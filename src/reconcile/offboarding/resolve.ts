@@ -52,7 +52,8 @@ const name = ({ offboarding: { metadata, spec } }: Run, context: Context): Named
     throw invalid(reasons.invalidSpec, 'spec: exactly one of workloadIdentityRef, identity must be set');
   }
   const dependencies = supported(declaredDependencies(identity.dependencies), 'spec.identity.dependencies', context);
-  return { namespace: own, serviceAccount: identity.serviceAccount, certificates: identity.kubernetes?.certificates ?? [], probe: identity.kubernetes?.probe === true, dependencies };
+  const { serviceAccount, kubernetes: { certificates = [], probe = false } = {} } = identity;
+  return { namespace: own, serviceAccount, certificates, probe, dependencies };
 };
 
 const referredTo = (

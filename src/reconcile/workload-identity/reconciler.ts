@@ -205,6 +205,7 @@ const inventoryStatus = async (
   const target: Target = {
     serviceAccount: { namespace: metadata.namespace ?? '', name, ...(uid === undefined ? {} : { uid }) },
     ...(spec.kubernetes?.certificates === undefined ? {} : { certificates: spec.kubernetes.certificates }),
+    ...(spec.kubernetes?.probe === true ? { probe: true } : {}),
     ...(known.length === 0 ? {} : { dependencies: known }),
   };
   const revokers = context.registry.forTarget(target);

@@ -30,7 +30,7 @@ export interface GoogleCloudKindOptions {
   readonly onOperation?: (operation: ReportedOperation) => void;
 }
 
-type GoogleOperation = Exclude<Operation, 'usage'>;
+type GoogleOperation = Exclude<Operation, 'usage' | 'takeControls' | 'dropControls'>;
 
 /** Milliseconds in which each call ends, one way or another; each request has a shorter one of its own. */
 const deadlines: Readonly<Record<GoogleOperation, number>> = {

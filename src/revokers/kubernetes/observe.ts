@@ -11,12 +11,15 @@ import { describeFailure } from './errors.ts';
 import type { CachedCluster } from './inventory.ts';
 import { userKey } from './identity.ts';
 import { type Locator, locate } from './ids.ts';
+import type { CanaryProbe } from './probe.ts';
 import { printable, someOf } from '../text.ts';
 
 export interface Observers {
   readonly reader: ClusterReader;
   readonly accessReview: AccessReview;
   readonly clock: Clock;
+  /** Left out where nothing can be tried. */
+  readonly probe?: Pick<CanaryProbe, 'attempt'> | undefined;
 }
 
 /**
@@ -63,7 +66,7 @@ export const observe = async (
 };
 
 const observeLocated = async (
-  { reader, accessReview, clock }: Observers,
+  { reader, accessReview, clock, probe }: Observers,
   located: Locator,
   credential: Credential,
   target: Target,
@@ -78,7 +81,7 @@ const observeLocated = async (
         'it can still mint tokens',
       );
     case 'BoundTokens':
-      return withLeeway(await reader.account(located, signal), credential);
+      return observeTokens(withLeeway(await reader.account(located, signal), credential), probe, credential, target, signal);
     case 'TokenSecret':
       return observeObject(
         'get/secrets',
@@ -99,6 +102,18 @@ const observeLocated = async (
 };
 
 const unknown = (method: string, message: string): Observation => ({ state: 'Unknown', method, message });
+
+/** That the account is gone is what somebody answered. Where a token of it can be tried, that tells. */
+const observeTokens = async (
+  seen: Observation,
+  probe: Observers['probe'],
+  { uid }: Credential,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Observation> => {
+  if (seen.state !== 'Absent' || target.probe !== true || uid !== target.serviceAccount.uid) return seen;
+  return (await probe?.attempt(target, signal)) ?? { ...seen, method: `${seen.method} (no positive control)` };
+};
 
 /**
  * By UID: an object of the same name with another one is another credential. `meanwhile` is what its presence means.

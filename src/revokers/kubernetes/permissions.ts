@@ -16,6 +16,7 @@ import {
   selfSubjectAccessReviews,
   serviceAccounts,
   subjectAccessReviews,
+  tokenReviews,
 } from '../../kube/resources.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { createKeyedCoalescer } from '../../runtime/coalesce.ts';
@@ -29,6 +30,7 @@ import { workloadResources } from './workloads.ts';
 export interface Permission {
   readonly verb: string;
   readonly resource: Resource;
+  readonly subresource?: string;
   /** Absent: cluster-wide. */
   readonly namespace?: string;
   /** Absent: all of them. */
@@ -86,12 +88,13 @@ export const createPermissions = ({
 };
 
 /** A grant for everything is shared by all runs, so it is asked for first; the narrow ones only where that fails. */
-const widestFirst = ({ verb, resource, namespace, name }: Permission): readonly ResourceAttributes[] => {
+const widestFirst = ({ verb, resource, subresource, namespace, name }: Permission): readonly ResourceAttributes[] => {
   const wide: ResourceAttributes = {
     verb,
     group: resource.group,
     version: resource.version,
     resource: resource.plural,
+    ...(subresource !== undefined && { subresource }),
   };
   const inNamespace = namespace === undefined ? wide : { ...wide, namespace };
   return [
@@ -128,8 +131,9 @@ const ask = async (
 };
 
 /** `delete rolebindings.rbac.authorization.k8s.io in namespace "ci"`. */
-export const describePermission = ({ verb, resource, namespace, name }: Permission): string => {
-  const what = `${verb} ${qualifiedName(resource)}${name === undefined ? '' : ` ${JSON.stringify(name)}`}`;
+export const describePermission = ({ verb, resource, subresource, namespace, name }: Permission): string => {
+  const part = subresource === undefined ? '' : `/${subresource}`;
+  const what = `${verb} ${qualifiedName(resource)}${part}${name === undefined ? '' : ` ${JSON.stringify(name)}`}`;
   if (!resource.namespaced && namespace === undefined) return what;
   return namespace === undefined ? `${what} in all namespaces` : `${what} in namespace ${JSON.stringify(namespace)}`;
 };
@@ -159,9 +163,18 @@ export const neededFor = (
           { verb: 'get', resource: secrets, namespace },
         ]
       : []),
+    ...(target.probe === true ? neededToProbe(namespace) : []),
     ...credentials.flatMap(neededForOne),
   ];
 };
+
+/** To make a canary, to try it and to end it. */
+const neededToProbe = (namespace: string): readonly Permission[] => [
+  { verb: 'create', resource: serviceAccounts, subresource: 'token', namespace },
+  { verb: 'create', resource: secrets, namespace },
+  { verb: 'delete', resource: secrets, namespace },
+  { verb: 'create', resource: tokenReviews },
+];
 
 const neededForOne = (credential: Credential): readonly Permission[] => {
   const located = locate(credential);

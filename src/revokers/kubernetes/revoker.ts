@@ -4,6 +4,7 @@
  */
 import type { Target } from '../../api/v1alpha1/index.ts';
 import type { ApiServers } from '../../kube/api-servers.ts';
+import type { BoundCanaries } from '../../kube/canary.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Reflector } from '../../kube/reflector.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -19,6 +20,7 @@ import { type ClusterLock, createClusterLock, neededForLock } from './lock.ts';
 import { createLockWatches, type LockChange, type LockWatches } from './lock-watches.ts';
 import { observe, toldGone } from './observe.ts';
 import { createPermissions, neededFor } from './permissions.ts';
+import { createCanaryProbe } from './probe.ts';
 import { revoke } from './revoke.ts';
 import { createWatches, type WatchOptions } from './watches.ts';
 import { createWorkloadReader } from './workloads.ts';
@@ -38,6 +40,8 @@ export interface RevokerOptions {
   readonly ownAccount?: AccountName;
   /** What stops an identity from coming back. Without it nothing is locked. */
   readonly lock?: LockSettings & { readonly watches: LockWatches };
+  /** By what identities are tried that ask for it; without, none is. */
+  readonly probes?: { readonly canaries: BoundCanaries; readonly apiServers: ApiServers };
   /** Told after each call of the contract. */
   readonly onOperation?: (operation: ReportedOperation) => void;
 }
@@ -95,6 +99,8 @@ const deadlines: Readonly<Record<Operation, number>> = {
   lock: 30_000,
   unlock: 30_000,
   observeLock: 30_000,
+  takeControls: 30_000,
+  dropControls: 30_000,
   revoke: 30_000,
   observe: 30_000,
 };
@@ -132,13 +138,14 @@ const residues: Revoker['residues'] = {
 const tokenCache = 10_000;
 
 export const assembleRevoker = (options: RevokerOptions): Revoker => {
-  const { client, clock, tokenSecrets, cached, ownAccount, lock } = options;
+  const { client, clock, tokenSecrets, cached, ownAccount, lock, probes } = options;
   const lockRights = lock === undefined ? [] : neededForLock(lock.namespace, lock.servers.discovers);
   const reader = createClusterReader({ client, clock, tokenSecrets });
   const permissions = createPermissions({ client, clock });
   const workloads = createWorkloadReader({ client, clock });
   const sources = { reader, permissions, cached };
-  const observers = { reader, clock, accessReview: createAccessReview({ client, clock, reader }) };
+  const probe = probes && createCanaryProbe({ ...probes, clock });
+  const observers = { reader, clock, probe, accessReview: createAccessReview({ client, clock, reader }) };
   const actors = { client, reader, cached, ownAccount };
   const run = createRunner({ ...options, deadlines });
   return {
@@ -155,6 +162,12 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
     usage: (target, signal) => run('usage', signal, (bounded) => workloads.usageOf(target.serviceAccount, bounded)),
     preflight: (target, credentials, signal) =>
       run('preflight', signal, (bounded) => permissions.missing([...neededFor(target, credentials, tokenSecrets), ...lockRights], bounded)),
+    ...(probe && {
+      controls: {
+        take: (target, signal) => run('takeControls', signal, (bounded) => probe.take(target, bounded)),
+        drop: (target, signal) => run('dropControls', signal, (bounded) => probe.drop(target, bounded)),
+      },
+    }),
     revoke: (credential, target, signal) =>
       run(
         'revoke',

@@ -25,7 +25,7 @@ export interface VaultKindOptions {
   readonly onOperation?: (operation: ReportedOperation) => void;
 }
 
-type VaultOperation = Exclude<Operation, 'usage'>;
+type VaultOperation = Exclude<Operation, 'usage' | 'takeControls' | 'dropControls'>;
 
 /**
  * Milliseconds in which each call ends, one way or another; each request has a shorter one of its own. An inventory may wait
