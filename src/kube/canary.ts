@@ -9,6 +9,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { retryable } from '../runtime/outcome.ts';
 import type { KubeClient } from './client.ts';
 import { isAdmissionDenied, isAlreadyExists, isConflict, isForbidden, isNamespaceTerminating, isNotFound, isRbacForbidden, toOutcome } from './errors.ts';
+import type { KubeObject } from './objects.ts';
 import { namespaces, secrets, serviceAccounts } from './resources.ts';
 import { type CanaryAccount, lifetimeSeconds, mayNot, requestToken, uidIn } from './tokens.ts';
 import type { Transport } from './transport.ts';
@@ -42,7 +43,7 @@ interface Options {
   readonly clock: Clock;
 }
 
-/** What the admission policy offboard-fence-credentials knows Offboard's own Secrets by. The type of a Secret never changes. */
+/** What the admission policies of Offboard's own account know its Secrets by. The type of a Secret never changes. */
 export const canaryType = 'offboard.dev/canary';
 const canaryPrefix = 'offboard-canary-';
 
@@ -107,10 +108,32 @@ const deleteOnce = async (client: KubeClient, account: CanaryAccount, signal: Ab
     return 'Accepted';
   } catch (error) {
     if (isNotFound(error, secrets, name)) return 'Gone';
-    if (isAdmissionDenied(error) && (error as Error).message.includes('offboard-fence-credentials')) return 'NotOurs';
+    if (isRbacForbidden(error) && (await wentWithNamespace(client, namespace, signal))) return 'Gone';
+    if (isAdmissionDenied(error) && (error as Error).message.includes("'offboard-fence-removals'")) return 'NotOurs';
     throw told(error, 'delete secrets', account, signal);
   }
 };
+
+/**
+ * The right to delete it may have gone with the namespace before the last of what is in there has, such as the Offboarding itself. The
+ * namespace tells what is left, once everything was deleted.
+ */
+const wentWithNamespace = async (client: KubeClient, name: string, signal: AbortSignal): Promise<boolean> => {
+  try {
+    const { metadata, status } = await client.get<Namespace>(namespaces, { name }, { signal });
+    if (metadata.deletionTimestamp === undefined) return false;
+    const remaining = status?.conditions?.find(({ type }) => type === 'NamespaceContentRemaining');
+    if (remaining !== undefined && !/\bsecrets\. has\b/.test(remaining.message ?? '')) return true;
+    throw retryable('CanaryLeft', `namespace "${name}" is being deleted, and the Secret of the canary with it`);
+  } catch (error) {
+    if (isNotFound(error, namespaces, name)) return true;
+    throw signal.aborted ? error : toOutcome(error);
+  }
+};
+
+interface Namespace extends KubeObject {
+  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly message?: string }[] };
+}
 
 const whyImpossible = (error: unknown, { namespace, name }: CanaryAccount): string | undefined => {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;

@@ -18,7 +18,7 @@ export interface Rights {
   readonly tokenSecrets?: { readonly enabled: boolean };
   /** By name, in its own namespace. */
   readonly connectorSecrets?: readonly string[];
-  /** Where it may make tokens of ServiceAccounts. */
+  /** Where it may make tokens of ServiceAccounts, and the Secrets to which they are bound. */
   readonly canaryNamespaces?: readonly string[];
   readonly sharedBindings?: {
     readonly clusterRoles?: readonly string[];
@@ -57,7 +57,10 @@ const install = async (cluster: ControlPlane, rights: Rights): Promise<string> =
   await inForce('tokens of its own', 'create', 'serviceaccounts/offboard', '--subresource=token', '-n', namespace);
   await inForce('the signing key', 'get', 'secrets/offboard-signing-key', '-n', namespace);
   for (const name of rights.connectorSecrets ?? []) await inForce(`Secret ${name}`, 'get', `secrets/${name}`, '-n', namespace);
-  for (const name of rights.canaryNamespaces ?? []) await inForce(`canaries in ${name}`, 'create', 'serviceaccounts/any', '--subresource=token', '-n', name);
+  for (const name of rights.canaryNamespaces ?? []) {
+    await inForce(`canaries in ${name}`, 'create', 'serviceaccounts/any', '--subresource=token', '-n', name);
+    await inForce('reviews of tokens', 'create', 'tokenreviews.authentication.k8s.io');
+  }
   if (rights.tokenSecrets?.enabled === true) await inForce('Secrets', 'list', 'secrets', '-A');
   if (clusterRoles.length > 0) await inForce('shared bindings', 'patch', 'rolebindings', '-A');
   return token;

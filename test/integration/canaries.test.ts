@@ -157,7 +157,7 @@ describe('a probe', () => {
     await cluster.kubectl(['delete', 'serviceaccount', 'bound', '-n', 'default']);
     expect(await probe.attempt(attempt, never), 'the token service goes by the keys alone').toMatchObject({ state: 'Present' });
     await google.ungrant(account, role, member);
-    expect(await probe.attempt(attempt, never)).toEqual({ state: 'Absent', method: 'probe/generateAccessToken' });
+    expect(await probe.attempt(attempt, never)).toMatchObject({ state: 'Absent', method: 'probe/generateAccessToken', tried: { refusals: 1 } });
   });
 
   it('is refused with the account disabled as well, and does not take that it is disabled for the refusal', async () => {

@@ -127,8 +127,13 @@ describe('new credentials', () => {
     await expect(operator.kubectl(['patch', 'secret', 'agent', '-n', 'ci', '-p', '{"data":{"x":"eA=="}}'])).rejects.toThrow(refusal);
   });
 
-  it('are deleted with it', async () => {
-    await operator.kubectl(['delete', 'secret/agent', 'serviceaccount/agent', '-n', 'ci']);
+  it('are deleted with it, tokens where it may find them, and what is none of its business is not', async () => {
+    await root.kubectl(create, { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/service-account-token', metadata: { name: 'legacy', namespace: 'ci', annotations: { 'kubernetes.io/service-account.name': 'agent' } } });
+    await operator.kubectl(['delete', 'secret/legacy', '-n', 'ci']);
+    for (const more of [[], ['--dry-run=server']]) {
+      await expect(operator.kubectl(['delete', 'secret/agent', '-n', 'ci', ...more])).rejects.toThrow('Offboard deletes no Secrets but its own canaries');
+    }
+    await operator.kubectl(['delete', 'serviceaccount/agent', '-n', 'ci']);
   });
 
   it('are made by anybody else, and the operator writes what is no credential', async () => {
@@ -137,6 +142,47 @@ describe('new credentials', () => {
     await other.kubectl(['create', 'token', 'x', '-n', 'ci']);
     await other.kubectl(['create', 'secret', 'generic', 'x', '-n', 'ci']);
     await operator.kubectl(['create', 'configmap', 'x', '-n', 'ci']);
+  });
+});
+
+/** As Offboard makes one. */
+const canary = (name: string, more: Fields = {}, namespace = 'ci'): Fields => ({
+  apiVersion: 'v1', kind: 'Secret', type: 'offboard.dev/canary', metadata: { name, namespace, labels: { 'app.kubernetes.io/managed-by': 'offboard' } }, ...more,
+});
+
+describe('a Secret that a canary is bound to', () => {
+  it('is made and deleted by the operator, and never changed', async () => {
+    await operator.kubectl(create, canary('offboard-canary-1'));
+    for (const change of [
+      ['label', 'secret', 'offboard-canary-1', '-n', 'ci', 'a=b'],
+      ['patch', 'secret', 'offboard-canary-1', '-n', 'ci', '-p', '{"data":{"x":"eA=="}}'],
+    ]) {
+      await expect(operator.kubectl(change)).rejects.toThrow('Offboard makes and changes no ServiceAccounts or Secrets');
+    }
+    await operator.kubectl(['delete', 'secret', 'offboard-canary-1', '-n', 'ci']);
+  });
+
+  it.each<readonly [string, Fields]>([
+    ['has another name', canary('canary-1')],
+    ['is of another type', canary('offboard-canary-2', { type: 'Opaque' })],
+    ['is of no type', canary('offboard-canary-2', { type: undefined })],
+    ['has data', canary('offboard-canary-2', { data: { x: 'eA==' } })],
+    ['has data as text', canary('offboard-canary-2', { stringData: { x: 'x' } })],
+    ['is for a token of an account', canary('offboard-canary-2', { type: 'kubernetes.io/service-account-token', metadata: { name: 'offboard-canary-2', namespace: 'ci', annotations: { 'kubernetes.io/service-account.name': 'default' } } })],
+    ['is in kube-system', canary('offboard-canary-2', {}, 'kube-system')],
+    ['is beside its own account', canary('offboard-canary-2', {}, 'offboard-system')],
+  ])('is not made by the operator where it %s', async (_, secret) => {
+    await expect(operator.kubectl(create, secret)).rejects.toThrow('Offboard makes and changes no ServiceAccounts or Secrets');
+  });
+
+  it.each<readonly [string, Fields]>([
+    ['is only called like one', canary('offboard-canary-3', { type: 'Opaque' })],
+    ['is only of its type', canary('canary-3')],
+  ])('is not taken for one where it %s, and stays', async (_, secret) => {
+    await root.kubectl(create, secret);
+    await expect(operator.kubectl(['delete', '-f', '-'], secret)).rejects.toThrow('Offboard deletes no Secrets but its own canaries');
+    await expect(operator.kubectl(['delete', 'secrets', '--all', '-n', 'ci'])).rejects.toThrow('Offboard deletes no Secrets but its own canaries');
+    await root.kubectl(['delete', '-f', '-'], secret);
   });
 });
 
@@ -219,6 +265,67 @@ describe('a token', () => {
 
   it('of the account of its own name in another namespace is one like any other', async () => {
     expect(claims(await operator.kubectl([...(await ofCi('offboard')), `--audience=${google}`, short]))).toMatchObject({ sub: 'system:serviceaccount:ci:offboard' });
+  });
+
+  describe('bound to the Secret of a canary', () => {
+    const api = 'https://kubernetes.default.svc.cluster.local';
+    const inCluster = 'https://container.googleapis.com/v1/projects/acme-ci/locations/europe-west1/clusters/ci';
+    /** Bound to a Secret of that name beside it, which is there. */
+    const boundTo = async (secret: string, namespace = 'ci'): Promise<readonly string[]> => {
+      await root.kubectl(create, canary(secret, {}, namespace)).catch(() => undefined);
+      const uid = await root.kubectl(['get', 'secret', secret, '-n', namespace, '-o', 'jsonpath={.metadata.uid}']);
+      return ['--bound-object-kind=Secret', `--bound-object-name=${secret}`, `--bound-object-uid=${uid}`];
+    };
+
+    it('is made by the operator for the API server, by whatever name that has, and works', async () => {
+      for (const audiences of [[], [`--audience=${api}`], ['--audience=https://kubernetes.default.svc'], [`--audience=${api}`, '--audience=https://kubernetes.default.svc'], [`--audience=${inCluster}`]]) {
+        const token = (await operator.kubectl([...(await ofCi()), ...(await boundTo('offboard-canary-4')), ...audiences, short])).trim();
+        expect(claims(token)).toMatchObject({ aud: audiences.length === 0 ? [api] : audiences.map((each) => each.replace('--audience=', '')) });
+        if (audiences.length === 0) expect((await cluster.request('/api', { token })).status).toBe(200);
+      }
+    });
+
+    it('is made for nobody else, nor for somebody else as well', async () => {
+      const bound = await boundTo('offboard-canary-4');
+      for (const audiences of [['vault'], ['sts.amazonaws.com'], [api, 'vault'], ['https://container.googleapis.com/v1/projects/x/clusters/y'], [`${api}.example.com`]]) {
+        await expect(operator.kubectl([...(await ofCi()), ...bound, ...audiences.map((each) => `--audience=${each}`), short])).rejects.toThrow('spec.audiences: Offboard makes ');
+      }
+      await expect(operator.kubectl([...(await ofCi()), ...bound, '--audience=sts.amazonaws.com', short])).rejects.toThrow(
+        `Offboard makes canaries for "${api}", "https://kubernetes.default.svc" only, not for "sts.amazonaws.com"; what the API server takes may be added to the policies`,
+      );
+    });
+
+    it('is made for Google Cloud as one that is not bound, and for one pool alone', async () => {
+      const bound = await boundTo('offboard-canary-4');
+      expect(claims(await operator.kubectl([...(await ofCi()), ...bound, `--audience=${google}`, short]))).toMatchObject({ aud: [google] });
+      for (const other of [gke, api]) {
+        await expect(operator.kubectl([...(await ofCi()), ...bound, `--audience=${google}`, `--audience=${other}`, short])).rejects.toThrow('spec.audiences: Offboard makes ');
+      }
+    });
+
+    it('is not made to last, be it asked for or left to Kubernetes', async () => {
+      for (const more of [['--duration=601s'], []]) {
+        await expect(operator.kubectl([...(await ofCi()), ...(await boundTo('offboard-canary-4')), ...more])).rejects.toThrow('Offboard makes tokens that last no longer than 600 s');
+      }
+    });
+
+    it.each<readonly [string, string, string]>([
+      ['offboard', 'offboard-system', 'spec.audiences: Offboard makes tokens for "vault", "bao" and workload identity pools of Google Cloud only'],
+      ['neighbour', 'offboard-system', 'Offboard makes no tokens of accounts in namespace "offboard-system"'],
+      ['kube-controller', 'kube-system', 'Offboard makes no tokens of accounts in namespace "kube-system"'],
+      ['default', 'ci', 'Offboard makes no token of a default ServiceAccount'],
+    ])('is not made of account %s in %s', async (name, namespace, refusal) => {
+      await root.kubectl(['create', 'serviceaccount', name, '-n', namespace]).catch(() => undefined);
+      await expect(operator.kubectl(['create', 'token', name, '-n', namespace, ...(await boundTo('offboard-canary-4', namespace)), short])).rejects.toThrow(refusal);
+    });
+
+    it('is not made where it is bound to something else', async () => {
+      await expect(operator.kubectl([...(await ofCi()), ...(await boundTo('canary-4')), short])).rejects.toThrow('spec.audiences: Offboard makes tokens ');
+      const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'offboard-canary-5', namespace: 'ci' }, spec: { serviceAccountName: 'of-a-pod', containers: [{ name: 'a', image: 'a' }] } };
+      const args = await ofCi('of-a-pod');
+      await root.kubectl(create, pod);
+      await expect(operator.kubectl([...args, '--bound-object-kind=Pod', '--bound-object-name=offboard-canary-5', short])).rejects.toThrow('spec.audiences: Offboard makes tokens ');
+    });
   });
 
   it('is made by anybody else as RBAC lets them', async () => {

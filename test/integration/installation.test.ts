@@ -107,6 +107,12 @@ describe('the chart', () => {
     expect(policies).not.toContain("'vault'");
   });
 
+  it('writes the audiences of the API server that are named into the fence', async () => {
+    const policies = await renderChart({ values: { apiServerAudiences: ['https://oidc.example.com/id'] }, only: ['policies.yaml'] });
+    expect(policies.match(/expression: "\['https:\/\/oidc\.example\.com\/id'\]"/g)).toHaveLength(2);
+    expect(policies).not.toContain("'https://kubernetes.default.svc'");
+  });
+
   it('says what to do where the cluster is too old to stamp who asked', async () => {
     await expect(renderChart({ args: ['--kube-version', '1.33.0'] })).rejects.toThrow('policies.mutating: MutatingAdmissionPolicy needs Kubernetes 1.36');
     const older = await renderChart({ values: { policies: { mutating: false } }, args: ['--kube-version', '1.33.0'] });
@@ -122,6 +128,8 @@ describe('the chart', () => {
     ['canaryNamespaces/0', { canaryNamespaces: ['kube-system'] }],
     ['canaryNamespaces', { canaryNamespaces: true }],
     ['tokenAudiences', { tokenAudiences: [] }],
+    ['apiServerAudiences', { apiServerAudiences: [] }],
+    ['apiServerAudiences/0', { apiServerAudiences: ["a', 'b"] }],
     ['tokenAudiences/0', { tokenAudiences: ['https://kubernetes.default.svc'] }],
     ['tokenAudiences/0', { tokenAudiences: ["vault', 'api"] }],
     ['flags', { flags: { 'allow-loopback-http': true } }],

@@ -21,6 +21,7 @@ const copies = {
     'config/rbac/people.yaml',
     'config/token-secrets/token-secrets.yaml',
     'config/canaries/canaries.yaml',
+    'config/canaries/token-reviews.yaml',
   ],
 } as const;
 

@@ -33,7 +33,7 @@ const shared = (email: string, sharers: readonly string[]): Finding => ({
 });
 
 const refusedControl: Finding = {
-  type: 'NotEnumerated',
+  type: 'NotProbed',
   object: 'the probe',
   message: 'the identity could not act as its service account before the lock either, so a refusal after it proves nothing; policies alone tell',
 };

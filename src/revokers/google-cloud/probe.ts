@@ -10,7 +10,7 @@ import { OutcomeError, invalid, needsPerson, retryable } from '../../runtime/out
 import { redactText } from '../../runtime/redact.ts';
 import { createTimedMemory } from '../../runtime/timed-memory.ts';
 import { fieldOf, jsonOf, textOf } from '../fields.ts';
-import type { Observation } from '../revoker.ts';
+import type { Observation, Tried } from '../revoker.ts';
 import type { Attempt, ImpersonationProbe, WorkloadIdentityPool } from './api.ts';
 import type { AccessTokenAnswer } from './iam-credentials.ts';
 import { exchangeForm } from './token-exchange.ts';
@@ -39,6 +39,7 @@ interface Control {
   readonly provider: Provider;
   readonly token: string;
   readonly until: number;
+  readonly workedAt: Date;
 }
 
 type Addresses = Readonly<Record<'sts' | 'iamcredentials', HttpClient>>;
@@ -59,8 +60,8 @@ export const createImpersonationProbe = ({ canaries, clock, userAgent }: ProbeOp
   const controlOne = async (attempt: Attempt, provider: Provider, signal: AbortSignal): Promise<Control | undefined> => {
     const name = nameOf(attempt);
     const { token, until } = await canaries.issue(accountOf(attempt), provider.tokenAudience, signal);
-    const answer = await tryWith(addressesOf(attempt), attempt, { provider, token, until }, signal);
-    if (answer.granted) return { provider, token, until: until - margin };
+    const answer = await tryWith(addressesOf(attempt), attempt, { provider, token }, signal);
+    if (answer.granted) return { provider, token, until: until - margin, workedAt: clock.now() };
     if (isRefusal(answer)) return undefined;
     throw unexpected(`asking for an access token of ${name}`, answer.status, whyOf(answer));
   };
@@ -86,13 +87,25 @@ export const createImpersonationProbe = ({ canaries, clock, userAgent }: ProbeOp
       const open = told.find(({ state }) => state === 'Present') ?? told.find(({ state }) => state === 'Unknown');
       if (open?.state === 'Present') return open;
       // A canary that ran out meanwhile may have been refused for that.
-      return worked.every(({ until }) => until > clock.monotonic()) ? (open ?? told[0]) : undefined;
+      if (worked.some(({ until }) => until <= clock.monotonic())) return undefined;
+      return open ?? { state: 'Absent', method, tried: triedBy(worked) };
     },
     close: async () => {
       await Promise.all([...clients.values()].map((client) => client.close()));
     },
   };
 };
+
+/**
+ * Google answers at one address for servers that nobody can tell apart, and that learn of a change for up to seven minutes: no refusal
+ * there is one of the source itself. That two of them span the settle time is what counts.
+ */
+const triedBy = (worked: readonly Control[]): Tried => ({
+  controlAt: new Date(Math.min(...worked.map(({ workedAt }) => workedAt.getTime()))),
+  refusals: worked.length,
+  servers: 1,
+  deadAtSource: false,
+});
 
 const observeWith = async (addresses: Addresses, attempt: Attempt, control: Control, signal: AbortSignal): Promise<Observation> => {
   try {
@@ -105,14 +118,14 @@ const observeWith = async (addresses: Addresses, attempt: Attempt, control: Cont
   }
 };
 
-const tryWith = async ({ sts, iamcredentials }: Addresses, attempt: Attempt, control: Control, signal: AbortSignal): Promise<AccessTokenAnswer> => {
+const tryWith = async ({ sts, iamcredentials }: Addresses, attempt: Attempt, control: Pick<Control, 'provider' | 'token'>, signal: AbortSignal): Promise<AccessTokenAnswer> => {
   const token = await exchange(sts, control, signal);
   // Loaded by the first who has a use for it.
   const { generateAccessToken } = await import('./iam-credentials.ts');
   return generateAccessToken({ http: iamcredentials, account: nameOf(attempt), token, signal });
 };
 
-const exchange = async (http: HttpClient, { provider, token }: Control, signal: AbortSignal): Promise<string> => {
+const exchange = async (http: HttpClient, { provider, token }: Pick<Control, 'provider' | 'token'>, signal: AbortSignal): Promise<string> => {
   const headers = { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' };
   const { status, body } = await http.request({ method: 'POST', path: '/v1/token', headers, body: exchangeForm(token, provider.audience), signal });
   const answer = jsonOf(body);

@@ -7,7 +7,7 @@ import { createFakeKube } from '../../../test/fakes/kube.ts';
 import type { Target } from '../../api/v1alpha1/index.ts';
 import { canaryName, createBoundCanaries } from '../../kube/canary.ts';
 import { ApiError, errorFromStatus } from '../../kube/errors.ts';
-import { secrets, serviceAccounts } from '../../kube/resources.ts';
+import { namespaces, secrets, serviceAccounts } from '../../kube/resources.ts';
 import type { Credential, Observation } from '../revoker.ts';
 import { assembleRevoker } from './revoker.ts';
 
@@ -116,7 +116,7 @@ describe('a positive control', () => {
     ['another one has its name', ({ kube }) => { kube.put(serviceAccounts, { metadata: account }); }, 'another ServiceAccount has its name'],
     ['the namespace is ending', ({ kube }) => { kube.onRequest((verb) => { if (verb === 'create') throw errorFromStatus({ kind: 'Status', status: 'Failure', code: 403, reason: 'Forbidden', message: 'x', details: { causes: [{ reason: 'NamespaceTerminating' }] } }, 403); }); }, 'namespace is being deleted'],
     ['it is locked by now', ({ servers }) => { servers.instead(({ resource }) => { if (resource === 'serviceaccounts/token') throw status(403, 'Forbidden', "serviceaccounts \"bot\" is forbidden: ValidatingAdmissionPolicy 'offboard-lock-identity' with binding 'x' denied request: serviceaccount ci/bot is offboarded"); }); }, 'locked already'],
-    ['a Secret of somebody else is in the way', ({ kube, secret }) => { kube.put(secrets, { type: 'Opaque', metadata: secret }); kube.onRequest((verb) => { if (verb === 'delete') throw status(403, 'Forbidden', "secrets is forbidden: ValidatingAdmissionPolicy 'offboard-fence-credentials' with binding 'offboard-fence-credentials' denied request: no"); }); }, 'is in the way'],
+    ['a Secret of somebody else is in the way', ({ kube, secret }) => { kube.put(secrets, { type: 'Opaque', metadata: secret }); kube.onRequest((verb) => { if (verb === 'delete') throw status(403, 'Forbidden', "secrets is forbidden: ValidatingAdmissionPolicy 'offboard-fence-removals' with binding 'x' denied request: no"); }); }, 'is in the way'],
   ])('that cannot be had is told, and nobody is sent after it: %s', async (_, change, words) => {
     const world = setUp();
     change(world);
@@ -312,7 +312,7 @@ describe('the end of the canary', () => {
   it.each<readonly [string, (world: ReturnType<typeof setUp>) => void, object]>([
     ['something holds its Secret', ({ kube, secret }) => { kube.put(secrets, { type: 'offboard.dev/canary', metadata: { ...secret, finalizers: ['example.com/hold'] } }); }, { kind: 'Retryable', reason: 'CanaryLeft', message: expect.stringContaining('finalizer') as string }],
     ['it could not be told', ({ servers }) => { servers.instead(({ server }) => { if (server === b) throw new ApiError(0, 'Timeout', 'no answer in time'); }); }, { kind: 'Retryable', reason: 'CanaryLeft' }],
-    ['the right was taken', ({ kube }) => { kube.allow(({ verb, resource }) => !(verb === 'delete' && resource === 'secrets')); }, { kind: 'NeedsPerson', reason: 'PermissionMissing', message: expect.stringContaining('may not') as string }],
+    ['the right was taken', ({ kube }) => { kube.put(namespaces, { metadata: { name: 'ci' } }); kube.allow(({ verb, resource }) => !(verb === 'delete' && resource === 'secrets')); }, { kind: 'NeedsPerson', reason: 'PermissionMissing', message: expect.stringContaining('may not') as string }],
   ])('is not told where it was not seen: %s', async (_, change, expected) => {
     const world = setUp();
     await world.take();
@@ -323,7 +323,7 @@ describe('the end of the canary', () => {
   it('leaves a Secret of its name that is not Offboard\'s', async () => {
     const { drop, kube, secret } = setUp();
     kube.put(secrets, { type: 'Opaque', metadata: secret });
-    kube.onRequest((verb) => { if (verb === 'delete') throw status(403, 'Forbidden', "secrets is forbidden: ValidatingAdmissionPolicy 'offboard-fence-credentials' with binding 'x' denied request: no"); });
+    kube.onRequest((verb) => { if (verb === 'delete') throw status(403, 'Forbidden', "secrets is forbidden: ValidatingAdmissionPolicy 'offboard-fence-removals' with binding 'x' denied request: no"); });
     await drop();
     expect(kube.find(secrets, secret)).toBeDefined();
   });
