@@ -180,10 +180,11 @@ describe('a probe', () => {
     const { attempt, account, member } = await anAgent('late');
     expect(await probe.control(attempt, never)).toBe('Worked');
     await google.ungrant(account, role, member);
+    expect(await probe.attempt(attempt, never)).toMatchObject({ state: 'Absent' });
     ahead = 600_000;
     expect(await probe.attempt(attempt, never)).toBeUndefined();
     ahead = 0;
-    expect(await probe.attempt(attempt, never)).toMatchObject({ state: 'Absent' });
+    expect(await probe.attempt(attempt, never), 'it is forgotten').toBeUndefined();
   });
 
   it.each([
