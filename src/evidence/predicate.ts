@@ -28,7 +28,8 @@ export interface Predicate {
     readonly supersedes?: string;
   };
   readonly outcome: Outcome;
-  readonly identity: Pick<Target, 'serviceAccount' | 'workloadIdentity' | 'certificates'> & { readonly probe: boolean };
+  /** The whole target of the run: what the tombstone watches, and by which Connectors. */
+  readonly identity: Pick<Target, 'serviceAccount' | 'workloadIdentity' | 'certificates' | 'dependencies'> & { readonly probe: boolean };
   readonly run: {
     readonly namespace: string;
     readonly name: string;
