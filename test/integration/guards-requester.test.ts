@@ -35,8 +35,9 @@ beforeAll(async () => {
   for (const name of ['mine', 'yours']) await cluster.kubectl(['create', 'serviceaccount', name, '-n', 'ci']);
   for (const name of ['mine', 'yours']) await root.kubectl(create, workloadIdentity('ci', name, certificates('mallory')));
   const ends = [{ on: ['serviceaccounts', 'workloadidentities.offboard.dev'], verbs: ['delete'] }];
-  owner = await person(cluster, 'owner', { in: { ci: [writesOurKinds, ...ends] } });
-  writer = await person(cluster, 'writer', { in: { ci: [writesOurKinds], 'offboard-system': [writesOurKinds] } });
+  const supersede = { on: ['offboardingrecords.offboard.dev'], verbs: ['supersede'] };
+  owner = await person(cluster, 'owner', { in: { ci: [writesOurKinds, ...ends] }, everywhere: [supersede] });
+  writer = await person(cluster, 'writer', { in: { ci: [writesOurKinds], 'offboard-system': [writesOurKinds] }, everywhere: [supersede] });
   narrow = await person(cluster, 'narrow', {
     in: {
       ci: [
@@ -85,6 +86,7 @@ describe('a WorkloadIdentity', () => {
     ['kubernetes', { kubernetes: { certificates: [] } }],
     ['kubernetes, by removing it', { kubernetes: null }],
     ['dependencies', { dependencies: [] }],
+    ['supersedes', { supersedes: { record: '0000000001' } }],
   ];
   it.each(consequential)('has its %s changed only by somebody who may delete its ServiceAccount', async (_, spec) => {
     for (const more of [[], ['--dry-run=server']]) await expect(writer.kubectl(patch('wid yours', spec, ...more))).rejects.toThrow(refusal);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type ControlPlane, startControlPlane } from '../env/control-plane.ts';
 import { installOffboard } from './install.ts';
-import { type Fields, inline, offboarding, offboardingWaiver } from './manifests.ts';
+import { type Fields, inline, offboarding, offboardingWaiver, workloadIdentity } from './manifests.ts';
 import { type Person, person, writesOurKinds } from './people.ts';
 
 const create = ['create', '-f', '-', '-o', 'jsonpath={.spec.requestedBy}'];
@@ -19,7 +19,7 @@ beforeAll(async () => {
       { on: ['serviceaccounts'], verbs: ['delete'] },
       { on: ['offboardingwaivers.offboard.dev'], verbs: ['create'] },
       { on: ['offboardings.offboard.dev'], verbs: ['waive'] },
-    ] } });
+    ] }, everywhere: [{ on: ['offboardingrecords.offboard.dev'], verbs: ['supersede'] }] });
 });
 afterAll(async () => {
   await cluster.stop();
@@ -75,5 +75,39 @@ describe('on a cluster that cannot stamp, who approves a waiver', () => {
     await expect(waiver('false', { approvedBy: { username: 'boss' } })).rejects.toThrow(own);
     await expect(waiver('group', { approvedBy: { username: 'owner', groups: ['board'] } })).rejects.toThrow('it names a group that you are not in');
     await waiver('true', { approvedBy: { username: 'owner' } });
+  });
+});
+
+describe('on a cluster that cannot stamp, who enforces', () => {
+  const truth = { username: 'owner', groups: ['system:authenticated'] };
+  const enforce = (name: string, spec: Fields = {}): Promise<string> =>
+    owner.kubectl(['patch', 'ofb', name, '-n', 'default', '--type=merge', '-p', JSON.stringify({ spec: { mode: 'Enforce', ...spec } }), '-o', 'jsonpath={.spec.enforcedBy}']);
+
+  it('may be said truly, or left out, when mode becomes Enforce', async () => {
+    await owner.kubectl(create, offboarding('default', 'enforced', inline('agent')));
+    await expect(enforce('enforced', { enforcedBy: { username: 'boss' } })).rejects.toThrow('spec.enforcedBy.username: it says who enforces, and that is "owner"; leave it out');
+    await expect(enforce('enforced', { enforcedBy: { groups: ['board'] } })).rejects.toThrow('it names a group that you are not in');
+    expect(JSON.parse(await enforce('enforced', { enforcedBy: truth }))).toEqual(truth);
+    await owner.kubectl(create, offboarding('default', 'unsaid', inline('agent')));
+    expect(await enforce('unsaid')).toBe('');
+  });
+
+  it('may be said neither of a Plan nor afterwards', async () => {
+    const once = 'spec.enforcedBy: it is said only when mode becomes Enforce';
+    await expect(owner.kubectl(create, offboarding('default', 'planned', { ...inline('agent'), enforcedBy: truth }))).rejects.toThrow(once);
+    await owner.kubectl(create, offboarding('default', 'late', { ...inline('agent'), mode: 'Enforce' }));
+    await expect(enforce('late', { enforcedBy: truth })).rejects.toThrow(once);
+  });
+});
+
+describe('on a cluster that cannot stamp, who uses a retired name again', () => {
+  const again = (name: string, supersedes: Fields): Promise<string> =>
+    owner.kubectl(['create', '-f', '-'], workloadIdentity('default', name, { supersedes: { record: '0000000001', ...supersedes } }));
+
+  it('may be left out, and may not be another user', async () => {
+    await expect(again('false', { requestedBy: { username: 'boss' } })).rejects.toThrow('spec.supersedes.requestedBy.username: it says who asked, and that is "owner"; leave it out');
+    await expect(again('group', { requestedBy: { groups: ['board'] } })).rejects.toThrow('it names a group that you are not in');
+    await again('true', { requestedBy: { username: 'owner' } });
+    await again('silent', {});
   });
 });
