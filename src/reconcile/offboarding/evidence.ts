@@ -22,10 +22,10 @@ export const evidenceOf = (run: Run, ending: Ending, context: Context): ((place:
   const { outcome, completedAt, versions } = ending;
   const { target } = run.draft;
   if (target === undefined) throw new Error('a run that has ended has a target');
-  const { serviceAccount, workloadIdentity, certificates, probe = false } = target;
+  const { supersedes: _, probe = false, ...identity } = target;
   const evidence = {
     outcome,
-    identity: { serviceAccount, probe, ...(workloadIdentity === undefined ? {} : { workloadIdentity }), ...(certificates === undefined ? {} : { certificates }) },
+    identity: { ...identity, probe },
     run: runOf(run, completedAt),
     people: peopleOf(run, outcome, context),
     dependencies: run.revokers.map((revoker) => dependencyOf(run, revoker, context)),
@@ -35,9 +35,8 @@ export const evidenceOf = (run: Run, ending: Ending, context: Context): ((place:
 };
 
 const runOf = ({ offboarding, draft }: Run, completedAt: string): Predicate['run'] => {
-  const { metadata, spec, status } = offboarding;
-  const { startedAt = completedAt, lockedAt, revokeStartedAt, revokedAt } = draft;
-  const lockLostAt = status?.lockLostAt;
+  const { metadata, spec } = offboarding;
+  const { startedAt = completedAt, lockedAt, lockLostAt, revokeStartedAt, revokedAt } = draft;
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
