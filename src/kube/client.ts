@@ -14,6 +14,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds for this request, instead of the transport's default. */
   readonly timeout?: number;
+  /** By what the API server's audit log knows the request (`auditID`), instead of an id of its own. */
+  readonly requestId?: string;
 }
 
 export interface ReadOptions extends CallOptions {
@@ -127,7 +129,7 @@ export const createKubeClient = (transport: Transport): KubeClient => {
   const call = async (
     verb: Verb, resource: Resource, request: Omit<ApiRequest, 'verb' | 'resource'>, options: CallOptions | undefined,
   ): Promise<unknown> =>
-    transport.request({ verb, resource: resource.plural, ...request, signal: options?.signal, timeout: options?.timeout });
+    transport.request({ verb, resource: resource.plural, ...request, signal: options?.signal, timeout: options?.timeout, requestId: options?.requestId });
 
   /** For calls that answer with the one object. */
   const callForObject = async <T extends KubeObject>(

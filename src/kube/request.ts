@@ -15,6 +15,7 @@ export interface ApiRequest {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds from call to whole answer; for a watch, to its beginning. */
   readonly timeout?: number | undefined;
+  readonly requestId?: string | undefined;
 }
 
 /** For messages. */

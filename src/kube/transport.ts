@@ -143,6 +143,7 @@ const send = async (channel: Channel, pool: HttpPool, request: ApiRequest, deadl
         ...headers,
         accept: request.accept ?? 'application/json',
         'user-agent': `offboard/${channel.version}`,
+        ...(request.requestId !== undefined && { 'audit-id': request.requestId }),
         ...(request.body !== undefined && { 'content-type': request.contentType ?? 'application/json' }),
       },
       body: request.body === undefined ? undefined : JSON.stringify(request.body),

@@ -237,10 +237,10 @@ const withWords = (status: CredentialStatus, message: string | undefined, reason
 };
 
 /** Writes the intent to revoke down. Nothing irreversible is sent before this is stored. */
-export const requested = (tracked: Tracked, now: Date): Tracked => ({
+export const requested = (tracked: Tracked, now: Date, requestId?: string): Tracked => ({
   ...tracked,
   requestedHere: true,
-  status: { ...tracked.status, revokeRequestedAt: now.toISOString() },
+  status: { ...tracked.status, revokeRequestedAt: now.toISOString(), ...(requestId === undefined ? {} : { requestId }) },
 });
 
 /** True when a revoke is to be sent, once the intent is stored. */

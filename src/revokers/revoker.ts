@@ -74,14 +74,8 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** It was taken, and the dependency's own log knows the request by this. */
-export interface Logged {
-  readonly accepted: 'Accepted' | 'NothingThere';
-  readonly requestId: string;
-}
-
 /** `NothingThere`: it was gone before we asked. No answer is believed to be the end; each is shown as it is. */
-export type RevokeAnswer = 'Accepted' | 'NothingThere' | Logged | Refusal;
+export type RevokeAnswer = 'Accepted' | 'NothingThere' | Refusal;
 
 /** What a dependency answered about one credential. */
 export interface Observation {
@@ -216,8 +210,10 @@ export interface Revoker {
   readonly lock: LockCapability;
   /** Left out where nothing can be tried. Taken before the lock, dropped before the end and when a run is cancelled. */
   readonly controls?: Controls;
+  /** True when the dependency's own log knows a request by the id that `revoke` is given. */
+  readonly logsRequests?: true;
   /** Asks the dependency to end a credential. Resolves when that was accepted, and also when it is gone already. */
-  readonly revoke: (credential: Credential, target: Target, signal: AbortSignal) => Promise<RevokeAnswer>;
+  readonly revoke: (credential: Credential, target: Target, signal: AbortSignal, requestId?: string) => Promise<RevokeAnswer>;
   /**
    * `Absent` when the dependency told by itself, such as through a watch, that this very thing has ended; undefined when it
    * told nothing. It may begin the span of a settle time and never ends it. Left out where a dependency tells nothing.

@@ -62,8 +62,7 @@ export const describeFailure = (error: unknown): string =>
     error instanceof OutcomeError ? `could not be told (${error.reason}): ${error.message}` : `could not be told: ${error instanceof Error ? error.message : String(error)}`,
   );
 
-export const outcomeOfRevoke = (answer: RevokeAnswer): OperationOutcome =>
-  typeof answer === 'string' ? answer : 'accepted' in answer ? answer.accepted : 'Refused';
+export const outcomeOfRevoke = (answer: RevokeAnswer): OperationOutcome => (typeof answer === 'string' ? answer : 'Refused');
 
 /** What was thrown and nobody expected may hold anything in its text, and causes are logged, too. */
 const tellable = (error: unknown): OutcomeError => {

@@ -687,7 +687,7 @@ export interface Offboarding {
           servers?: number;
         };
         /**
-         * By what the dependency's own log knows the request to end it.
+         * By what the dependency's own log knows the requests to end it.
          */
         requestId?: string;
         /**

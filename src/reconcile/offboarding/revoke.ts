@@ -2,6 +2,7 @@
  * Asks for the end of every credential. The intent is stored first, in a write of its own: only a credential whose
  * stored status says `revokeRequestedAt` is ever revoked, so a process that dies forgets nothing it has begun.
  */
+import { createHash } from 'node:crypto';
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import { isDue, needsRevoke, refused, requested, sent, trackedKey } from '../../policy/credential.ts';
 import type { Tracked } from '../../policy/credential.ts';
@@ -37,12 +38,16 @@ const recordIntent = (run: TargetedRun, context: Context): number => {
     const tracked = remember(run, revoker, {}).tracked.map((entry) => {
       if (!isDue(entry, clock.monotonic()) || entry.status.revokeRequestedAt !== undefined) return entry;
       count += 1;
-      return requested(entry, clock.now());
+      return requested(entry, clock.now(), revoker.logsRequests === true ? requestIdOf(run, entry) : undefined);
     });
     remember(run, revoker, { tracked });
   }
   return count;
 };
+
+/** The same for every request to end this credential, whoever sends it: whoever has the record finds them all in the dependency's log. */
+const requestIdOf = ({ offboarding }: TargetedRun, { credential }: Tracked): string =>
+  `offboard-${createHash('sha256').update(`${offboarding.metadata.uid} ${trackedKey(credential)}`).digest('hex').slice(0, 32)}`;
 
 const toBeRevoked = (run: TargetedRun): number =>
   run.revokers.flatMap((revoker) => remember(run, revoker, {}).tracked).filter((entry) => needsRevoke(entry) && entry.accepted !== true).length;
@@ -57,14 +62,13 @@ const revokeAll = async (run: TargetedRun, revoker: Revoker, { clock }: Context,
     revoker.concurrency,
     async (entry) => {
       try {
-        const answer = await revoker.revoke(entry.credential, run.draft.target, signal);
-        if (typeof answer === 'object' && 'refused' in answer) {
+        const answer = await revoker.revoke(entry.credential, run.draft.target, signal, entry.status.requestId);
+        if (typeof answer === 'object') {
           answered.set(trackedKey(entry.credential), refused(entry, answer, clock.monotonic()));
           return;
         }
-        const { accepted, requestId } = typeof answer === 'string' ? { accepted: answer, requestId: undefined } : answer;
-        const goneBefore = accepted === 'NothingThere' && entry.requestedHere === true && entry.accepted !== true;
-        const status = { ...entry.status, ...(goneBefore ? { foundAbsent: true } : {}), ...(requestId === undefined ? {} : { requestId }) };
+        const goneBefore = answer === 'NothingThere' && entry.requestedHere === true && entry.accepted !== true;
+        const status = goneBefore ? { ...entry.status, foundAbsent: true } : entry.status;
         answered.set(trackedKey(entry.credential), sent({ ...entry, status }, clock.monotonic()));
       } catch (error) {
         errors.push(toOutcome(error));

@@ -21,6 +21,8 @@ export interface Actors {
   readonly client: KubeClient;
   readonly reader: ClusterReader;
   readonly cached: Pick<CachedCluster, 'binding'>;
+  /** For the audit log. */
+  readonly requestId?: string | undefined;
   /** The operator's own ServiceAccount, where it runs as one. */
   readonly ownAccount: AccountName | undefined;
 }
@@ -91,10 +93,12 @@ const refuseForeign = (located: Locator, credential: Credential, { serviceAccoun
   if (located.class === 'TokenSecret' && located.namespace !== serviceAccount.namespace) throw notOurs(credential);
 };
 
+const logged = ({ requestId }: Pick<Actors, 'requestId'>): { readonly requestId?: string } => (requestId === undefined ? {} : { requestId });
+
 type Address = AccountName | BindingAddress;
 
 const remove = async (
-  { client }: Actors,
+  { client, ...actors }: Actors,
   resource: Resource,
   address: Address,
   preconditions: DeleteOptions & { readonly uid: string },
@@ -104,7 +108,7 @@ const remove = async (
   const { namespace, name } = address;
   const asked = { resource, name, ...(namespace !== undefined && { namespace }) };
   try {
-    await client.delete(resource, { name, ...(namespace !== undefined && { namespace }) }, preconditions, { signal });
+    await client.delete(resource, { name, ...(namespace !== undefined && { namespace }) }, preconditions, { signal, ...logged(actors) });
     return 'Accepted';
   } catch (error) {
     if (classifyError(error, asked).state === 'Absent') return 'NothingThere';
@@ -175,7 +179,7 @@ const endBindingAsRead = async (
  * to the very version that the watch knows; if that is not the last one, the API server refuses, and it is looked at anew.
  */
 const removeAsWatched = async (
-  { client, cached }: Actors,
+  { client, cached, ...actors }: Actors,
   key: BindingAddress & { readonly kind: BindingKind },
   uid: string,
   users: ReadonlySet<SubjectKey>,
@@ -186,7 +190,7 @@ const removeAsWatched = async (
   const { kind, ...address } = key;
   const { resourceVersion } = known;
   try {
-    await client.delete(resourceOf(kind), address, { uid, resourceVersion }, { signal });
+    await client.delete(resourceOf(kind), address, { uid, resourceVersion }, { signal, ...logged(actors) });
     return true;
   } catch (error) {
     if (isConflict(error) || classifyError(error, { resource: resourceOf(kind), ...address }).state === 'Absent') return false;
@@ -206,7 +210,7 @@ const addressOf = async (
 };
 
 const shrink = async (
-  { client, reader }: Actors,
+  { client, reader, ...actors }: Actors,
   kind: BindingKind,
   raw: RoleBinding,
   others: NonNullable<RoleBinding['subjects']>,
@@ -217,7 +221,7 @@ const shrink = async (
   const address = { name, ...(namespace !== undefined && { namespace }) };
   const body = { metadata: { resourceVersion }, subjects: others };
   try {
-    await client.patch(resourceOf(kind), address, { type: 'merge', body }, { signal });
+    await client.patch(resourceOf(kind), address, { type: 'merge', body }, { signal, ...logged(actors) });
     return 'Accepted';
   } catch (error) {
     const binding = projectBinding(kind, raw, createIntern());

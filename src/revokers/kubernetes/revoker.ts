@@ -168,11 +168,12 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
         drop: (target, signal) => run('dropControls', signal, (bounded) => probe.drop(target, bounded)),
       },
     }),
-    revoke: (credential, target, signal) =>
+    logsRequests: true,
+    revoke: (credential, target, signal, requestId) =>
       run(
         'revoke',
         signal,
-        (bounded) => revoke(actors, credential, target, bounded),
+        (bounded) => revoke({ ...actors, requestId }, credential, target, bounded),
         outcomeOfRevoke,
       ),
     toldGone: (credential) => toldGone(cached, credential),
