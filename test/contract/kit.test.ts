@@ -32,6 +32,9 @@ const lies: Readonly<Record<Lie, string>> = {
   'unlocks whatever is locked': 'takes back no lock that it did not set',
   'errors are locks': 'does not take an unanswered lock for one that holds, nor for one that does not',
   'refused lock is a lock': 'rejects when a lock was not set, or not taken back',
+  'leaves what it tried by': 'leaves nothing behind of what it tries, also of another process, and may be asked again',
+  'drops what it remembers': 'leaves nothing behind of what it tries, also of another process, and may be asked again',
+  'not deleted is gone': 'does not say that what it tried is gone when it could not tell',
   'waits for ever': 'gives a whole inventory or an error, never a shorter list',
   'throws anything': 'gives a whole inventory or an error, never a shorter list',
 };

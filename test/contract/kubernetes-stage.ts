@@ -1,5 +1,6 @@
 /** A cluster in memory, with everything that this revoker can find of one identity, and the same of others beside it. */
 import type { Target } from '../../src/api/v1alpha1/index.ts';
+import { canaryType, createBoundCanaries } from '../../src/kube/canary.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { KubeObject, RoleBinding, Subject } from '../../src/kube/objects.ts';
 import {
@@ -21,6 +22,7 @@ import { assembleRevoker, type RevokerOptions } from '../../src/revokers/kuberne
 import type { Credential, Revoker } from '../../src/revokers/revoker.ts';
 import type { Transport } from '../../src/kube/transport.ts';
 import { createMovingClock } from '../fakes/clock.ts';
+import { createFakeApiServers } from '../fakes/api-servers.ts';
 import { leakedSecret, withFaults } from '../fakes/kube-faults.ts';
 import { createFakeKube, type FakeKube } from '../fakes/kube.ts';
 import type { Harness, Stage } from './stage.ts';
@@ -164,12 +166,15 @@ const isOurs = (raw: KubeObject, target: Target): boolean =>
 export const kubernetesHarness: Harness = {
   open: () => {
     const kube = createFakeKube();
-    const target = plant(kube);
+    const target: Target = { ...plant(kube), probe: true };
     const { clock, move, stop } = createMovingClock();
     plantLock(kube);
     const { client, breakWith, writes } = withFaults(kube.client);
-    const create = (): Revoker =>
-      assembleRevoker({ client, clock, settleTime: 15_000, tokenSecrets: true, cached: cachedOf(kube, true), lock: lockThrough(client) });
+    const { apiServers, transport } = createFakeApiServers(kube, clock);
+    const create = (): Revoker => {
+      const probes = { apiServers, canaries: createBoundCanaries({ client, transport, clock }) };
+      return assembleRevoker({ client, clock, settleTime: 15_000, tokenSecrets: true, cached: cachedOf(kube, true), lock: lockThrough(client), probes });
+    };
     const find = (credential: Credential) => {
       const located = locate(credential);
       if (located === undefined || !('name' in located)) return undefined;
@@ -191,6 +196,7 @@ export const kubernetesHarness: Harness = {
       restart: () => Promise.resolve(create()),
       breakWith,
       writes,
+      leftBehind: () => Promise.resolve(kube.all(secrets).filter((raw) => 'type' in raw && raw.type === canaryType)),
       exists: (credential) => {
         const there = find(credential)?.found;
         const grants =

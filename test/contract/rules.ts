@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 
 import { OutcomeError } from '../../src/runtime/outcome.ts';
 import type { Credential, Observation } from '../../src/revokers/revoker.ts';
+import { controlRules } from './control-rules.ts';
 import { lockRules } from './lock-rules.ts';
 import { faults, type Stage } from './stage.ts';
 import { failed, faultDepth, fresh, key, never, observe, remembered, revocable, type Rule, soon, under } from './steps.ts';
@@ -354,6 +355,7 @@ export const rules: readonly Rule[] = [
   givesUp,
   tellsNoSecret,
   ...lockRules,
+  ...controlRules,
 ];
 
 /** Those that are about how a thing ends, for a dependency that ends the same things in more than one way. */

@@ -73,6 +73,8 @@ export interface Stage {
   readonly lockForeign?: () => Promise<void>;
   /** Everything that a lock may change, past the revoker, in some comparable form. For a dependency that can be locked. */
   readonly lockable?: () => Promise<unknown>;
+  /** What was made to be tried, past the revoker. For a dependency that is tried. */
+  readonly leftBehind?: () => Promise<readonly unknown[]>;
   /** Something puts another thing of the same name in the place of this one. Absent: names are never used again. */
   readonly recreate?: (credential: Credential) => Promise<void>;
   /** Takes every permission away, in the way the dependency does it. */

@@ -4,7 +4,7 @@
  */
 import type { Target } from '../../src/api/v1alpha1/index.ts';
 import { invalid, needsPerson, type OutcomeError, retryable } from '../../src/runtime/outcome.ts';
-import type { Credential, LockCapability, Observation, Revoker } from '../../src/revokers/revoker.ts';
+import type { Controls, Credential, LockCapability, Observation, Revoker } from '../../src/revokers/revoker.ts';
 import { createFakeClock, type FakeClock } from '../fakes/clock.ts';
 import type { Fault, Harness, Stage } from './stage.ts';
 
@@ -34,7 +34,10 @@ export type Lie =
   | 'stays locked'
   | 'unlocks whatever is locked'
   | 'errors are locks'
-  | 'refused lock is a lock';
+  | 'refused lock is a lock'
+  | 'leaves what it tried by'
+  | 'drops what it remembers'
+  | 'not deleted is gone';
 
 const secret = 'toy-secret-0123456789';
 const deadline = 10_000;
@@ -59,6 +62,8 @@ const createDependency = () => {
   const refused = new Set<string>();
   /** Who has locked it. */
   let lockedBy = '';
+  /** Made to be tried. */
+  const canaries = new Set<string>();
   let fault: Fault | undefined;
   let healthy = 0;
   let writes = 0;
@@ -82,6 +87,9 @@ const createDependency = () => {
       if (lockedBy === id || id === undefined) lockedBy = '';
       return { status: 202, body: { lockedBy } };
     }
+    if (method === 'PLANT') canaries.add(id ?? '');
+    if (method === 'UPROOT') canaries.delete(id ?? '');
+    if (method === 'PLANT' || method === 'UPROOT') return { status: 202, body: { canaries: canaries.size } };
     if (found === undefined) return { status: 404, body: { missing: id } };
     if (uid !== undefined && found.uid !== uid) return { status: 409, body: undefined };
     if (refused.has(found.id)) return { status: 422, body: { why: `the disk behind ${found.id} is read-only` } };
@@ -94,6 +102,7 @@ const createDependency = () => {
     held,
     refused,
     lockedBy: () => lockedBy,
+    canaries: () => [...canaries],
     lock: (who: string) => {
       lockedBy = who;
     },
@@ -204,6 +213,7 @@ export const createToyRevoker = (dependency: Dependency, clock: FakeClock, lies:
     settleTime: 1_000,
     concurrency: 1,
     lock: toyLock(call, refused, lie),
+    controls: toyControls(call, refused, lie),
     preflight: async (_, __, signal) => {
       if (lie('nothing is missing')) return [];
       const answer = await call('ALLOWED', undefined, undefined, signal);
@@ -282,6 +292,24 @@ const toyLock = (call: Call, refused: (answer: Answer) => OutcomeError, lie: (on
   };
 };
 
+const toyControls = (call: Call, refused: (answer: Answer) => OutcomeError, lie: (one: Lie) => boolean): Controls => {
+  let taken = false;
+  return {
+    take: async (_, signal) => {
+      const answer = await call('PLANT', 'canary', undefined, signal);
+      if (answer.status !== 202) throw refused(answer);
+      taken = true;
+      return [];
+    },
+    drop: async (_, signal) => {
+      if (lie('leaves what it tried by') || (lie('drops what it remembers') && !taken)) return;
+      const { status, body } = await call('UPROOT', 'canary', undefined, signal);
+      const left = (body as { readonly canaries?: unknown } | undefined)?.canaries;
+      if ((status !== 202 || left !== 0) && !lie('not deleted is gone')) throw refused({ status, body });
+    },
+  };
+};
+
 export const toyHarness = (...lies: readonly Lie[]): Harness => ({
   open: () => {
     const dependency = createDependency();
@@ -314,6 +342,7 @@ export const toyHarness = (...lies: readonly Lie[]): Harness => ({
         dependency.lock('somebody');
         return Promise.resolve();
       },
+      leftBehind: () => Promise.resolve(dependency.canaries()),
       lockable: () => Promise.resolve(dependency.lockedBy()),
       recreate: ({ id }) => {
         dependency.keys.set(id, { id, uid: `u-${id}-${String(dependency.serial())}`, owner: 'bot' });
