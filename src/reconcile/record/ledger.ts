@@ -12,6 +12,7 @@
  */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { Outcome, RecordRef } from '../../api/v1alpha1/index.ts';
+import { recordSpecOf } from '../../evidence/check.ts';
 import { inChunks } from '../../evidence/chunks.ts';
 import type { Chunk } from '../../evidence/chunks.ts';
 import type { Predicate } from '../../evidence/predicate.ts';
@@ -123,7 +124,7 @@ const append = async (book: Book, end: End, publish: () => Promise<void>, signal
     const predicate = { ...whole, record: nextPlace(book, end) };
     const { name } = predicate.record;
     const { envelope, digest } = sealed(predicate, book.key);
-    const body = { metadata: { name }, spec: specOf(predicate, { digest, envelope }) };
+    const body = { metadata: { name }, spec: recordSpecOf(predicate, { envelope, digest }) };
     try {
       const created = await client.create<OffboardingRecordObject>(offboardingRecords, undefined, body, { signal });
       records.upsert(created);
@@ -148,17 +149,6 @@ const nextPlace = (book: Book, end: End): Predicate['record'] => {
     ...(end.supersedes === undefined ? {} : { supersedes: end.supersedes }),
   };
 };
-
-/** What there is of an end must say the same as what was signed, for whoever selects by it. */
-const specOf = ({ record, outcome, identity, run }: Predicate, signed: Pick<OffboardingRecordObject['spec'], 'digest' | 'envelope'>): OffboardingRecordObject['spec'] => ({
-  outcome,
-  identity: identity.serviceAccount,
-  offboarding: { namespace: run.namespace, name: run.name, uid: run.uid },
-  completedAt: run.completedAt,
-  ...(record.previous === undefined ? {} : { previousDigest: record.previous.digest }),
-  ...(record.supersedes === undefined ? {} : { supersedes: record.supersedes }),
-  ...signed,
-});
 
 /** The place was taken while we made ready for it: by the record of this end, which then is the one, or by that of another run. */
 const adoptTaken = async (book: Book, end: End, name: string, signal: AbortSignal): Promise<StoredRecord | undefined> => {
