@@ -5,6 +5,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { UsageError, help, readConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { createApiServers } from './kube/api-servers.ts';
+import { createBoundCanaries } from './kube/canary.ts';
 import { createKubeClient } from './kube/client.ts';
 import { loadKubeConfig } from './kube/config.ts';
 import { createEventRecorder } from './kube/events.ts';
@@ -45,10 +46,11 @@ const run = async (config: Config): Promise<void> => {
   const apiServers = createApiServers({ ...cluster, transport, urls: config.apiServers, onRequest: metrics.onRequest });
   const events = createEventRecorder({ client, clock, log, reportingController: 'offboard.dev/operator', reportingInstance: instance });
   const mayWrite = (): boolean => !config.leaderElection || isLeader();
+  const boundCanaries = createBoundCanaries({ client: fenced(client, mayWrite), transport, clock });
   const canaries = createCanaries({ ...cluster, transport });
   const ownTokens = createOwnTokens({ ...cluster, transport, account: { namespace: config.namespace, name: config.serviceAccount } });
   const operator = createOperator({
-    config, client: fenced(client, mayWrite), events, clock, random, log, metrics, version, ownTokens, canaries, apiServers, mayAct: mayWrite,
+    config, client: fenced(client, mayWrite), events, clock, random, log, metrics, version, ownTokens, canaries, boundCanaries, apiServers, mayAct: mayWrite,
     serverVersion: createServerVersion(transport),
   });
   const server = createHealthServer({

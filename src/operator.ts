@@ -5,26 +5,28 @@
 import type { Config } from './config.ts';
 import { type Connectors, createConnectors } from './connectors.ts';
 import type { ApiServers } from './kube/api-servers.ts';
+import type { BoundCanaries } from './kube/canary.ts';
 import type { KubeClient } from './kube/client.ts';
 import { ApiError, toOutcome } from './kube/errors.ts';
 import type { EventRecorder } from './kube/events.ts';
 import { createReflector } from './kube/reflector.ts';
-import { offboardingRecords, offboardingWaivers, offboardings, qualifiedName, workloadIdentities } from './kube/resources.ts';
+import { offboardingWaivers, offboardings, qualifiedName, workloadIdentities } from './kube/resources.ts';
 import type { Resource } from './kube/resources.ts';
 import type { StoreReader } from './kube/store.ts';
 import type { Canaries, OwnTokens } from './kube/tokens.ts';
 import type { Figures, Metrics } from './observability/metrics.ts';
 import { runFigures } from './policy/figures.ts';
+import { standingTombstone } from './policy/tombstone.ts';
 import {
-  createRecordProjection, createWorkloadIdentityProjection, identityOf, offboardingIndexers, offboardingWaiverIndexers, projectOffboarding,
-  projectOffboardingWaiver, recordIndexers, workloadIdentityIndexers,
+  createWorkloadIdentityProjection, identityOf, offboardingIndexers, offboardingWaiverIndexers, projectOffboarding, projectOffboardingWaiver,
+  workloadIdentityIndexers,
 } from './reconcile/indexes.ts';
 import { asksOrClaimsOtherwise, asksOtherwise, keyOf, splitKey } from './reconcile/objects.ts';
-import type { OffboardingObject, OffboardingRecordObject, OffboardingWaiverObject, WorkloadIdentityObject } from './reconcile/objects.ts';
+import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from './reconcile/objects.ts';
 import { createOffboardingReconciler } from './reconcile/offboarding/reconciler.ts';
 import { createOffboardingWaiverReconciler } from './reconcile/offboarding-waiver/reconciler.ts';
-import { createLedger } from './reconcile/record/ledger.ts';
 import { createWorkloadIdentityReconciler } from './reconcile/workload-identity/reconciler.ts';
+import { createRecords } from './records.ts';
 import { createImpersonationProbe } from './revokers/google-cloud/probe.ts';
 import { createGoogleCloudKind } from './revokers/google-cloud/revoker.ts';
 import type { LockChange } from './revokers/kubernetes/lock-watches.ts';
@@ -49,6 +51,7 @@ export interface OperatorOptions {
   readonly version: string;
   readonly ownTokens: OwnTokens;
   readonly canaries: Canaries;
+  readonly boundCanaries: BoundCanaries;
   /** Of the API server; undefined where that is not known. */
   readonly serverVersion: (signal: AbortSignal) => Promise<string | undefined>;
   readonly apiServers: ApiServers;
@@ -83,8 +86,17 @@ export const createOperator = (options: OperatorOptions): Operator => {
       for (const run of runs.store.byIndex('connector', name)) runController.enqueue(keyOf(run));
     },
   });
-  const { kubernetes, registry, probe } = createRevokers(options, connectors);
-  const { records, ...evidence } = createRecords(options);
+  const isTombstone = (namespace: string, name: string): boolean => standingTombstone(records.view.of(`${namespace}/${name}`)) !== undefined;
+  const { kubernetes, registry, probe } = createRevokers({ ...options, isTombstone }, connectors);
+  const records = createRecords({
+    ...options,
+    registry,
+    runs: () => runs.store,
+    identities: () => identities.store,
+    enqueue: (kind, key) => {
+      ({ record: recordController, run: runController, identity: identityController })[kind].enqueue(key);
+    },
+  });
 
   const runs = createReflector<OffboardingObject>({
     ...common,
@@ -108,6 +120,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
       // What else changes in a status are our own writes: to look again at each would ask every dependency once more.
       if (previous === undefined || asksOtherwise(previous, object) || object.status?.observedGeneration !== object.metadata.generation) {
         identityController.enqueue(keyOf(object));
+        records.onIdentity(object);
       }
       if (previous !== undefined && !asksOtherwise(previous, object) && previous.status?.serviceAccountUID === object.status?.serviceAccountUID) return;
       for (const run of runs.store.byIndex('reference', keyOf(object))) runController.enqueue(keyOf(run));
@@ -129,6 +142,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
   const wake = (index: 'identity' | 'user', value: string, except?: string): void => {
     for (const run of runs.store.byIndex(index, value)) if (keyOf(run) !== except) runController.enqueue(keyOf(run));
     for (const identity of identities.store.byIndex(index, value)) identityController.enqueue(keyOf(identity));
+    records.onChange(index, value);
   };
   kubernetes.onIdentityChange((changed) => {
     if ('user' in changed) wake('user', changed.user);
@@ -137,12 +151,10 @@ export const createOperator = (options: OperatorOptions): Operator => {
 
   kubernetes.onLockChange((change) => {
     for (const run of runsLockedBy(change, runs.store)) runController.enqueue(keyOf(run));
+    if (change === 'All') records.onLockChange();
+    else for (const { namespace, name } of change) records.onChange('identity', `${namespace}/${name}`);
   });
 
-  const read = <T>(store: { get: (namespace: string, name: string) => T | undefined }) => (key: string): T | undefined => {
-    const { namespace, name } = splitKey(key);
-    return store.get(namespace, name);
-  };
   const runsFor = (identity: string): readonly OffboardingObject[] => runs.store.byIndex('identity', identity);
   const waiversFor = (key: string): readonly OffboardingWaiverObject[] => waivers.store.byIndex('run', key);
 
@@ -155,6 +167,8 @@ export const createOperator = (options: OperatorOptions): Operator => {
         workloadIdentity: (namespace, name) => identities.store.get(namespace, name),
         runsFor,
         waiversFor,
+        record: records.view.get,
+        recordHead: records.view.head,
         keep: runs.upsert,
       },
       registry,
@@ -164,7 +178,8 @@ export const createOperator = (options: OperatorOptions): Operator => {
       onConfirmed: metrics.onConfirmed,
       operator: { namespace: config.namespace, serviceAccount: config.serviceAccount },
       claims: new Map(),
-      ...evidence,
+      ledger: records.ledger,
+      versions: records.versions,
     },
   });
   const reconcileIdentity = createWorkloadIdentityReconciler({
@@ -177,6 +192,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     serviceAccountUid: (namespace, name) => kubernetes.serviceAccounts.get(namespace, name)?.uid,
     runsFor,
     waiversFor,
+    records: records.view,
     log,
     keep: identities.upsert,
   });
@@ -189,42 +205,59 @@ export const createOperator = (options: OperatorOptions): Operator => {
     keep: waivers.upsert,
   });
 
-  const control = (name: 'offboarding' | 'workload-identity' | 'offboarding-waiver' | 'connector', reconcile: Reconcile) =>
-    createController({
-      name,
-      reconcile: (key, signal) => withoutWaiting(reconcile)(key, signal).catch((error: unknown) => { throw toOutcome(error); }),
-      concurrency: config.workers,
-      clock,
-      random,
-      log,
-      queueMetrics: metrics.queue(name),
-      onReconcile: (observation) => {
-        metrics.onReconcile({ controller: name, ...observation });
-      },
-    });
+  const control = createControl(options);
   const runController = control('offboarding', runReconciler.reconcile);
   const identityController = control('workload-identity', reconcileIdentity);
   const waiverController = control('offboarding-waiver', reconcileWaiver);
+  const recordController = control('offboarding-record', records.reconcile);
   const connectorController = control('connector', connectors.reconcile);
-  const reflectors = [runs, identities, waivers, records, connectors.reflector, ...kubernetes.reflectors];
+  const reflectors = [runs, identities, waivers, records.reflector, connectors.reflector, ...kubernetes.reflectors];
 
   return {
     watch: (signal) => Promise.all([...reflectors, ...kubernetes.lockReflectors].map((each) => each.run(signal))).then(() => undefined),
     work: async (signal) => {
       await Promise.all(reflectors.map((reflector) => reflector.waitForSync(signal)));
-      await Promise.all([runController, identityController, waiverController, connectorController].map((controller) => controller.run(signal)));
+      const controllers = [runController, identityController, waiverController, recordController, connectorController];
+      await Promise.all([...controllers.map((controller) => controller.run(signal)), records.sweep(signal)]);
     },
     unsynced: () => reflectors.filter((reflector) => !reflector.synced()).map(whyUnsynced),
     healthy: () => watchesAreWell(reflectors, client),
-    figures: () => ({ ...runFigures(runs.store.list(), identities.store.list(), registry, clock.now()), connectors: connectors.figures() }),
+    figures: () => ({ ...runFigures(runs.store.list(), identities.store.list(), registry, clock.now()), connectors: connectors.figures(), ...records.figures() }),
     close: async () => {
       await Promise.all([connectors.close(), probe.close()]);
     },
   };
 };
 
+const read = <T>(store: { readonly get: (namespace: string, name: string) => T | undefined }) => (key: string): T | undefined => {
+  const { namespace, name } = splitKey(key);
+  return store.get(namespace, name);
+};
+
+type ControllerName = 'offboarding' | 'workload-identity' | 'offboarding-waiver' | 'offboarding-record' | 'connector';
+
+const createControl = ({ config, clock, random, log, metrics }: OperatorOptions) => (name: ControllerName, reconcile: Reconcile) =>
+  createController({
+    name,
+    reconcile: (key, signal) => withoutWaiting(reconcile)(key, signal).catch((error: unknown) => { throw toOutcome(error); }),
+    concurrency: config.workers,
+    clock,
+    random,
+    log,
+    queueMetrics: metrics.queue(name),
+    onReconcile: (observation) => {
+      metrics.onReconcile({ controller: name, ...observation });
+    },
+  });
+
+/** Whether a record keeps that name locked. */
+type IsTombstone = (namespace: string, name: string) => boolean;
+
 /** The standing one, and the kinds of which identities declare what else they depend on. */
-const createRevokers = ({ config, metrics, canaries, apiServers, version, ...common }: OperatorOptions, connectors: Pick<Connectors, 'vault' | 'google'>) => {
+const createRevokers = (
+  { config, metrics, canaries, boundCanaries, apiServers, isTombstone, version, ...common }: OperatorOptions & { readonly isTombstone: IsTombstone },
+  connectors: Pick<Connectors, 'vault' | 'google'>,
+) => {
   const { clock, random } = common;
   const counting = (revoker: string) => (operation: ReportedOperation): void => {
     metrics.onOperation({ revoker, ...operation });
@@ -235,7 +268,8 @@ const createRevokers = ({ config, metrics, canaries, apiServers, version, ...com
     settleTime: config.kubernetesSettle,
     tokenSecrets: config.tokenSecrets,
     ownAccount: { namespace: config.namespace, name: config.serviceAccount },
-    lock: { namespace: config.namespace, servers: apiServers },
+    lock: { namespace: config.namespace, servers: apiServers, isTombstone },
+    probes: { canaries: boundCanaries, apiServers },
     onOperation: counting('kubernetes'),
   });
   const { isForeign } = kubernetes.serviceAccounts;
@@ -245,27 +279,6 @@ const createRevokers = ({ config, metrics, canaries, apiServers, version, ...com
   return { kubernetes, probe, registry: createRegistry([kubernetes.revoker], [vault, google]) };
 };
 
-/** The records that there are, and how one is added. */
-const createRecords = ({ config, client, clock, random, log, metrics, version, serverVersion }: OperatorOptions) => {
-  const records = createReflector<OffboardingRecordObject>({
-    client,
-    clock,
-    random,
-    log,
-    metrics: metrics.watch,
-    resource: offboardingRecords,
-    project: createRecordProjection(),
-    indexers: recordIndexers,
-  });
-  return {
-    records,
-    ledger: createLedger({ client, log, records, namespace: config.namespace, secret: config.signingKeySecret }),
-    versions: async (signal: AbortSignal) => {
-      const kubernetes = await serverVersion(signal);
-      return { offboard: version, ...(kubernetes === undefined ? {} : { kubernetes }) };
-    },
-  };
-};
 /** What the lock stands on is everybody's. A run that has ended looks once more, and sees that it has. */
 const runsLockedBy = (change: LockChange, runs: StoreReader<OffboardingObject>): readonly OffboardingObject[] =>
   change === 'All' ? runs.list() : change.flatMap(({ namespace, name }) => runs.byIndex('identity', `${namespace}/${name}`));

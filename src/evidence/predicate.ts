@@ -28,8 +28,11 @@ export interface Predicate {
     readonly supersedes?: string;
   };
   readonly outcome: Outcome;
-  /** The whole target of the run: what the tombstone watches, and by which Connectors. */
-  readonly identity: Pick<Target, 'serviceAccount' | 'workloadIdentity' | 'certificates' | 'dependencies'> & { readonly probe: boolean };
+  /** `dependencies` is what else the run's target names, so that the tombstone can ask there again. */
+  readonly identity: Pick<Target, 'serviceAccount' | 'workloadIdentity' | 'certificates'> & {
+    readonly probe: boolean;
+    readonly dependencies?: readonly RecordedDeclaration[];
+  };
   readonly run: {
     readonly namespace: string;
     readonly name: string;
@@ -60,6 +63,12 @@ export interface Predicate {
   readonly versions: { readonly offboard: string; readonly kubernetes?: string };
   /** Where the credentials of long dependencies are: each is an OffboardingRecord that holds a chunk. */
   readonly chunks?: readonly RecordedChunk[];
+}
+
+/** What was to be ended in one system, as the API of that time has it: `declared` is canonical JSON. */
+export interface RecordedDeclaration {
+  readonly name: string;
+  readonly declared: string;
 }
 
 export interface RecordedWaiver {

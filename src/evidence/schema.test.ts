@@ -19,16 +19,7 @@ const maximal: Whole<Predicate> = {
     serviceAccount: { namespace: 'ci', name: 'agent', uid: 'u' },
     workloadIdentity: { namespace: 'ci', name: 'agent', uid: 'w', generation: 1 },
     certificates: [{ commonName: 'agent', notAfter: '2027-03-01T01:00:00+01:00' }],
-    dependencies: [
-      {
-        name: 'd', undeclared: true, after: ['kubernetes'],
-        vault: {
-          connectorRef: { name: 'c' }, roles: ['r'], leases: [{ prefix: 'p', exclusive: true }],
-          appRoles: [{ mount: 'm', name: 'n', exclusive: true }], certificates: [{ mount: 'm', serialNumber: 's' }],
-        },
-        googleCloud: { connectorRef: { name: 'c' }, serviceAccount: { email: 'e', uniqueId: 'u', onRetire: 'Delete' }, resources: ['r'], probe: true },
-      },
-    ],
+    dependencies: [{ name: 'vault', declared: '{"name":"vault"}' }],
     probe: true,
   },
   run: {

@@ -41,6 +41,8 @@ export interface ReflectorOptions<T extends Stored> extends Omit<ReflectorCacheO
   readonly random: Random;
   readonly log: Logger;
   readonly query?: Pick<ListQuery, 'namespace' | 'fieldSelector' | 'labelSelector' | 'metadataOnly'>;
+  /** Objects in one answer, where they are so large that the usual number would be too much at once. */
+  readonly pageSize?: number;
   /** Milliseconds between two lists; 30 minutes when absent, 20 % more or less. */
   readonly relistEvery?: number;
   readonly metrics?: ReflectorMetrics;
@@ -147,7 +149,8 @@ const reflect = async <T extends Stored>(loop: Loop<T>, signal: AbortSignal): Pr
 
 /** Projects page by page, so that a large cluster is never held whole in its raw form. Returns the version of the list. */
 const list = async <T extends Stored>(loop: Loop<T>, reason: ListReason, signal: AbortSignal): Promise<string> => {
-  const { cache, client, clock, contact, metrics, query = {}, resource } = loop;
+  const { cache, client, clock, contact, metrics, pageSize, resource } = loop;
+  const query = { ...loop.query, ...(pageSize !== undefined && { pageSize }) };
   const items: T[] = [];
   let version = '';
   for await (const page of client.listPages(resource, query, { signal, timeout: pageTimeout })) {

@@ -21,9 +21,15 @@ const someFigures: Figures = {
   unheld: [{ kind: 'Offboarding', count: 1 }],
   identities: [{ state: 'Active', count: 7 }],
   connectors: [{ type: 'vault', ready: true, count: 2 }, { type: 'vault', ready: false, count: 1 }],
+  tombstones: [{ state: 'watching', count: 9 }, { state: 'resurrected', count: 1 }],
+  recordHead: 12,
+  recordsMissing: 2,
 };
 
-const nothing: Figures = { revocations: [], oldestUnconfirmed: [], residual: [], stuck: [], waiting: [], held: [], overdue: 0, waived: [], unheld: [], identities: [], connectors: [] };
+const nothing: Figures = {
+  revocations: [], oldestUnconfirmed: [], residual: [], stuck: [], waiting: [], held: [], overdue: 0, waived: [], unheld: [], identities: [], connectors: [],
+  tombstones: [], recordHead: 0, recordsMissing: 0,
+};
 
 const start = (figures: () => Figures | undefined = () => undefined) => {
   const metrics = createMetrics({ version: '1.2.3', figures });
@@ -60,17 +66,21 @@ describe('the metrics', () => {
       'offboard_connector_requests_total counter',
       'offboard_connectors gauge',
       'offboard_held_offboardings gauge',
+      'offboard_missing_records gauge',
       'offboard_oldest_unconfirmed_revocation_seconds gauge',
       'offboard_overdue_offboardings gauge',
       'offboard_reconcile_duration_seconds histogram',
       'offboard_reconcile_errors_total counter',
       'offboard_reconcile_total counter',
+      'offboard_record_head gauge',
       'offboard_residual_access_seconds gauge',
       'offboard_residual_access_unknown gauge',
+      'offboard_resurrections_total counter',
       'offboard_revocation_duration_seconds histogram',
       'offboard_revocations gauge',
       'offboard_revoker_requests_total counter',
       'offboard_stuck_revocations gauge',
+      'offboard_tombstones gauge',
       'offboard_unheld_objects gauge',
       'offboard_waiting_revocations gauge',
       'offboard_waived_dependencies gauge',
@@ -98,6 +108,11 @@ describe('the metrics', () => {
     const { samples } = start(() => figures);
     expect(await samples('offboard_')).toEqual({
       'offboard_build_info{version="1.2.3"}': 1,
+      'offboard_tombstones{state="watching"}': 9,
+      'offboard_tombstones{state="resurrected"}': 1,
+      offboard_record_head: 12,
+      offboard_missing_records: 2,
+      offboard_resurrections_total: 0,
       'offboard_revocations{revoker="kubernetes",state="Present"}': 2,
       'offboard_revocations{revoker="kubernetes",state="Confirmed"}': 15,
       'offboard_oldest_unconfirmed_revocation_seconds{revoker="kubernetes"}': 12.5,
@@ -117,6 +132,9 @@ describe('the metrics', () => {
     expect(await samples('offboard_'), 'what is over leaves no series behind').toEqual({
       'offboard_build_info{version="1.2.3"}': 1,
       offboard_overdue_offboardings: 0,
+      offboard_record_head: 0,
+      offboard_missing_records: 0,
+      offboard_resurrections_total: 0,
     });
   });
 
@@ -126,7 +144,7 @@ describe('the metrics', () => {
     await samples();
     figures = undefined;
     const text = await metrics.text();
-    expect(text).not.toMatch(/offboard_(?:revocations|oldest|waiting|held|overdue|waived|unheld|workload|connectors)/);
+    expect(text).not.toMatch(/offboard_(?:revocations|oldest|waiting|held|overdue|waived|unheld|workload|connectors|tombstones|record_head|missing)/);
     expect(text).toContain('offboard_build_info');
   });
 

@@ -24,6 +24,9 @@ export interface RunFigures {
 /** All figures that only the leader has. */
 export interface Figures extends RunFigures {
   readonly connectors: readonly { readonly type: string; readonly ready: boolean; readonly count: number }[];
+  readonly tombstones: readonly { readonly state: string; readonly count: number }[];
+  readonly recordHead: number;
+  readonly recordsMissing: number;
 }
 
 export interface MetricsOptions {
@@ -41,6 +44,8 @@ export interface Metrics {
   readonly onOperation: (operation: { readonly revoker: string; readonly operation: string; readonly outcome: string }) => void;
   /** A credential was confirmed, so long after the request to revoke it. */
   readonly onConfirmed: (revocation: { readonly revoker: string; readonly seconds: number }) => void;
+  /** Something of a retired identity came back. */
+  readonly onReturned: () => void;
   readonly onLeading: (leading: boolean) => void;
   readonly watch: {
     readonly onList: (listing: { readonly resource: string; readonly reason: string; readonly at: Date }) => void;
@@ -142,6 +147,20 @@ const registerFigures = (registry: Registry, current: () => Figures | undefined)
   gauge('offboard_connectors', 'Connectors by whether they can be used.', ['type', 'ready'], (all, { connectors }) => {
     for (const { count, type, ready } of connectors) all.set({ type, ready: String(ready) }, count);
   });
+  gauge(
+    'offboard_tombstones',
+    'Records of ends: watching and resting are all of them; superseded, resurrected, lock_lost and changed are counted beside that.',
+    ['state'],
+    (all, { tombstones }) => {
+      for (const { count, state } of tombstones) all.set({ state }, count);
+    },
+  );
+  gauge('offboard_record_head', 'The number of the last record; it only grows.', [], (all, { recordHead }) => {
+    all.set(recordHead);
+  });
+  gauge('offboard_missing_records', 'Numbers between the first record and the last that no record has.', [], (all, { recordsMissing }) => {
+    all.set(recordsMissing);
+  });
 };
 
 const requestMetrics = (registry: Registry): Pick<Metrics, 'onRequest' | 'onConnectorRequest'> => {
@@ -177,7 +196,7 @@ const requestMetrics = (registry: Registry): Pick<Metrics, 'onRequest' | 'onConn
   };
 };
 
-const workMetrics = (registry: Registry): Pick<Metrics, 'onReconcile' | 'onOperation' | 'onConfirmed' | 'onLeading'> => {
+const workMetrics = (registry: Registry): Pick<Metrics, 'onReconcile' | 'onOperation' | 'onConfirmed' | 'onReturned' | 'onLeading'> => {
   const registers = [registry];
   const results = new Counter({ name: 'offboard_reconcile_total', help: 'Reconciles by result.', labelNames: ['controller', 'result'], registers });
   const errors = new Counter({ name: 'offboard_reconcile_errors_total', help: 'Reconciles that failed.', labelNames: ['controller'], registers });
@@ -201,6 +220,7 @@ const workMetrics = (registry: Registry): Pick<Metrics, 'onReconcile' | 'onOpera
     buckets: slow,
     registers,
   });
+  const returns = new Counter({ name: 'offboard_resurrections_total', help: 'Times that something of a retired identity came back, whether it is gone again or not.', registers });
   const leader = new Gauge({ name: 'leader_election_master_status', help: '1 while this process leads.', labelNames: ['name'], registers });
   leader.set({ name: 'offboard' }, 0);
   const controllerName = atMost(mostNames);
@@ -218,6 +238,9 @@ const workMetrics = (registry: Registry): Pick<Metrics, 'onReconcile' | 'onOpera
     },
     onConfirmed: ({ revoker, seconds }) => {
       confirmed.observe({ revoker: revokerName(revoker) }, seconds);
+    },
+    onReturned: () => {
+      returns.inc();
     },
     onLeading: (leading) => {
       leader.set({ name: 'offboard' }, leading ? 1 : 0);

@@ -93,7 +93,7 @@ const observedUnknown = (tracked: Tracked, sighting: Sighting): Tracked => {
 
 const observedAbsent = (tracked: Tracked, sighting: Sighting, settleTime: number): Tracked => {
   const { blockedBy: _, refusal: __, ...rest } = tracked;
-  const { residualUntil: ___, ...before } = tracked.status;
+  const before = withoutFuture(tracked.status, sighting.at);
   const status = withWords({ ...before, method: sighting.method, ...probed(before.probe, sighting) }, undefined);
   const refusedThroughout = sighting.tried !== undefined && tracked.refusedThroughout !== false;
   if (tracked.absentSince === undefined) {
@@ -114,6 +114,10 @@ const observedAbsent = (tracked: Tracked, sighting: Sighting, settleTime: number
     status: { ...status, state: 'Confirmed', confirmedAt: sighting.at.toISOString(), absentFor, strength },
   };
 };
+
+/** It is gone: until when it would have worked is over, and a time of that kind which has not come yet was an estimate. */
+const withoutFuture = ({ residualUntil: _, expiresAt, ...status }: CredentialStatus, at: Date): CredentialStatus =>
+  expiresAt === undefined || Date.parse(expiresAt) > at.getTime() ? status : { ...status, expiresAt };
 
 const strengthOf = ({ credential }: Tracked, refusedThroughout: boolean): Strength =>
   credential.end.by === 'Expiry' ? 'WaitedOut' : refusedThroughout ? 'Probed' : 'Observed';

@@ -163,7 +163,10 @@ export const underWaiver = (
  * Whether what is there now is what a complete run has left, by what its status lists. What was confirmed and is back, and another
  * account of the name, are not: they came after the end. A class that is only counted may hold anything of that class.
  */
-export const isLeftOver = (credential: Credential, listed: readonly CredentialStatus[]): boolean =>
+export const isLeftOver = (
+  credential: Credential,
+  listed: readonly Pick<CredentialStatus, 'id' | 'uid' | 'class' | 'state' | 'returned' | 'count'>[],
+): boolean =>
   listed.some((entry) => {
     if (entry.state === 'Confirmed' && entry.returned === undefined) return false;
     if (entry.count !== undefined) return entry.class === credential.class;

@@ -5,6 +5,7 @@ import type { ConnectorObject } from '../revokers/connector.ts';
 import { createShare } from '../runtime/share.ts';
 import type { Share } from '../runtime/share.ts';
 import type { OffboardingObject, OffboardingRecordObject, OffboardingWaiverObject, WorkloadIdentityObject } from './objects.ts';
+import { signedFacts } from './record/signed.ts';
 
 /** Everything but who wrote which field, which nobody here asks for and which is half of an object. */
 const withoutManagers = (object: KubeObject): KubeObject => {
@@ -55,6 +56,7 @@ const shareStatus = (status: WorkloadIdentityStatus, share: Share): WorkloadIden
 export const createRecordProjection = (share: Share = createShare()) => (raw: KubeObject): OffboardingRecordObject => {
   const { apiVersion, kind, metadata, spec, status } = raw as OffboardingRecordObject;
   const { name, uid, resourceVersion, generation, creationTimestamp, deletionTimestamp } = metadata;
+  const signed = signedFacts(spec);
   return {
     ...(apiVersion !== undefined && { apiVersion: share(apiVersion) }),
     ...(kind !== undefined && { kind: share(kind) }),
@@ -67,7 +69,8 @@ export const createRecordProjection = (share: Share = createShare()) => (raw: Ku
       ...(deletionTimestamp !== undefined && { deletionTimestamp }),
     },
     spec: withoutBodies(spec, share),
-    ...(status !== undefined && { status }),
+    ...(status !== undefined && { status: { ...status, ...(status.conditions !== undefined && { conditions: share(status.conditions) }) } }),
+    ...(signed !== undefined && { signed: share(signed) }),
   };
 };
 
@@ -109,6 +112,8 @@ export const offboardingIndexers = {
 export const workloadIdentityIndexers = {
   identity: (object: WorkloadIdentityObject): readonly string[] => [[namespaceOf(object), object.spec.serviceAccount.name].join('/')],
   user: (object: WorkloadIdentityObject): readonly string[] => certificateUsers(object.spec.kubernetes?.certificates),
+  /** The OffboardingRecord whose name it uses again, or means to. */
+  supersedes: ({ spec }: WorkloadIdentityObject): readonly string[] => (spec.supersedes === undefined ? [] : [spec.supersedes.record]),
 };
 
 export const offboardingWaiverIndexers = {
@@ -121,5 +126,6 @@ export const recordIndexers = {
   run: ({ spec }: OffboardingRecordObject): readonly string[] => (spec.offboarding === undefined ? [] : [spec.offboarding.uid]),
   /** `namespace/name` of the ServiceAccount. */
   identity: ({ spec }: OffboardingRecordObject): readonly string[] =>
-    spec.identity === undefined ? [] : [`${spec.identity.namespace}/${spec.identity.name}`],
+    spec.identity === undefined ? [] : [[spec.identity.namespace, spec.identity.name].join('/')],
+  user: ({ signed }: OffboardingRecordObject): readonly string[] => certificateUsers(signed?.certificates),
 };

@@ -1,6 +1,7 @@
 /** The kinds as the reconcilers read them: metadata, spec and status of the raw object. */
 import { conditionTypes } from '../api/v1alpha1/conditions.ts';
 import type {
+  Certificate,
   OffboardingRecordSpec,
   OffboardingRecordStatus,
   OffboardingSpec,
@@ -31,6 +32,20 @@ export interface OffboardingWaiverObject extends KubeObject {
 export interface OffboardingRecordObject extends KubeObject {
   readonly spec: OffboardingRecordSpec;
   readonly status?: OffboardingRecordStatus;
+  /** What of that must be known of all without reading each. Only in memory. */
+  readonly signed?: SignedFacts;
+}
+
+/** Read from the payload as it came by; whether it is signed is another question. */
+export interface SignedFacts {
+  /** Whether the payload has the digest that the spec says. */
+  readonly digestHolds: boolean;
+  /** Users whose bindings are watched, too. */
+  readonly certificates?: readonly Certificate[];
+  /** True where other systems than the cluster are to be asked. */
+  readonly elsewhere?: true;
+  /** The records that hold its chunks. */
+  readonly chunks?: readonly string[];
 }
 
 /** What is asked for is not what it was, or nobody holds the object any more who did: everything but its status. */

@@ -53,6 +53,10 @@ export const reasons = {
   cancelled: 'Cancelled',
   /** Another run for the same identity took over. */
   superseded: 'Superseded',
+  /** Intact and Resurrected: a later record is of the same name, and watches in this one's place. */
+  newerRecord: 'NewerRecord',
+  /** Resurrected=False: something came back, and is gone again; status.returned names it. */
+  goneAgain: 'GoneAgain',
   /** OffboardingWaiver: its time is over. */
   expired: 'Expired',
   /** OffboardingWaiver: the dependency is proven gone, the run has ended, or it is a Plan. */
@@ -80,6 +84,8 @@ export const reasons = {
   /** WorkloadIdentity: an Offboarding is retiring it. */
   offboarding: 'Offboarding',
 
+  /** WorkloadIdentity: it uses the name of a retired one on purpose, and the lock on that is about to come off. */
+  superseding: 'Superseding',
   /** Everything is proven gone; its record is not stored yet. */
   recording: 'Recording',
 
@@ -140,6 +146,10 @@ export const reasons = {
   requesterUnknown: 'RequesterUnknown',
   /** OffboardingWaiver: who approved it is who asked for the run. */
   approvedByRequester: 'ApprovedByRequester',
+  /** WorkloadIdentity: the name was retired, so that its ServiceAccount is not let in again; the message names the record. */
+  nameRetired: 'NameRetired',
+  /** WorkloadIdentity: spec.supersedes names a record that is not there, or not the last of this name; the message says which is. */
+  recordMismatch: 'RecordMismatch',
   /** WorkloadIdentity: the ServiceAccount is not there. */
   serviceAccountMissing: 'ServiceAccountMissing',
   /** The ServiceAccount that exists has another UID than the spec pins; or the pinned one is that of another ServiceAccount. */

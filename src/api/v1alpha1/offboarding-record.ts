@@ -67,7 +67,7 @@ export interface OffboardingRecord {
      */
     envelope?: {
       /**
-       * application/vnd.in-toto+json
+       * Always application/vnd.in-toto+json.
        */
       payloadType: string;
       /**
@@ -151,6 +151,10 @@ export interface OffboardingRecord {
        * When it was seen first.
        */
       seenAt?: string;
+      /**
+       * When it was seen to be gone again, by itself or by the hand of a person. Absent while it is there.
+       */
+      goneAt?: string;
     }[];
     /**
      * Intact: the record is as it was signed, and the lock on the identity stands. Resurrected: the identity, or a grant to it, came back.

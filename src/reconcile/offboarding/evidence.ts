@@ -1,5 +1,6 @@
 /** What a record says of a run: from its object, and from what this process knows of it. */
 import type { CredentialStatus, Finding, Outcome } from '../../api/v1alpha1/index.ts';
+import { canonicalJson } from '../../evidence/canonical.ts';
 import type { Predicate, RecordedCredential, RecordedDependency, RecordedWaiver } from '../../evidence/predicate.ts';
 import { outlasting } from '../../policy/residual.ts';
 import { told } from '../../policy/told.ts';
@@ -22,10 +23,16 @@ export const evidenceOf = (run: Run, ending: Ending, context: Context): ((place:
   const { outcome, completedAt, versions } = ending;
   const { target } = run.draft;
   if (target === undefined) throw new Error('a run that has ended has a target');
-  const { supersedes: _, probe = false, ...identity } = target;
+  const { serviceAccount, workloadIdentity, certificates, dependencies: declared, probe = false } = target;
   const evidence = {
     outcome,
-    identity: { ...identity, probe },
+    identity: {
+      serviceAccount,
+      probe,
+      ...(workloadIdentity === undefined ? {} : { workloadIdentity }),
+      ...(certificates === undefined ? {} : { certificates }),
+      ...(declared === undefined ? {} : { dependencies: declared.map((each) => ({ name: each.name, declared: canonicalJson(each) })) }),
+    },
     run: runOf(run, completedAt),
     people: peopleOf(run, outcome, context),
     dependencies: run.revokers.map((revoker) => dependencyOf(run, revoker, context)),

@@ -1,11 +1,12 @@
 /** After the end: the run's verdict stands, and a confirmed one goes on watching for the identity's return. */
 import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
-import type { Target } from '../../api/v1alpha1/index.ts';
 import { isOpen } from '../../policy/credential.ts';
 import { idle, stalled } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import { isLeftOver } from '../../policy/waiver.ts';
-import type { Credential, Revoker } from '../../revokers/revoker.ts';
+import type { Credential } from '../../revokers/revoker.ts';
+import type { OffboardingRecordObject } from '../objects.ts';
+import { whatCameBack } from '../returned.ts';
 import { remember, storedDependency } from './run.ts';
 import type { Context, Run } from './run.ts';
 
@@ -13,19 +14,31 @@ import type { Context, Run } from './run.ts';
 export const finished = async (run: Run, context: Context, isFirstLook: boolean, signal: AbortSignal): Promise<Verdict> => {
   const ready = run.offboarding.status?.conditions?.find(({ type }) => type === conditionTypes.ready);
   if (ready === undefined) return idle(reasons.superseded, 'ended');
-  if (ready.status === 'True') {
-    const back = await whatCameBack(run, context, isFirstLook, signal);
-    return back === undefined ? { kind: 'Confirmed', reason: ready.reason, message: ready.message } : resurrected(back);
-  }
-  return ready.reason === reasons.resurrected ? stalled(ready.reason, ready.message) : idle(ready.reason, ready.message);
+  if (ready.status !== 'True') return ready.reason === reasons.resurrected ? stalled(ready.reason, ready.message) : idle(ready.reason, ready.message);
+  const record = recordOf(run, context);
+  if (record !== undefined) return toldBy(record) ?? { kind: 'Confirmed', reason: ready.reason, message: ready.message };
+  const back = await lookForReturn(run, context, isFirstLook, signal);
+  return back === undefined ? { kind: 'Confirmed', reason: ready.reason, message: ready.message } : resurrected(back);
+};
+
+/** The record of this end, which watches in its stead. */
+export const recordOf = ({ offboarding: { metadata, status } }: Run, { cluster }: Context): OffboardingRecordObject | undefined => {
+  const record = status?.recordRef === undefined ? undefined : cluster.record?.(status.recordRef.name);
+  return record?.spec.offboarding?.uid === metadata.uid ? record : undefined;
+};
+
+/** One that is superseded, or has a later one, says nothing of the name any more. */
+const toldBy = ({ status }: OffboardingRecordObject): Verdict | undefined => {
+  const back = status?.conditions?.find(({ type }) => type === conditionTypes.resurrected);
+  return back?.status === 'True' ? stalled(reasons.resurrected, back.message) : undefined;
 };
 
 /**
- * Asked of the watches first, since nearly always nothing has; believed only after a fresh look. The cluster is asked at each look,
- * which costs nothing. The other dependencies have no watch: they are asked when something woke the run up, and from time to time, but
- * not when a process takes up all that have ever ended. One that does not answer takes back nothing that was proven.
+ * For a run that has no record, such as one that ended before there were any. The cluster is asked at each look, which costs nothing. The
+ * other dependencies have no watch: they are asked when something woke the run up, and from time to time, but not when a process takes up
+ * all that have ever ended. One that does not answer takes back nothing that was proven.
  */
-const whatCameBack = async ({ draft, revokers }: Run, { registry, log }: Context, isFirstLook: boolean, signal: AbortSignal): Promise<Credential | undefined> => {
+const lookForReturn = async ({ draft, revokers }: Run, { registry, log }: Context, isFirstLook: boolean, signal: AbortSignal): Promise<Credential | undefined> => {
   const { target } = draft;
   if (target === undefined) return undefined;
   const standing = registry.forTarget(undefined);
@@ -33,7 +46,7 @@ const whatCameBack = async ({ draft, revokers }: Run, { registry, log }: Context
     const isStanding = standing.includes(revoker);
     if (isFirstLook && !isStanding) continue;
     try {
-      const back = await seenAgain(revoker, target, signal);
+      const [back] = await whatCameBack(revoker, target, ({ seen }) => seen, signal);
       if (back !== undefined) return back;
     } catch (error) {
       if (isStanding || signal.aborted) throw error;
@@ -41,13 +54,6 @@ const whatCameBack = async ({ draft, revokers }: Run, { registry, log }: Context
     }
   }
   return undefined;
-};
-
-const seenAgain = async (revoker: Revoker, target: Target, signal: AbortSignal): Promise<Credential | undefined> => {
-  const cached = await revoker.inventory(target, 'Cached', signal);
-  if (!cached.credentials.some(({ seen }) => seen)) return undefined;
-  const { credentials } = await revoker.inventory(target, 'Fresh', signal);
-  return credentials.find(({ seen }) => seen);
 };
 
 const resurrected = ({ id, grants }: Credential): Verdict =>

@@ -33,7 +33,7 @@ import { writeStatus } from '../status.ts';
 import { announce, announceGone, deadlineOf } from './announce.ts';
 import { verdictNow } from './assessment.ts';
 import { cancel } from './cancel.ts';
-import { cameBack, finished } from './finish.ts';
+import { cameBack, finished, recordOf } from './finish.ts';
 import { isBroken, mayGo } from './glass.ts';
 import { claim, giveWay, suspend } from './hold.ts';
 import { inventory } from './inventory.ts';
@@ -203,9 +203,9 @@ const conclude = async ({ run, verdict }: Look, context: Context, signal: AbortS
  */
 const betweenWatches = 3_600_000;
 
-/** Of a run that is confirmed: something of it is in a system that has no watch. */
-const watchesOn = ({ run, verdict }: Look, { registry }: Context): boolean =>
-  verdict.kind === 'Confirmed' && run.revokers.length > registry.forTarget(undefined).length;
+/** Of a run that is confirmed: something of it is in a system that has no watch, and no record watches that. */
+const watchesOn = ({ run, verdict }: Look, context: Context): boolean =>
+  verdict.kind === 'Confirmed' && recordOf(run, context) === undefined && run.revokers.length > context.registry.forTarget(undefined).length;
 
 const firstPause = { Stalled: 15_000, Waived: 15_000, Reconciling: 500 } as const;
 const longestPause = { Stalled: 240_000, Waived: 240_000, Reconciling: 120_000 } as const;

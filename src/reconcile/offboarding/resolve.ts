@@ -8,6 +8,7 @@ import { isNotFound } from '../../kube/errors.ts';
 import { serviceAccounts } from '../../kube/resources.ts';
 import { allDependencies, declaredDependencies } from '../../policy/dependencies.ts';
 import { orderDefect } from '../../policy/order.ts';
+import { supersededRecord } from '../../policy/supersede.ts';
 import { unsupported } from '../../policy/support.ts';
 import { verdictOfError } from '../../policy/verdict.ts';
 import { OutcomeError, invalid, needsPerson } from '../../runtime/outcome.ts';
@@ -33,7 +34,7 @@ export const resolve = async (run: Run, context: Context, signal: AbortSignal): 
     refuse(named, context);
     const identity = `${named.namespace}/${named.serviceAccount.name}`;
     const uid = await uidOf(named, run, context, signal);
-    const target = targetOf(named, uid);
+    const target = { ...targetOf(named, uid), ...supersession(named, context) };
     const resolved: TargetedRun = { ...run, ...boundTo(run.offboarding, target, context), draft: { ...run.draft, identity, target } };
     const defect = orderDefect(resolved.revokers);
     if (defect !== undefined) throw invalid(reasons.invalidSpec, `dependencies: ${defect}`);
@@ -135,6 +136,14 @@ const uidSeenByOthers = ({ namespace, serviceAccount }: Named, run: Run, { clust
     .toSorted((a, b) => (b.status?.startedAt ?? '').localeCompare(a.status?.startedAt ?? ''))
     .map(({ status }) => status?.target?.serviceAccount.uid)
     .find((uid) => uid !== undefined);
+
+/** Whose name it was before, as far as that was released for this identity. */
+const supersession = ({ namespace, serviceAccount: { name }, from }: Named, { cluster }: Context): Pick<Target, 'supersedes'> => {
+  if (from === undefined) return {};
+  const claim = { uid: from.metadata.uid, account: { namespace, name }, record: from.spec.supersedes?.record };
+  const record = supersededRecord(claim, { get: (wanted) => cluster.record?.(wanted), head: () => cluster.recordHead?.() });
+  return record === undefined ? {} : { supersedes: record };
+};
 
 const targetOf = ({ namespace, serviceAccount, certificates, probe, dependencies, from }: Named, uid: string | undefined): Target => ({
   ...(from === undefined

@@ -15,7 +15,7 @@ import type { MissingPermission, Observation, Revoker } from '../../revokers/rev
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { keyOf } from '../objects.ts';
-import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from '../objects.ts';
+import type { OffboardingObject, OffboardingRecordObject, OffboardingWaiverObject, WorkloadIdentityObject } from '../objects.ts';
 import type { Ledger } from '../record/ledger.ts';
 
 /** What this process knows of one dependency of a run. */
@@ -109,6 +109,10 @@ export interface Cluster {
   readonly runsFor: (identity: string) => readonly OffboardingObject[];
   /** Every waiver that names an Offboarding of this key, whether it counts or not. */
   readonly waiversFor: (key: string) => readonly OffboardingWaiverObject[];
+  /** The OffboardingRecord of this name. */
+  readonly record?: (name: string) => OffboardingRecordObject | undefined;
+  /** The name of the last record of all. */
+  readonly recordHead?: () => string | undefined;
   /** The answer of a write, so that the next look does not start from before it. */
   readonly keep: (offboarding: OffboardingObject) => void;
 }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { aCredential } from '../../../test/builders/credentials.ts';
 import { aWaiver, anIdentity, anOffboarding } from '../../../test/builders/offboarding.ts';
+import { aRecord, aRecordedEnd, inMemory, recordsView } from '../../../test/builders/tombstone.ts';
 import { kstatusViolations } from '../../../test/env/kstatus.ts';
 import { createFakeClock } from '../../../test/fakes/clock.ts';
 import { createFakeRevoker } from '../../../test/fakes/revoker.ts';
@@ -14,13 +15,14 @@ import type { KubeObject } from '../../kube/objects.ts';
 import { createRegistry } from '../../revokers/registry.ts';
 import type { DependencyKind } from '../../revokers/revoker.ts';
 import { needsPerson, retryable } from '../../runtime/outcome.ts';
-import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from '../objects.ts';
+import type { OffboardingObject, OffboardingRecordObject, OffboardingWaiverObject, WorkloadIdentityObject } from '../objects.ts';
 import { createWorkloadIdentityReconciler } from './reconciler.ts';
 
 let identity: WorkloadIdentityObject;
 let created: OffboardingObject[];
 let runs: OffboardingObject[];
 let waivers: OffboardingWaiverObject[];
+let records: OffboardingRecordObject[];
 let events: RecordedEvent[];
 let accountUid: string | undefined;
 let terminating: boolean;
@@ -76,6 +78,7 @@ const look = () =>
     read: () => identity,
     serviceAccountUid: () => accountUid,
     runsFor: () => runs,
+    records: recordsView(records),
     waiversFor: () => waivers,
     log: silentLog,
     keep: (kept) => {
@@ -106,11 +109,63 @@ beforeEach(() => {
   identity = anIdentity({ status: {} });
   created = [];
   waivers = [];
+  records = [];
   events = [];
   runs = [];
   accountUid = 'uid-of-account';
   terminating = false;
   gone = false;
+});
+
+describe('a WorkloadIdentity whose name was retired', () => {
+  const later = { ...aRecordedEnd('0000000002').run, uid: 'uid-of-later' };
+
+  beforeEach(() => {
+    accountUid = undefined;
+    records = [inMemory(aRecord('0000000001')), inMemory(aRecord('0000000002', { run: later }))];
+  });
+
+  it('is told by which record, and what to do', async () => {
+    await look();
+    expect(condition('Stalled')).toMatchObject({ reason: 'NameRetired' });
+    expect(condition('Ready')?.message).toContain('set spec.supersedes.record to "0000000002"');
+  });
+
+  it.each([
+    ['0000000001', 'is not the last end of this name; the last end of this name is OffboardingRecord "0000000002"'],
+    ['0000000009', 'there is no OffboardingRecord "0000000009"'],
+  ])('is told when it names another record than the last one: %s', async (record, message) => {
+    identity = anIdentity({ spec: { supersedes: { record } }, status: {} });
+    await look();
+    expect(condition('Stalled')).toMatchObject({ reason: 'RecordMismatch' });
+    expect(condition('Ready')?.message).toContain(message);
+  });
+
+  it('is told when the record is of another identity', async () => {
+    records = [...records, inMemory(aRecord('0000000003', { identity: { serviceAccount: { namespace: 'ci', name: 'other' }, probe: false } }))];
+    identity = anIdentity({ spec: { supersedes: { record: '0000000003' } }, status: {} });
+    await look();
+    expect(condition('Ready')?.message).toContain('is of ServiceAccount "other" in namespace "ci"');
+  });
+
+  it('waits for the lock to come off, and is as any other from then on', async () => {
+    identity = anIdentity({ spec: { supersedes: { record: '0000000002' } }, status: {} });
+    await look();
+    expect(condition('Reconciling')).toMatchObject({ reason: 'Superseding' });
+    const [first, last] = records;
+    records = [first, last && { ...last, status: { supersededBy: { namespace: 'ci', name: 'agent', uid: identity.metadata.uid } } }].filter((each) => each !== undefined);
+    accountUid = 'uid-of-new-account';
+    await look();
+    expect(condition('Ready')).toMatchObject({ status: 'True', reason: 'InventoryComplete' });
+  });
+
+  it('may have had it by a record that is gone by its retention', async () => {
+    records = [inMemory(aRecord('0000000004', { identity: { serviceAccount: { namespace: 'ci', name: 'other' }, probe: false } }))];
+    accountUid = 'uid-of-new-account';
+    identity = anIdentity({ spec: { supersedes: { record: '0000000003' } }, status: {} });
+    await look();
+    expect(condition('Ready')).toMatchObject({ status: 'True' });
+  });
 });
 
 describe('a WorkloadIdentity that lives', () => {

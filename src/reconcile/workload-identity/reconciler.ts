@@ -19,6 +19,8 @@ import { expiringWindow, isUnderWay, lifecycleState, onDeletion, runOf } from '.
 import type { RunOfIdentity } from '../../policy/lifecycle.ts';
 import { allDependencies, maxUndeclared } from '../../policy/dependencies.ts';
 import { orderDefect } from '../../policy/order.ts';
+import { nameVerdict } from '../../policy/supersede.ts';
+import type { NameRecords } from '../../policy/supersede.ts';
 import { unsupported } from '../../policy/support.ts';
 import { reconciling, stalled } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
@@ -46,6 +48,8 @@ export interface WorkloadIdentityContext {
   readonly serviceAccountUid: (namespace: string, name: string) => string | undefined;
   /** Every Offboarding for this identity (`namespace/name` of its ServiceAccount), from the watch. */
   readonly runsFor: (identity: string) => readonly OffboardingObject[];
+  /** The records of ends, from the watch. */
+  readonly records: NameRecords;
   /** Every waiver that names an Offboarding of this key, from the watch. */
   readonly waiversFor: (key: string) => readonly OffboardingWaiverObject[];
   /** The answer of a write, so that the next look does not start from before it. */
@@ -211,7 +215,8 @@ const inventoryStatus = async (
   const revokers = context.registry.forTarget(target);
   const taken = await takeInventory(revokers, target, { before: status?.dependencies ?? [], isUnderWay: underWay }, signal);
   const defect = defectOf(all, taken.dependencies, revokers, context);
-  const verdict = defect ?? taken.failed ?? accountVerdict(pinned, live, mayBeAbsent === true, name);
+  const claim = { uid: metadata.uid, account: { namespace: metadata.namespace ?? '', name }, record: spec.supersedes?.record };
+  const verdict = defect ?? nameVerdict(claim, context.records) ?? taken.failed ?? accountVerdict(pinned, live, mayBeAbsent === true, name);
   const stood = underWay && known.length > 0 ? status?.conditions?.find(({ type }) => type === conditionTypes.inventoried) : undefined;
   const inventoried: Fact =
     defect === undefined ? (stood ?? taken.inventoried) : { type: conditionTypes.inventoried, status: 'False', reason: reasons.notProvable, message: defect.message };
@@ -269,7 +274,7 @@ const statusOf = (
   const verdict =
     state === 'Offboarding' || seen.verdict === undefined
       ? reconciling(reasons.offboarding, `Offboarding "${run?.name ?? ''}" is retiring the identity: ${ready?.message ?? 'starting'}`)
-      : state === 'Retired' && seen.verdict.reason === reasons.serviceAccountMissing
+      : state === 'Retired' && (seen.verdict.reason === reasons.serviceAccountMissing || seen.verdict.reason === reasons.nameRetired)
         ? ({ kind: 'Confirmed', reason: reasons.inventoryComplete, message: 'the identity is retired' } as const)
         : seen.verdict;
   const kept = (status?.conditions ?? []).filter(({ type }) => type === conditionTypes.inventoried);

@@ -1,0 +1,199 @@
+/** What records add to the operator: the watch on them, how one is added, the look at each, and the slow round over all. */
+import type { Config } from './config.ts';
+import { keysById, readPublicKeys } from './evidence/keys.ts';
+import type { PublicKeys } from './evidence/keys.ts';
+import type { Predicate } from './evidence/predicate.ts';
+import type { KubeClient } from './kube/client.ts';
+import type { EventRecorder } from './kube/events.ts';
+import { createReflector } from './kube/reflector.ts';
+import type { Reflector } from './kube/reflector.ts';
+import { offboardingRecords } from './kube/resources.ts';
+import type { Change, StoreReader } from './kube/store.ts';
+import type { Figures, Metrics } from './observability/metrics.ts';
+import { isRoot, standingTombstone } from './policy/tombstone.ts';
+import { tombstoneFigures } from './policy/tombstone-figures.ts';
+import { createRecordProjection, recordIndexers } from './reconcile/indexes.ts';
+import { asksOtherwise, keyOf } from './reconcile/objects.ts';
+import type { OffboardingObject, OffboardingRecordObject, WorkloadIdentityObject } from './reconcile/objects.ts';
+import { identityOfRecord } from './reconcile/record/context.ts';
+import type { RecordsView } from './reconcile/record/context.ts';
+import { createKeys } from './reconcile/record/keys.ts';
+import { createLedger } from './reconcile/record/ledger.ts';
+import type { Ledger } from './reconcile/record/ledger.ts';
+import { createRecordReconciler } from './reconcile/record/reconciler.ts';
+import { isRecording } from './reconcile/record/retire.ts';
+import { sweep } from './reconcile/record/sweep.ts';
+import type { Registry } from './revokers/registry.ts';
+import type { Clock } from './runtime/clock.ts';
+import type { ReconcileResult } from './runtime/controller.ts';
+import type { Logger } from './runtime/logger.ts';
+import type { Random } from './runtime/random.ts';
+import { createTimedMemory } from './runtime/timed-memory.ts';
+
+export interface RecordsOptions {
+  readonly config: Config;
+  readonly client: KubeClient;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly version: string;
+  readonly serverVersion: (signal: AbortSignal) => Promise<string | undefined>;
+  readonly registry: Registry;
+  readonly runs: () => StoreReader<OffboardingObject>;
+  readonly identities: () => StoreReader<WorkloadIdentityObject>;
+  /** Has one looked at. */
+  readonly enqueue: (kind: 'record' | 'run' | 'identity', key: string) => void;
+}
+
+export interface Records {
+  readonly reflector: Reflector<OffboardingRecordObject>;
+  readonly view: RecordsView;
+  readonly ledger: Ledger;
+  readonly versions: (signal: AbortSignal) => Promise<Predicate['versions']>;
+  readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
+  /** Goes round all of them until the signal is aborted. */
+  readonly sweep: (signal: AbortSignal) => Promise<void>;
+  /** Something of an identity, or of the user of a certificate, is another: whoever watches that looks. */
+  readonly onChange: (index: 'identity' | 'user', value: string) => void;
+  /** A WorkloadIdentity is new or asks for something else. */
+  readonly onIdentity: (identity: WorkloadIdentityObject) => void;
+  /** What keeps all names away is another. */
+  readonly onLockChange: () => void;
+  readonly figures: () => Pick<Figures, 'tombstones' | 'recordHead' | 'recordsMissing'>;
+}
+
+/** Milliseconds. What is immutable and only we create needs the safety net of a whole list less often, and is long. */
+const relistEvery = 6 * 3_600_000;
+/** A record may be half a megabyte. */
+const pageSize = 100;
+
+export const createRecords = (options: RecordsOptions): Records => {
+  const { config, client, clock, random, log, metrics, version, serverVersion, enqueue } = options;
+  const wake = (key: string): void => {
+    enqueue('record', key);
+  };
+  const reflector = createReflector<OffboardingRecordObject>({
+    client,
+    clock,
+    random,
+    log,
+    metrics: metrics.watch,
+    resource: offboardingRecords,
+    project: createRecordProjection(),
+    indexers: recordIndexers,
+    relistEvery,
+    pageSize,
+    onChange: (change) => {
+      head.onChange(change);
+      onChange(change, options, view, reflector.synced());
+    },
+  });
+  const { store } = reflector;
+  const head = createHead(store.list);
+  const view: RecordsView = {
+    get: (name) => store.get(undefined, name),
+    of: (identity) => store.byIndex('identity', identity),
+    list: store.list,
+    head: head.name,
+  };
+  const signing = { client, namespace: config.namespace, secret: config.signingKeySecret };
+  const reconciler = createRecordReconciler({
+    ...options,
+    records: view,
+    runsFor: (identity) => options.runs().byIndex('identity', identity),
+    claimants: (record) => options.identities().byIndex('supersedes', record),
+    isRecording: () => options.runs().list().some(isRecording),
+    publicKeys: createPublicKeys(createKeys(signing).published, clock),
+    keep: reflector.upsert,
+    retention: config.recordRetention,
+    onReturned: metrics.onReturned,
+  });
+  const visit = (record: OffboardingRecordObject): void => {
+    reconciler.makeDue(record);
+    wake(keyOf(record));
+  };
+  return {
+    reflector,
+    view,
+    ledger: createLedger({ ...signing, log, records: reflector }),
+    versions: async (signal) => {
+      const kubernetes = await serverVersion(signal);
+      return { offboard: version, ...(kubernetes === undefined ? {} : { kubernetes }) };
+    },
+    reconcile: reconciler.reconcile,
+    sweep: (signal) => sweep({ clock, random, log, list: view.list, get: view.get, visit, tidy: (until) => reconciler.tidy(wake, until) }, signal),
+    onChange: (index, value) => {
+      const concerned = index === 'user' ? store.byIndex('user', value) : [standingTombstone(view.of(value)) ?? []].flat();
+      for (const record of concerned) wake(keyOf(record));
+    },
+    onIdentity: ({ spec }) => {
+      if (spec.supersedes !== undefined) wake(`/${spec.supersedes.record}`);
+    },
+    onLockChange: () => {
+      for (const record of view.list()) if (isRoot(record)) wake(keyOf(record));
+    },
+    figures: () => tombstoneFigures(view.list()),
+  };
+};
+
+/** Kept as records come and go: to look through all for each would be a loop in a loop. */
+const createHead = (list: () => readonly OffboardingRecordObject[]) => {
+  let name: string | undefined;
+  const later = (one: string | undefined, record: OffboardingRecordObject): string | undefined =>
+    isRoot(record) && record.metadata.name > (one ?? '') ? record.metadata.name : one;
+  return {
+    name: () => name,
+    onChange: ({ type, object }: Change<OffboardingRecordObject>): void => {
+      if (type === 'set') name = later(name, object);
+      else if (object.metadata.name === name) name = list().reduce(later, undefined);
+    },
+  };
+};
+
+const onChange = ({ type, object, previous }: Change<OffboardingRecordObject>, options: RecordsOptions, { of }: RecordsView, synced: boolean): void => {
+  if (!isRoot(object)) return;
+  const { enqueue } = options;
+  if (type === 'delete' || previous === undefined || asksOtherwise(previous, object) || previous.spec.digest !== object.spec.digest) {
+    enqueue('record', keyOf(object));
+    // An earlier one learns that it is not the last any more, or is again.
+    if (synced) for (const other of of(identityOfRecord(object))) enqueue('record', keyOf(other));
+  }
+  // What is there at the start is looked at by everybody anyway.
+  if (type === 'delete' || (previous === undefined ? synced : saysOf(previous) !== saysOf(object))) wakeOthers(object, options);
+};
+
+/** The run that it is of, and the identities that have its name, or want it. */
+const wakeOthers = (record: OffboardingRecordObject, { enqueue, identities }: RecordsOptions): void => {
+  const { namespace = '', name = '' } = record.spec.offboarding ?? {};
+  enqueue('run', `${namespace}/${name}`);
+  const concerned = [...identities().byIndex('identity', identityOfRecord(record)), ...identities().byIndex('supersedes', record.metadata.name)];
+  for (const identity of concerned) enqueue('identity', keyOf(identity));
+};
+
+/** What of a record runs and identities go by. */
+const saysOf = ({ status }: OffboardingRecordObject): string => `${status?.supersededBy?.uid ?? ''} ${status?.conditions?.find(({ type }) => type === 'Resurrected')?.message ?? ''}`;
+
+/** Milliseconds for which the published keys are taken as read. */
+const keysFor = 60_000;
+
+const createPublicKeys = (published: (signal: AbortSignal) => Promise<readonly string[]>, clock: Clock) => {
+  const memory = createTimedMemory<PublicKeys>(clock, 1);
+  return async (signal: AbortSignal): Promise<PublicKeys> => {
+    const known = memory.get('');
+    if (known !== undefined) return known;
+    const keys = keysById((await published(signal)).flatMap(readable));
+    memory.set('', keys, clock.monotonic() + keysFor);
+    return keys;
+  };
+};
+
+/** Anybody may have put anything in there. */
+const readable = (pem: string): ReturnType<typeof readPublicKeys> => {
+  try {
+    return readPublicKeys(pem);
+  } catch {
+    return [];
+  }
+};
