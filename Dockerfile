@@ -13,6 +13,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json ./
 COPY src src
+COPY docs/record.schema.json docs/
 RUN npm run build
 
 FROM ${RUNTIME_IMAGE}

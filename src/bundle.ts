@@ -1,8 +1,8 @@
 /**
  * `npm run build`: the operator as one file, `dist/offboard.mjs`, that needs nothing but Node, and beside it what it loads only when
- * it is asked to probe, `dist/iam-credentials.mjs`. The image and the tests run it.
+ * it is asked to probe, `dist/iam-credentials.mjs`. The image and the tests run it. And the command line, `dist/kubectl-offboard.mjs`.
  */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -12,6 +12,9 @@ const checkout = fileURLToPath(new URL('..', import.meta.url));
 
 /** With its source map beside it. */
 export const bundlePath = `${checkout}dist/offboard.mjs`;
+
+/** The command line, whole in one file that can be run as it is. */
+export const cliPath = `${checkout}dist/kubectl-offboard.mjs`;
 
 /**
  * How the image starts it. All of it holds down what a burst takes, and costs no time that could be measured: garbage is swept
@@ -78,6 +81,7 @@ const onlyTheRestOfGax: Plugin = {
 export const bundle = async (): Promise<string> => {
   await Promise.all([
     bundleOne({ offboard: 'src/main.ts' }, [onlyTheClientOfUndici, whatIsLoadedLater]),
+    bundleOne({ 'kubectl-offboard': 'src/cli/main.ts' }, [onlyTheClientOfUndici]),
     bundleOne({ 'iam-credentials': 'src/revokers/google-cloud/iam-credentials.ts' }, [onlyTheRestOfGax]),
   ]);
   return bundlePath;
@@ -108,6 +112,7 @@ const bundleOne = async (entryPoints: Readonly<Record<string, string>>, plugins:
     mkdirSync(dirname(path), { recursive: true });
     const fresh = `${path}.${process.pid}`;
     writeFileSync(fresh, path.endsWith('.mjs') ? inAscii(text) : text);
+    if (text.startsWith('#!')) chmodSync(fresh, 0o755);
     renameSync(fresh, path);
   }
 };

@@ -33,6 +33,8 @@ export interface KubeConfig {
 export interface ConfigOptions {
   /** The `--kubeconfig` flag; it wins over everything else. */
   readonly path?: string | undefined;
+  /** A context of a kubeconfig file, instead of its current one. */
+  readonly context?: string | undefined;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   /** Where a pod finds its credentials; another folder in tests. */
@@ -46,14 +48,14 @@ export interface ConfigOptions {
  */
 export const loadKubeConfig = (options: ConfigOptions): KubeConfig => {
   const env = options.env ?? process.env;
-  if (options.path) return fromFiles([options.path], options.clock);
+  if (options.path) return fromFiles([options.path], options);
   if (env['KUBECONFIG']) {
-    return fromFiles(env['KUBECONFIG'].split(delimiter).filter((file) => file !== ''), options.clock);
+    return fromFiles(env['KUBECONFIG'].split(delimiter).filter((file) => file !== ''), options);
   }
   const inCluster = fromPod(env, options.serviceAccountFolder ?? '/var/run/secrets/kubernetes.io/serviceaccount', options.clock);
-  if (inCluster) return inCluster;
+  if (inCluster && options.context === undefined) return inCluster;
   const home = join(env['HOME'] ?? homedir(), '.kube', 'config');
-  if (existsSync(home)) return fromFiles([home], options.clock);
+  if (existsSync(home)) return fromFiles([home], options);
   throw new Error('found no cluster to talk to: set --kubeconfig or KUBECONFIG, or run in a pod with a ServiceAccount');
 };
 
@@ -131,12 +133,12 @@ const readKubeconfig = (file: string): Loaded => {
   }
 };
 
-const fromFiles = (files: readonly string[], clock: Clock): KubeConfig => {
+const fromFiles = (files: readonly string[], { clock, context: asked }: ConfigOptions): KubeConfig => {
   const present = files.filter((file) => existsSync(file));
   if (present.length === 0) throw new Error(`there is no kubeconfig at ${files.join(delimiter)}`);
   const loaded = present.map(readKubeconfig);
   const source = present.join(delimiter);
-  const wanted = loaded.find(({ current }) => current !== undefined)?.current;
+  const wanted = asked ?? loaded.find(({ current }) => current !== undefined)?.current;
   if (wanted === undefined) throw new Error(`${source} has no current-context: kubectl config use-context NAME`);
   const context = pick(loaded, 'contexts', wanted, source).entry;
   const { entry: cluster, from: clusterFile } = pick(loaded, 'clusters', context.cluster, source);

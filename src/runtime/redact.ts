@@ -89,5 +89,6 @@ const unprintable = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-
 
 const shortEscapes: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-const escapeControls = (text: string): string =>
+/** `text` on one line, with what cannot be seen written out. */
+export const escapeControls = (text: string): string =>
   text.replace(unprintable, (found) => shortEscapes[found] ?? `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -1,0 +1,86 @@
+/** What a check found, for people: first what people decided, then the records, then the verdict. */
+import type { RecordReport, Report } from '../../evidence/report.ts';
+import { escapeControls } from '../../runtime/redact.ts';
+import { wrap } from '../screen.ts';
+
+/** Of more records than this, those that are as they should be are counted. */
+const mostListed = 20;
+
+export const printed = (report: Report, unreadable: readonly string[], width: number): string =>
+  [...decisions(report.records, width), ...records(report.records, width), ...whole(report, unreadable, width)].join('');
+
+const titleOf = ({ name, source, says }: RecordReport): string => (says === undefined ? `${name ?? ''} (${source})`.trimStart() : `${name ?? source}  ${says.identity}`);
+
+const decisions = (all: readonly RecordReport[], width: number): readonly string[] => {
+  const readable = all.flatMap((record) => (record.says === undefined ? [] : [{ record, ...record.says.decisions }]));
+  if (readable.length === 0) return [];
+  const shown = readable.length <= mostListed ? readable : readable.filter(({ attention }) => attention.length > 0);
+  const rest = readable.length - shown.length;
+  return [
+    'decided by people\n',
+    ...shown.flatMap(({ record, requestedBy, enforcedBy, attention }) => [
+      wrap(titleOf(record), width, '  ', '    '),
+      wrap(`asked by ${requestedBy ?? 'nobody known'}${enforcedBy === undefined ? '' : `, enforced by ${enforcedBy}`}`, width, '    '),
+      ...attention.map((line) => wrap(`! ${line}`, width, '    ', '      ')),
+    ]),
+    ...(rest === 0 ? [] : [`  ${rest} ${shown.length === 0 ? 'records' : 'more'}, with no waiver, no cancel and no broken glass\n`]),
+    '\n',
+  ];
+};
+
+const records = (all: readonly RecordReport[], width: number): readonly string[] => {
+  const shown = all.length <= mostListed ? all : all.filter(({ problems }) => problems.length > 0);
+  if (shown.length === 0) return [];
+  return [
+    all.length <= mostListed ? 'records\n' : 'records that do not hold\n',
+    ...shown.flatMap((record) => [
+      wrap(`${titleOf(record)}${record.says === undefined ? '' : `  ${record.says.outcome}, ${record.says.completedAt}`}`, width, '  ', '    '),
+      ...(record.says === undefined ? [] : [wrap(countsIn(record.says.counts), width, '    ')]),
+      wrap(signatureIn(record), width, '    '),
+      ...record.problems.map(({ check, message }) => wrap(`DOES NOT HOLD ${check}: ${message}`, width, '    ', '      ')),
+    ]),
+    '\n',
+  ];
+};
+
+const countsIn = ({ credentials, probed, observed, waitedOut, waived, open }: NonNullable<RecordReport['says']>['counts']): string => {
+  const parts = Object.entries({ probed, observed, 'waited out': waitedOut, waived, open }).filter(([, count]) => count > 0);
+  const total = `${credentials} ${credentials === 1 ? 'credential' : 'credentials'}`;
+  return parts.length === 0 ? total : `${total}: ${parts.map(([name, count]) => `${count} ${name}`).join(', ')}`;
+};
+
+const signatures: Readonly<Record<RecordReport['signature'], string>> = {
+  Trusted: 'signature ok',
+  Untrusted: 'signature valid, signer untrusted',
+  Unknown: 'signature not checked, its key is not known',
+  Invalid: 'signature invalid',
+};
+
+const signatureIn = ({ signature, keyid, problems }: RecordReport): string =>
+  [`${signatures[signature]}${keyid === undefined ? '' : ` (key ${keyid.slice(0, 16)})`}`, ...(problems.length === 0 ? ['schema ok', 'claims ok'] : [])].join(', ');
+
+const whole = (report: Report, unreadable: readonly string[], width: number): readonly string[] => {
+  const { chains, problems, notes, records: all } = report;
+  return [
+    ...chains.flatMap(({ first, last, length, problems: broken }) => [
+      wrap(`chain ${first} to ${last.name}, ${length} ${length === 1 ? 'record' : 'records'}${broken.length === 0 ? ', ok' : ''}`, width, ''),
+      wrap(`head ${last.name}@${last.digest}`, width, '  ', '    '),
+    ]),
+    ...problems.map(({ check, message }) => wrap(`DOES NOT HOLD ${check}: ${message}`, width, '', '  ')),
+    ...unreadable.map((message) => wrap(`NOT CHECKED ${message}`, width, '', '  ')),
+    ...notes.map((note) => wrap(`note: ${note}`, width, '', '  ')),
+    `${verdictIn(report.verdict, all, unreadable.length)}\n`,
+  ];
+};
+
+const verdictIn = (verdict: Report['verdict'], all: readonly RecordReport[], unreadable: number): string => {
+  const count = `${all.length} ${all.length === 1 ? 'record' : 'records'}`;
+  if (verdict === 'DoesNotHold') return `does not hold: ${count}`;
+  if (all.length === 0) return 'not proven: there is no record';
+  if (verdict === 'NotProven') return `not proven: nothing is wrong with ${count}, and nobody is trusted to have signed (--key)`;
+  return unreadable === 0 ? `proven: ${count}` : `not proven: ${count} hold, and there is something that could not be read`;
+};
+
+/** For machines: what is in it is as it was read, and control characters are escaped by JSON. */
+export const asJson = (report: Report, unreadable: readonly string[], exitCode: number): string =>
+  `${JSON.stringify({ ...report, unreadable: unreadable.map(escapeControls), exitCode }, null, 2)}\n`;
