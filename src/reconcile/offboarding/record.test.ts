@@ -6,6 +6,9 @@ import { createWorld } from '../../../test/fakes/world.ts';
 import type { World } from '../../../test/fakes/world.ts';
 import { offboardingFinalizer } from '../../api/v1alpha1/index.ts';
 import type { Condition, OffboardingSpec } from '../../api/v1alpha1/index.ts';
+import { canonicalJson } from '../../evidence/canonical.ts';
+import { schemas } from '../../evidence/schema.ts';
+import { statementOf } from '../../evidence/statement.ts';
 import { ApiError } from '../../kube/errors.ts';
 import { needsPerson } from '../../runtime/outcome.ts';
 
@@ -249,6 +252,14 @@ describe('what is recorded', () => {
     await until('Confirmed', 60);
     expect(world.status().dependencies?.[0]?.credentials?.length).toBeLessThan(10);
     expect(world.ledger.records[0]?.dependencies[0]?.credentials).toHaveLength(301);
+  });
+
+  it('is of the form that its schema says', async () => {
+    await giveUpShared();
+    world.revoker.present.delete(shared.id);
+    await until('Confirmed');
+    expect(world.ledger.records).toHaveLength(2);
+    for (const record of world.ledger.records) expect(schemas().statement(JSON.parse(canonicalJson(statementOf(record))))).toHaveProperty('value');
   });
 
   it('is a finalizer that somebody took off', async () => {
