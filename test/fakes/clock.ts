@@ -93,3 +93,37 @@ export const createMovingClock = (): MovingClock => {
   const ticking = setInterval(() => void move(25), 25);
   return { clock: fake, move, stop: () => { clearInterval(ticking); } };
 };
+
+/** Goes with real time, and jumps: what is due by then runs at once, and nothing of the jump is left when it has ended. */
+export const createJumpingClock = (): { readonly clock: Clock; readonly jump: (ms: number) => Promise<void> } => {
+  const timers = new Set<{ readonly at: number; readonly run: () => void }>();
+  let jumped = 0;
+  const monotonic = (): number => performance.now() + jumped;
+  return {
+    clock: {
+      now: () => new Date(Date.now() + jumped),
+      monotonic,
+      schedule: (delay, action) => {
+        const cancel = (): void => {
+          timers.delete(timer);
+          clearTimeout(waiting);
+        };
+        const timer = {
+          at: monotonic() + delay,
+          run: () => {
+            cancel();
+            action();
+          },
+        };
+        const waiting = setTimeout(timer.run, Math.min(delay, 2 ** 31 - 1));
+        timers.add(timer);
+        return cancel;
+      },
+    },
+    jump: async (ms) => {
+      jumped += ms;
+      for (const timer of [...timers].sort((a, b) => a.at - b.at)) if (timers.has(timer) && timer.at <= monotonic()) timer.run();
+      await settle();
+    },
+  };
+};

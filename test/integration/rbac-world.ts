@@ -160,6 +160,7 @@ export const secretRules: readonly PolicyRule[] = [
 
 export interface Operator {
   readonly client: KubeClient;
+  readonly transport: Transport;
   /** Everything that the API server ever answered it, as text. */
   readonly heard: () => string;
   /** Takes its permissions away. */
@@ -193,6 +194,7 @@ export const createOperator = async (
   await waitFor(mayList, { what: "the operator's permissions" });
   return {
     client,
+    transport,
     heard: () => heard.join('\n'),
     deny: async () => {
       await admin.remove(bindingPath(undefined, name));

@@ -6,17 +6,25 @@ import { afterAll, beforeAll } from 'vitest';
 
 import { describeRevoker } from '../contract/describe-revoker.ts';
 import type { Stage } from '../contract/stage.ts';
-import { type ControlPlane, startControlPlane } from '../env/control-plane.ts';
-import { createFakeClock } from '../fakes/clock.ts';
+import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
+import { createJumpingClock } from '../fakes/clock.ts';
 import { leakedSecret, withFaults } from '../fakes/kube-faults.ts';
 import type { Target } from '../../src/api/v1alpha1/index.ts';
-import type { KubeObject, RoleBinding } from '../../src/kube/objects.ts';
+import type { ApiServers } from '../../src/kube/api-servers.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
+import type { ConfigMap, KubeObject, RoleBinding } from '../../src/kube/objects.ts';
+import { pathTo } from '../../src/kube/path.ts';
+import { serviceAccounts } from '../../src/kube/resources.ts';
+import type { Transport } from '../../src/kube/transport.ts';
 import { partSubjects } from '../../src/revokers/kubernetes/bindings.ts';
 import { userKeysOf } from '../../src/revokers/kubernetes/credentials.ts';
 import { locate } from '../../src/revokers/kubernetes/ids.ts';
+import { holds } from '../../src/revokers/kubernetes/lock-entries.ts';
 import { createKubernetesRevoker, type KubernetesRevoker } from '../../src/revokers/kubernetes/revoker.ts';
 import type { Credential } from '../../src/revokers/revoker.ts';
 import type { Logger } from '../../src/runtime/logger.ts';
+import { installOffboard } from './install.ts';
+import { lockKey } from './lock-world.ts';
 import {
   accountPath,
   accountSubject,
@@ -29,6 +37,7 @@ import {
   createNamespace,
   createOperator,
   createTokenSecret,
+  type Operator,
   operatorRules,
   secretPath,
   secretRules,
@@ -42,6 +51,37 @@ const silent: Logger = {
   error: () => undefined,
   child: () => silent,
 };
+const lockPath = `/api/v1/namespaces/${lockKey.namespace}/configmaps/${lockKey.name}`;
+const lockRules = [
+  { apiGroups: [''], resources: ['configmaps'], resourceNames: [lockKey.name], verbs: ['get', 'list', 'watch', 'patch'] },
+  { apiGroups: [''], resources: ['serviceaccounts'], verbs: ['create'] },
+  { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list'] },
+  { apiGroups: ['admissionregistration.k8s.io'], resources: ['validatingadmissionpolicies', 'validatingadmissionpolicybindings'], verbs: ['list', 'watch'] },
+  // This operator is not the one that the policies name.
+  { apiGroups: ['offboard.dev'], resources: ['offboardings'], verbs: ['operate'] },
+];
+
+/** Its tries pass through what goes wrong, as everything else does. */
+const serversThrough = (client: KubeClient): ApiServers => {
+  const transport: Transport = {
+    request: ({ body, signal }) => client.create(serviceAccounts, lockKey.namespace, body, signal && { signal }),
+    stream: () => {
+      throw new Error('nothing is watched');
+    },
+    close: () => Promise.resolve(),
+  };
+  return { all: () => Promise.resolve([{ name: 'one:6443', transport, withToken: () => transport }]), discovers: true, close: () => Promise.resolve() };
+};
+
+/** Whatever it creates is a dry run. */
+const creatingNothing = ({ client, transport }: Operator): KubeClient => ({
+  ...client,
+  create: async (resource, namespace, body, options) => {
+    const path = pathTo(resource, { namespace }, { dryRun: 'All' });
+    return (await transport.request({ verb: 'create', resource: resource.plural, method: 'POST', path, body, signal: options?.signal })) as never;
+  },
+});
+
 const bindAll = { apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], verbs: ['bind'] };
 
 let cluster: ControlPlane;
@@ -49,6 +89,7 @@ let admin: Admin;
 
 beforeAll(async () => {
   cluster = await startControlPlane({ controllerManager: false });
+  await installOffboard(cluster);
   admin = createAdmin(cluster);
   await createClusterRole(admin, 'read-configmaps', [
     { apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list'] },
@@ -72,7 +113,7 @@ const sketchOf = ({ metadata, ...rest }: KubeObject): object => ({
 });
 
 const open = async (): Promise<Stage> => {
-  const operator = await createOperator(cluster, admin, [...operatorRules, ...secretRules, bindAll]);
+  const operator = await createOperator(cluster, admin, [...operatorRules, ...secretRules, ...lockRules, bindAll]);
   const namespace = await createNamespace(admin);
   const { metadata } = await createAccount(admin, namespace);
   await createAccount(admin, namespace, 'other');
@@ -91,8 +132,8 @@ const open = async (): Promise<Stage> => {
     certificates: [{ commonName: 'alice', notAfter: '2027-06-01T00:00:00Z' }],
   };
 
-  const clock = createFakeClock();
-  const { client, breakWith, writes } = withFaults(operator.client);
+  const { clock, jump } = createJumpingClock();
+  const { client, breakWith, writes } = withFaults(creatingNothing(operator));
   const stop = new AbortController();
   const watching: Promise<unknown>[] = [];
   const held: string[] = [];
@@ -104,11 +145,14 @@ const open = async (): Promise<Stage> => {
       log: silent,
       settleTime: 15_000,
       tokenSecrets: true,
+      lock: { namespace: lockKey.namespace, servers: serversThrough(client) },
     });
-    watching.push(...next.reflectors.map((reflector) => reflector.run(stop.signal)));
-    await Promise.all(next.reflectors.map((reflector) => reflector.waitForSync(stop.signal)));
+    const reflectors = [...next.reflectors, ...next.lockReflectors];
+    watching.push(...reflectors.map((reflector) => reflector.run(stop.signal)));
+    await Promise.all(reflectors.map((reflector) => reflector.waitForSync(stop.signal)));
     return next;
   };
+  const locked = async (): Promise<boolean> => holds((await admin.get<ConfigMap>(lockPath))?.data ?? {}, { namespace, name: 'bot' });
   const ownAfterwards = [accountPath(namespace), secretPath(namespace), bindingPath(namespace)];
 
   return {
@@ -157,7 +201,15 @@ const open = async (): Promise<Stage> => {
       if (found) await admin.create(path.slice(0, path.lastIndexOf('/')), sketchOf(found));
     },
     deny: operator.deny,
-    advance: (ms) => clock.advance(ms),
+    // An API server sees what is stored a little later.
+    admits: async () => {
+      const before = await locked();
+      const answer = (): Promise<boolean> => admin.create(`${accountPath(namespace, 'bot')}/token`, { spec: {} }).then(() => true, (error: unknown) => !String(error).includes('offboard-lock-identity'));
+      await waitFor(async () => (await answer()) === !before, { what: 'the API server seeing who is locked', interval: 5 }).catch(() => undefined);
+      return answer();
+    },
+    lockable: async () => JSON.stringify((await admin.get<ConfigMap>(lockPath))?.data),
+    advance: jump,
     settle: () => Promise.resolve(),
     close: async () => {
       stop.abort(new Error('the stage is over'));

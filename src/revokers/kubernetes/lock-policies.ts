@@ -1,8 +1,8 @@
 /** Whether the policies of the lock, and their bindings, are in the cluster as this version installs them. */
 import manifests from './lock-manifests.json' with { type: 'json' };
 
-/** The folder from which they are installed, for whoever must do that. */
-export const lockManifest = 'config/policies/lock.yaml';
+/** How whoever must do that installs them. */
+export const howToInstall = 'kubectl apply --server-side -f config/policies/lock.yaml, or upgrade the Helm release';
 export const lockConfigMap = 'offboard-lock';
 /** The one that denies what the lock is tried by. */
 export const identityPolicy = 'offboard-lock-identity';
@@ -74,4 +74,16 @@ const firstOf = (looks: readonly (() => string | undefined)[]): string | undefin
     if (found !== undefined) return found;
   }
   return undefined;
+};
+
+/**
+ * For people, to the command. `wrong` is where it differs, or `missing`. What was changed has to go first: to apply a manifest takes
+ * no field away that somebody else has added. The pin keeps the others from harm meanwhile.
+ */
+export const whatIsWrong = (policies: readonly { readonly name: string; readonly wrong: 'missing' | (string & {}) | undefined }[]): string | undefined => {
+  const found = policies.filter(({ wrong }) => wrong !== undefined);
+  if (found.length === 0) return undefined;
+  const changed = found.filter(({ wrong }) => wrong !== 'missing').map(({ name }) => name);
+  const said = found.map(({ name, wrong }) => (wrong === 'missing' ? `${name} is missing` : `${name} was changed (${wrong ?? ''})`));
+  return `${said.join(', ')}: ${changed.length === 0 ? '' : `kubectl delete ${changed.join(' ')}, then `}${howToInstall}`;
 };

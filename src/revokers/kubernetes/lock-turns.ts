@@ -19,7 +19,7 @@ import type { Observation } from '../revoker.ts';
 import { describeFailure } from './errors.ts';
 import type { AccountName } from './identity.ts';
 import { changesOf, holds, type LockData, nonceOf, withChanges } from './lock-entries.ts';
-import { lockConfigMap, lockManifest } from './lock-policies.ts';
+import { howToInstall, lockConfigMap } from './lock-policies.ts';
 import type { LockTrial } from './lock-trial.ts';
 
 /** What one wants of a turn. `Try` changes nothing of who is locked. */
@@ -145,5 +145,5 @@ const foundIn = (object: Partial<ConfigMap>, namespace: string): Found => {
 export const noConfigMap = (namespace: string): Error =>
   needsPerson(
     reasons.lockNotInstalled,
-    `configmap "${lockConfigMap}" in namespace "${namespace}" is missing, so nobody is locked: kubectl apply --server-side -f ${lockManifest}, or upgrade the Helm release`,
+    `configmap "${lockConfigMap}" in namespace "${namespace}" is missing, so nobody is locked: ${howToInstall}`,
   );

@@ -9,7 +9,7 @@ import { createReflector, type Reflector } from '../../kube/reflector.ts';
 import { configMaps, type Resource, validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from '../../kube/resources.ts';
 import type { AccountName } from './identity.ts';
 import { entriesGone } from './lock-entries.ts';
-import { differenceOf, type Expected, expectedPolicies, lockConfigMap, type LockKind, nameOfPolicy } from './lock-policies.ts';
+import { differenceOf, type Expected, expectedPolicies, lockConfigMap, type LockKind, nameOfPolicy, whatIsWrong } from './lock-policies.ts';
 import type { WatchOptions } from './watches.ts';
 
 /** Whose lock may hold no more: everybody's, where it is the policies or the whole ConfigMap; then it may also hold again. */
@@ -18,7 +18,7 @@ export type LockChange = 'All' | readonly AccountName[];
 export interface LockWatches {
   /** To be run, and awaited. Nobody waits for their first list: without them nothing is locked, and everything else goes on. */
   readonly reflectors: readonly Reflector<unknown>[];
-  /** What of the policies is not there or not as it should be, for people; undefined where all is well. */
+  /** What of the policies is not there or not as it should be, and how to mend that; undefined where all is well. */
   readonly wrong: () => string | undefined;
   /** Why {@link wrong} cannot be told now; undefined where it can. */
   readonly blind: () => string | undefined;
@@ -60,12 +60,8 @@ export const createLockWatches = (options: Omit<WatchOptions, 'tokenSecrets'>, o
   return {
     reflectors: [...wellInstalled, entries],
     wrong: () => {
-      const found = expected.flatMap((each) => {
-        const stored = policies[each.kind].store.get(undefined, each.name);
-        if (stored === undefined) return [`${nameOfPolicy(each)} is missing`];
-        return stored.difference === undefined ? [] : [`${nameOfPolicy(each)} was changed (${stored.difference})`];
-      });
-      return found.length === 0 ? undefined : found.join(', ');
+      const stored = expected.map((each) => ({ name: nameOfPolicy(each), kept: policies[each.kind].store.get(undefined, each.name) }));
+      return whatIsWrong(stored.map(({ name, kept }) => ({ name, wrong: kept === undefined ? 'missing' : kept.difference })));
     },
     blind: () => {
       const silent = wellInstalled.find((reflector) => !reflector.synced() || !reflector.health().connected);

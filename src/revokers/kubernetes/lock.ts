@@ -19,7 +19,7 @@ import { needsPerson, retryable } from '../../runtime/outcome.ts';
 import type { Observation } from '../revoker.ts';
 import type { AccountName } from './identity.ts';
 import { holds, whyNotLockable } from './lock-entries.ts';
-import { lockConfigMap, lockManifest } from './lock-policies.ts';
+import { lockConfigMap } from './lock-policies.ts';
 import { createLockTrial, lockTrialMethod } from './lock-trial.ts';
 import { createTurns, noConfigMap, type Turn } from './lock-turns.ts';
 import type { LockWatches } from './lock-watches.ts';
@@ -79,7 +79,7 @@ export const createClusterLock = (options: LockOptions): ClusterLock => {
       const blind = watches.blind();
       if (blind !== undefined) throw retryable('NotWatched', blind);
       const wrong = watches.wrong();
-      if (wrong !== undefined) throw notInstalled(wrong);
+      if (wrong !== undefined) throw needsPerson(reasons.lockNotInstalled, wrong);
       if (known(serviceAccount)?.state !== 'Present') await turn('Add', serviceAccount, signal);
     },
     unlock: async ({ serviceAccount }, signal) => {
@@ -90,7 +90,7 @@ export const createClusterLock = (options: LockOptions): ClusterLock => {
       const blind = watches.blind();
       if (blind !== undefined) return { state: 'Unknown', method, message: blind };
       const wrong = watches.wrong();
-      if (wrong !== undefined) return { state: 'Absent', method, message: notInstalled(wrong).message };
+      if (wrong !== undefined) return { state: 'Absent', method, message: wrong };
       const sooner = known(serviceAccount);
       if (sooner !== undefined) return sooner;
       const { data, seen } = await turn('Try', serviceAccount, signal);
@@ -101,9 +101,6 @@ export const createClusterLock = (options: LockOptions): ClusterLock => {
     },
   };
 };
-
-const notInstalled = (wrong: string): Error =>
-  needsPerson(reasons.lockNotInstalled, `${wrong}: kubectl apply --server-side -f ${lockManifest}, or upgrade the Helm release`);
 
 /** All that it takes; `discovers` where the API servers are not configured. */
 export const neededForLock = (namespace: string, discovers: boolean): readonly Permission[] => [
