@@ -2,7 +2,7 @@
  * `make bench`: N waiting Offboardings (1000 unless told) on a real control plane, drained by the operator as a process of
  * its own, beside a plain loop that only deletes; then the operator at rest among IDLE identities (10000 unless told). 0 leaves
  * a half out. VAULT=10000 adds agents retired among that many tokens and leases of a Vault, GOOGLE=1000 as many identities in one
- * policy of a fake of Google Cloud IAM. Writes its figures as JSON to the path given, `coverage/bench.json` unless told, and tables to
+ * policy of a fake of Google Cloud IAM, LOCK=20000 what a lock of that many costs everybody else. Writes its figures as JSON to the path given, `coverage/bench.json` unless told, and tables to
  * standard output. `PROFILE=1` adds which functions the operator's time went to.
  */
 import { spawn } from 'node:child_process';
@@ -24,6 +24,7 @@ import type { Followed } from './follow.ts';
 import { mostIdentities } from './google-cloud-population.ts';
 import { measureGoogleCloud, renderGoogleCloud } from './google-cloud.ts';
 import { measureIdle, renderIdle } from './idle.ts';
+import { measureLock, renderLock } from './lock.ts';
 import type { PlainFigures } from './plain.ts';
 import { createIdentities, createNamespaces, createOffboardings, identities, partCount, remains } from './population.ts';
 import type { Identity } from './population.ts';
@@ -186,7 +187,7 @@ const measureDrain = (machine: Report['machine'], count: number, profileFolder: 
     return { offboardings: count, machine, operator, plain };
   });
 
-const numberOf = (name: 'N' | 'IDLE' | 'VAULT' | 'GOOGLE', fallback: number, what: string, most = Infinity): number => {
+const numberOf = (name: 'N' | 'IDLE' | 'VAULT' | 'GOOGLE' | 'LOCK', fallback: number, what: string, most = Infinity): number => {
   const text = process.env[name] ?? '';
   const number = text === '' ? fallback : Number(text);
   if (!Number.isInteger(number) || number < 0 || number === 1 || number > most) {
@@ -199,6 +200,7 @@ const count = numberOf('N', 1000, 'how many to offboard');
 const idleCount = numberOf('IDLE', 10_000, 'how many identities are at rest');
 const vaultCount = numberOf('VAULT', 0, 'how many tokens and leases are in the Vault');
 const googleCount = numberOf('GOOGLE', 0, 'how many identities are in one policy of Google Cloud', mostIdentities);
+const lockCount = numberOf('LOCK', 0, 'how many identities are locked', 20_000);
 const machine = { processors: cpus().length, model: cpus()[0]?.model.trim() ?? '', node: process.version, loadAtStart: loadavg()[0] ?? 0 };
 const path = process.argv[2] ?? 'coverage/bench.json';
 const profileFolder = process.env['PROFILE'] === '1' && count > 0 ? mkdtempSync(join(tmpdir(), 'offboard-profile-')) : undefined;
@@ -212,8 +214,10 @@ try {
   if (vault !== undefined) console.log(`\n${renderVault(vault)}`);
   const googleCloud = googleCount === 0 ? undefined : await measureGoogleCloud(googleCount, say);
   if (googleCloud !== undefined) console.log(`\n${renderGoogleCloud(googleCloud)}`);
+  const lock = lockCount === 0 ? undefined : await onCluster((cluster, api) => measureLock(cluster, api, lockCount, say));
+  if (lock !== undefined) console.log(`\n${renderLock(lock)}`);
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${JSON.stringify({ machine, ...report, idle, vault, googleCloud }, null, 2)}\n`);
+  writeFileSync(path, `${JSON.stringify({ machine, ...report, idle, vault, googleCloud, lock }, null, 2)}\n`);
   console.log(`\nAll figures: ${path}`);
 } finally {
   if (profileFolder !== undefined) rmSync(profileFolder, { recursive: true });
