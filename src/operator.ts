@@ -16,7 +16,6 @@ import type { StoreReader } from './kube/store.ts';
 import type { Canaries, OwnTokens } from './kube/tokens.ts';
 import type { Figures, Metrics } from './observability/metrics.ts';
 import { runFigures } from './policy/figures.ts';
-import { standingTombstone } from './policy/tombstone.ts';
 import {
   createWorkloadIdentityProjection, identityOf, offboardingIndexers, offboardingWaiverIndexers, projectOffboarding, projectOffboardingWaiver,
   workloadIdentityIndexers,
@@ -86,7 +85,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
       for (const run of runs.store.byIndex('connector', name)) runController.enqueue(keyOf(run));
     },
   });
-  const isTombstone = (namespace: string, name: string): boolean => standingTombstone(records.view.of(`${namespace}/${name}`)) !== undefined;
+  const isTombstone: IsTombstone = (namespace, name) => records.isTombstone(namespace, name);
   const { kubernetes, registry, probe } = createRevokers({ ...options, isTombstone }, connectors);
   const records = createRecords({
     ...options,
@@ -151,8 +150,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
 
   kubernetes.onLockChange((change) => {
     for (const run of runsLockedBy(change, runs.store)) runController.enqueue(keyOf(run));
-    if (change === 'All') records.onLockChange();
-    else for (const { namespace, name } of change) records.onChange('identity', `${namespace}/${name}`);
+    records.onLockChange(change);
   });
 
   const runsFor = (identity: string): readonly OffboardingObject[] => runs.store.byIndex('identity', identity);

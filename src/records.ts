@@ -59,8 +59,10 @@ export interface Records {
   readonly onChange: (index: 'identity' | 'user', value: string) => void;
   /** A WorkloadIdentity is new or asks for something else. */
   readonly onIdentity: (identity: WorkloadIdentityObject) => void;
-  /** What keeps all names away is another. */
-  readonly onLockChange: () => void;
+  /** The lock of these names, or of all, may hold no more. */
+  readonly onLockChange: (change: 'All' | readonly { readonly namespace: string; readonly name: string }[]) => void;
+  /** Whether a record holds the lock of that account, which nobody but the record takes off. */
+  readonly isTombstone: (namespace: string, name: string) => boolean;
   readonly figures: () => Pick<Figures, 'tombstones' | 'recordHead' | 'recordsMissing'>;
 }
 
@@ -99,9 +101,11 @@ export const createRecords = (options: RecordsOptions): Records => {
     head: head.name,
   };
   const signing = { client, namespace: config.namespace, secret: config.signingKeySecret };
+  const releasing = new Set<string>();
   const reconciler = createRecordReconciler({
     ...options,
     records: view,
+    releasing,
     runsFor: (identity) => options.runs().byIndex('identity', identity),
     claimants: (record) => options.identities().byIndex('supersedes', record),
     isRecording: () => options.runs().list().some(isRecording),
@@ -131,8 +135,13 @@ export const createRecords = (options: RecordsOptions): Records => {
     onIdentity: ({ spec }) => {
       if (spec.supersedes !== undefined) wake(`/${spec.supersedes.record}`);
     },
-    onLockChange: () => {
-      for (const record of view.list()) if (isRoot(record)) wake(keyOf(record));
+    onLockChange: (change) => {
+      const concerned = change === 'All' ? view.list().filter(isRoot) : change.flatMap(({ namespace, name }) => standingTombstone(view.of(`${namespace}/${name}`)) ?? []);
+      for (const record of concerned) wake(keyOf(record));
+    },
+    isTombstone: (namespace, name) => {
+      const identity = `${namespace}/${name}`;
+      return !releasing.has(identity) && standingTombstone(view.of(identity)) !== undefined;
     },
     figures: () => tombstoneFigures(view.list()),
   };

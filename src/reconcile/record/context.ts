@@ -35,6 +35,8 @@ export interface RecordContext {
   readonly claimants: (record: string) => readonly WorkloadIdentityObject[];
   /** The public keys that are published in the cluster. */
   readonly publicKeys: (signal: AbortSignal) => Promise<PublicKeys>;
+  /** Identities whose lock is about to come off by the hand of their tombstone. */
+  readonly releasing: Set<string>;
   /** The answer of a write, so that the next look does not start from before it. */
   readonly keep: (raw: KubeObject) => void;
   /** Milliseconds for which a record stays after the end that it tells of; 0 for ever. */

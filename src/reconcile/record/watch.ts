@@ -11,6 +11,7 @@ import type { Credential, Revoker } from '../../revokers/revoker.ts';
 import { jitter } from '../../runtime/random.ts';
 import type { OffboardingRecordObject } from '../objects.ts';
 import { whatCameBack } from '../returned.ts';
+import { identityOfRecord } from './context.ts';
 import type { RecordContext } from './context.ts';
 import { betweenLooksElsewhere } from './memory.ts';
 import type { RecordMemory } from './memory.ts';
@@ -150,7 +151,13 @@ export const lockAgain = async (record: OffboardingRecordObject, { registry }: R
   for (const { lock } of registry.forTarget(undefined)) if (lock.kind === 'Lockable' && lock.stays === true) await lock.lock(targetOf(record), signal);
 };
 
-/** Nothing keeps the name away any more. */
-export const unlock = async (record: OffboardingRecordObject, { registry }: RecordContext, signal: AbortSignal): Promise<void> => {
-  for (const { lock } of registry.forTarget(undefined)) if (lock.kind === 'Lockable' && lock.stays === true) await lock.unlock(targetOf(record), signal);
+/** Nothing keeps the name away any more. Nobody else may take the lock of a tombstone off, so that it says for how long it may be. */
+export const unlock = async (record: OffboardingRecordObject, { registry, releasing }: RecordContext, signal: AbortSignal): Promise<void> => {
+  const identity = identityOfRecord(record);
+  releasing.add(identity);
+  try {
+    for (const { lock } of registry.forTarget(undefined)) if (lock.kind === 'Lockable' && lock.stays === true) await lock.unlock(targetOf(record), signal);
+  } finally {
+    releasing.delete(identity);
+  }
 };
