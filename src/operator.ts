@@ -85,16 +85,13 @@ export const createOperator = (options: OperatorOptions): Operator => {
       for (const run of runs.store.byIndex('connector', name)) runController.enqueue(keyOf(run));
     },
   });
-  const isTombstone: IsTombstone = (namespace, name) => records.isTombstone(namespace, name);
-  const { kubernetes, registry, probe } = createRevokers({ ...options, isTombstone }, connectors);
+  const { kubernetes, registry, probe } = createRevokers({ ...options, isTombstone: (namespace, name) => records.isTombstone(namespace, name) }, connectors);
   const records = createRecords({
     ...options,
     registry,
     runs: () => runs.store,
     identities: () => identities.store,
-    enqueue: (kind, key) => {
-      ({ record: recordController, run: runController, identity: identityController })[kind].enqueue(key);
-    },
+    enqueue: (kind, key) => { ({ record: recordController, run: runController, identity: identityController })[kind].enqueue(key); },
   });
 
   const runs = createReflector<OffboardingObject>({

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createBuildAgent } from '../env/build-agent.ts';
 import { waitFor } from '../env/control-plane.ts';
+import { pastTheLock } from '../env/past-the-lock.ts';
 import { attempt, expectAlive, expectRefused, identityOf, offboardingOf, readyOf, startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 
@@ -38,7 +39,9 @@ spec: {workloadIdentityRef: {name: ${agent.name}}, reason: Retired, mode: Enforc
   });
 
   it('that comes back is told, and its new account is left alone', async () => {
-    await stage.cluster.kubectl(['create', 'serviceaccount', 'build-agent-7', '-n', 'retired']);
+    const create = () => stage.cluster.kubectl(['create', 'serviceaccount', 'build-agent-7', '-n', 'retired']);
+    await expect(create()).rejects.toThrow('serviceaccount retired/build-agent-7 is offboarded');
+    await pastTheLock(stage.cluster, 'identity', create);
     const status = await stage.reason('retired', 'retire', 'Resurrected');
     expect(readyOf(status)).toMatchObject({ status: 'False' });
     expect(await stage.exists('serviceaccount', 'build-agent-7', '-n', 'retired')).toBe(true);
@@ -134,7 +137,7 @@ spec: {serviceAccountName: ${agent.name}, containers: [{name: c, image: none.exa
     await stage.apply(offboardingOf(agent, 'retire', 'soak: 3s').replace('identity: {serviceAccount: {name: build-agent-7}}', 'workloadIdentityRef: {name: build-agent-7}'));
     await stage.reason('recreated', 'retire', 'Soaking');
     await stage.cluster.kubectl(['delete', 'serviceaccount', agent.name, '-n', 'recreated']);
-    await stage.cluster.kubectl(['create', 'serviceaccount', agent.name, '-n', 'recreated']);
+    await pastTheLock(stage.cluster, 'identity', () => stage.cluster.kubectl(['create', 'serviceaccount', agent.name, '-n', 'recreated']));
     await stage.reason('recreated', 'retire', 'IdentityRecreated');
     expect((await attempt(agent)).slice(2)).toEqual([403, 403, 403]);
     expect(await stage.exists('serviceaccount', agent.name, '-n', 'recreated')).toBe(true);

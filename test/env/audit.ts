@@ -41,6 +41,10 @@ export const isDenied = ({ annotations, responseStatus }: AuditEvent): boolean =
 export const isNamespaceTerminating = ({ responseStatus }: AuditEvent): boolean =>
   responseStatus?.message?.includes('because it is being terminated') === true;
 
+/** By which Offboard sees the lock hold, when it is denied; nothing would be created by it. */
+export const isTryOfLock = ({ objectRef, requestURI }: AuditEvent): boolean =>
+  objectRef?.resource === 'serviceaccounts' && objectRef.name?.startsWith('offboard-lock-test.') === true && requestURI.includes('dryRun=All');
+
 export const describeRequest = ({ verb, objectRef, requestURI, responseStatus }: AuditEvent): string => {
   const { resource, subresource, namespace, name } = objectRef ?? {};
   const what = resource === undefined ? requestURI : [resource, subresource].filter((part) => part !== undefined).join('/');
