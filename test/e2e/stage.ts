@@ -5,7 +5,7 @@
 import { expect } from 'vitest';
 import type { Condition, OffboardingStatus } from '../../src/api/v1alpha1/index.ts';
 import type { OffboardingObject } from '../../src/reconcile/objects.ts';
-import { describeRequest, isDenied, isNamespaceTerminating, isTryOfLock, requestsOf } from '../env/audit.ts';
+import { describeRequest, isDenied, isNamespaceTerminating, isTryOfTheLock, requestsOf } from '../env/audit.ts';
 import type { BuildAgent } from '../env/build-agent.ts';
 import { startControlPlane, waitFor } from '../env/control-plane.ts';
 import type { ControlPlane, ControlPlaneOptions } from '../env/control-plane.ts';
@@ -101,7 +101,7 @@ const deniedRequests = async ({ auditLog = '', startups }: ControlPlane): Promis
   for await (const event of requestsOf(auditLog, operatorUser)) {
     const at = Date.parse(event.requestReceivedTimestamp);
     const tooEarly = startups().some(({ from, until }) => from <= at && at <= until);
-    if (isDenied(event) && !isTryOfLock(event) && !isNamespaceTerminating(event) && !tooEarly) denied.push(describeRequest(event));
+    if (isDenied(event) && !isTryOfTheLock(event) && !isNamespaceTerminating(event) && !tooEarly) denied.push(describeRequest(event));
   }
   return denied;
 };

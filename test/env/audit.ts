@@ -41,9 +41,9 @@ export const isDenied = ({ annotations, responseStatus }: AuditEvent): boolean =
 export const isNamespaceTerminating = ({ responseStatus }: AuditEvent): boolean =>
   responseStatus?.message?.includes('because it is being terminated') === true;
 
-/** By which Offboard sees the lock hold, when it is denied; nothing would be created by it. */
-export const isTryOfLock = ({ objectRef, requestURI }: AuditEvent): boolean =>
-  objectRef?.resource === 'serviceaccounts' && objectRef.name?.startsWith('offboard-lock-test.') === true && requestURI.includes('dryRun=All');
+/** What the lock denies when it is tried whether it does. */
+export const isTryOfTheLock = ({ requestURI, objectRef, responseStatus }: AuditEvent): boolean =>
+  objectRef?.resource === 'serviceaccounts' && requestURI.includes('dryRun=All') && responseStatus?.message?.includes("ValidatingAdmissionPolicy 'offboard-lock-identity'") === true;
 
 export const describeRequest = ({ verb, objectRef, requestURI, responseStatus }: AuditEvent): string => {
   const { resource, subresource, namespace, name } = objectRef ?? {};

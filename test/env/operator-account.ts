@@ -53,6 +53,8 @@ const install = async (cluster: ControlPlane, rights: Rights): Promise<string> =
     waitFor(() => cluster.kubectl(['auth', 'can-i', ...args], { kubeconfig }), { what: `the operator's right to ${what}` });
   // Each role comes into force as a whole.
   await inForce('end bindings', 'delete', 'rolebindings', '-A');
+  await inForce('its lock', 'patch', 'configmaps/offboard-lock', '-n', namespace);
+  await inForce('API servers', 'list', 'endpointslices.discovery.k8s.io', '-n', 'default');
   await inForce('its Lease', 'get', 'leases/offboard-leader', '-n', namespace);
   await inForce('tokens of its own', 'create', 'serviceaccounts/offboard', '--subresource=token', '-n', namespace);
   await inForce('the signing key', 'get', 'secrets/offboard-signing-key', '-n', namespace);

@@ -45,7 +45,9 @@ export const startOperator = async (cluster: ControlPlane, options: OperatorOpti
   const folder = mkdtempSync(join(tmpdir(), 'offboard-operator-'));
   const logFile = join(folder, 'operator.log');
   const watchdog = startWatchdog(folder);
-  const args = [...settings.flags, await entry, '--port=0', `--kubeconfig=${kubeconfig}`, ...flags];
+  // On loopback they cannot say themselves which there are.
+  const servers = cluster.urls.length > 1 ? [`--api-servers=${cluster.urls.join(',')}`] : [];
+  const args = [...settings.flags, await entry, '--port=0', `--kubeconfig=${kubeconfig}`, ...servers, ...flags];
   const env = { ...process.env, ...settings.env, ...options.env };
   const startedAt = performance.now();
   const child = await startProcess('operator', process.execPath, args, { logFile, watchdog, env });

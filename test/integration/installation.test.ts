@@ -255,13 +255,22 @@ describe('a release', () => {
     expect(await own('configmap/offboard-signing-keys', '.data.a\\.pem')).toBe('public');
   });
 
-  it('leaves nothing behind when it is uninstalled, but the CRDs and what they hold', async () => {
+  it('forgets nobody who is locked when it is upgraded', async () => {
+    await cluster.kubectl(['patch', 'configmap', 'offboard-lock', '-n', 'offboard-system', '--type=merge', '-p', '{"data":{"ci":"\\nbot\\n"}}']);
+    await release('upgrade', 'offboard', chartFolder, '--namespace', 'offboard-system', '--reuse-values', '--set', 'flags.workers=8');
+    await release('upgrade', 'offboard', chartFolder, '--namespace', 'offboard-system', '--reuse-values', '--set', 'flags.workers=9');
+    expect(await cluster.kubectl(['get', 'configmap', 'offboard-lock', '-n', 'offboard-system', '-o', 'jsonpath={.data}'])).toBe('{"ci":"\\nbot\\n"}');
+  });
+
+  it('leaves nothing behind when it is uninstalled, but the CRDs and what they hold, who was locked, and what keeps that in sight', async () => {
     await cluster.kubectl(['apply', '--server-side', '-f', 'config/samples/workloadidentity.yaml']);
     await release('uninstall', 'offboard', '--namespace', 'offboard-system');
     expect(await cluster.kubectl(['get', 'crd', '-o', 'name'])).toContain('/offboardings.offboard.dev');
     expect(await cluster.kubectl(['get', 'wid', '-n', 'ci', '-o', 'name'])).not.toBe('');
     const kinds = 'clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding,mutatingadmissionpolicy,mutatingadmissionpolicybinding';
-    expect(await cluster.kubectl(['get', kinds, '-o', 'name'])).not.toContain('/offboard');
+    const left = (await cluster.kubectl(['get', kinds, '-o', 'name'])).trim().split('\n').filter((name) => name.includes('/offboard'));
+    expect(left.map((name) => name.replace('.admissionregistration.k8s.io', ''))).toEqual(['validatingadmissionpolicy/offboard-lock-pin', 'validatingadmissionpolicybinding/offboard-lock-pin']);
+    expect(await cluster.kubectl(['get', 'configmap', 'offboard-lock', '-n', 'offboard-system', '-o', 'jsonpath={.data}'])).toBe('{"ci":"\\nbot\\n"}');
     expect(await cluster.kubectl(['get', 'role,rolebinding,serviceaccount', '-A', '-o', 'name'])).not.toContain('/offboard');
   });
 
@@ -272,6 +281,8 @@ describe('a release', () => {
     await waitFor(() => cluster.kubectl([...grant, ...itself]).then(() => false, (error: unknown) => String(error).includes('Offboard creates no bindings')), { what: 'the fence', timeout: 30_000 });
     await cluster.kubectl([...grant, '--as=system:serviceaccount:offboard-system:offboard', ...itself.slice(1)]);
     await release('uninstall', 'retire', '--namespace', 'ops');
+    // It stays for a release in that namespace, and the next is in another.
+    await cluster.kubectl(['delete', 'validatingadmissionpolicybinding', 'offboard-lock-pin']);
   });
 
   it('is replaced by what kustomize applies, twice if need be', async () => {
