@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../runtime/clock.ts';
 import { retryable } from '../runtime/outcome.ts';
 import type { KubeClient } from './client.ts';
-import { isAdmissionDenied, isAlreadyExists, isConflict, isForbidden, isNamespaceTerminating, isNotFound, isRbacForbidden, toOutcome } from './errors.ts';
+import { isAdmissionDenied, isDeniedByLock, isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound, isRbacForbidden, toOutcome } from './errors.ts';
 import type { KubeObject } from './objects.ts';
 import { namespaces, secrets, serviceAccounts } from './resources.ts';
 import { type CanaryAccount, lifetimeSeconds, mayNot, requestToken, uidIn } from './tokens.ts';
@@ -141,7 +141,7 @@ const whyImpossible = (error: unknown, { namespace, name }: CanaryAccount): stri
   if (isNotFound(cause, namespaces, namespace)) return 'its namespace is gone';
   if (isNotFound(cause, serviceAccounts, name)) return 'it was gone before the run could try it';
   if (isConflict(cause)) return 'another ServiceAccount has its name by now';
-  if (isForbidden(cause) && (cause as Error).message.includes("'offboard-lock-")) return 'it was locked already, and tokens of it are not made any more';
+  if (isDeniedByLock(cause)) return 'it was locked already, and tokens of it are not made any more';
   return undefined;
 };
 

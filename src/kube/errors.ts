@@ -148,6 +148,9 @@ export const isRbacForbidden = (error: unknown): boolean =>
 export const isAdmissionDenied = (error: unknown): boolean =>
   isForbidden(error) && !isRbacForbidden(error) && !isNamespaceTerminating(error);
 
+/** Denied by a policy of our own lock (config/policies/lock.yaml). */
+export const isDeniedByLock = (error: unknown): boolean => isAdmissionDenied(error) && isApiError(error) && error.message.includes("'offboard-lock-");
+
 /** Nothing can be created in this namespace any more. */
 export const isNamespaceTerminating = (error: unknown): boolean =>
   isApiError(error) &&

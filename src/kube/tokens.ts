@@ -6,7 +6,7 @@ import { type OutcomeError, needsPerson } from '../runtime/outcome.ts';
 import { asRecord, checkReview, garbage } from './check.ts';
 import type { ObjectKey } from './client.ts';
 import { knownByToken } from './config.ts';
-import { ApiError, isRbacForbidden, toOutcome } from './errors.ts';
+import { ApiError, isDeniedByLock, isRbacForbidden, toOutcome } from './errors.ts';
 import { pathTo } from './path.ts';
 import { apiVersionOf, selfSubjectReviews, serviceAccounts, tokenRequests } from './resources.ts';
 import { type Transport, type TransportOptions, createTransport } from './transport.ts';
@@ -37,6 +37,9 @@ export interface Canaries {
   readonly issue: (account: CanaryAccount, audience: string, signal: AbortSignal) => Promise<{ readonly token: string; readonly until: number }>;
 }
 
+/** The reason of an outcome: the lock is there before the canary. */
+export const alreadyLocked = 'AlreadyLocked';
+
 /** The shortest that an API server issues. A token of our own is used once, to log in. */
 export const lifetimeSeconds = 600;
 
@@ -64,6 +67,7 @@ export const createCanaries = (options: TokensOptions): Canaries => ({
     } catch (error) {
       if (signal.aborted) throw error;
       if (isRbacForbidden(error)) throw mayNot('create serviceaccounts/token', namespace);
+      if (isDeniedByLock(error)) throw needsPerson(alreadyLocked, `ServiceAccount "${name}" in "${namespace}" is locked already, and tokens of it are not made any more`);
       throw toOutcome(error);
     }
     throw wrongAudience(audience, `ServiceAccount "${name}" in "${namespace}"`);

@@ -114,6 +114,8 @@ export interface Tried {
  * they leave in the dependency can be found again by any process.
  */
 export interface Controls {
+  /** What would be tried, for people; undefined where the identity asks for nothing. */
+  readonly tries: (target: Target) => string | undefined;
   /**
    * Tries, before the lock, what will be tried after the end, and keeps it. One that did not work is told as a finding (`NotProbed`), and
    * what it was for is only observed. Rejects where a person must act before anything is touched, such as for a missing permission.

@@ -295,6 +295,7 @@ const toyLock = (call: Call, refused: (answer: Answer) => OutcomeError, lie: (on
 const toyControls = (call: Call, refused: (answer: Answer) => OutcomeError, lie: (one: Lie) => boolean): Controls => {
   let taken = false;
   return {
+    tries: () => 'the canary',
     take: async (_, signal) => {
       const answer = await call('PLANT', 'canary', undefined, signal);
       if (answer.status !== 202) throw refused(answer);

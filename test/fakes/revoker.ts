@@ -95,6 +95,7 @@ export const createFakeRevoker = (options: FakeOptions = {}): FakeRevoker => {
     canary: false,
     ...(options.probing && {
       controls: {
+        tries: () => 'tokens of ci/agent',
         take: async () => {
           await call('take', '');
           revoker.canary = revoker.untried.length === 0;

@@ -28,9 +28,8 @@ export const takeControls = async (run: TargetedRun, revoker: Revoker, signal: A
 /** After the lock, in a process that did not take them: nothing can be tried any more. */
 export const missControls = (run: TargetedRun, revoker: Revoker): void => {
   const { controlled, findings, inventoried } = remember(run, revoker, {});
-  const { probe, serviceAccount } = run.draft.target;
-  if (revoker.controls === undefined || controlled || !inventoried || probe !== true) return;
-  const object = `tokens of ${serviceAccount.namespace}/${serviceAccount.name}`;
+  const object = revoker.controls?.tries(run.draft.target);
+  if (object === undefined || controlled || !inventoried) return;
   const lost = { type: 'NotProbed' as const, object, message: 'Offboard was started anew after the lock, and had what it would have tried in its memory alone; it is observed instead' };
   const known = findings.some(({ type }) => type === 'NotProbed');
   remember(run, revoker, { controlled: true, findings: known ? findings : [lost, ...findings] });

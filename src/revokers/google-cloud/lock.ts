@@ -7,7 +7,8 @@
  */
 import { createHash } from 'node:crypto';
 
-import { needsPerson, retryable } from '../../runtime/outcome.ts';
+import { alreadyLocked } from '../../kube/tokens.ts';
+import { OutcomeError, needsPerson, retryable } from '../../runtime/outcome.ts';
 import type { Observation } from '../revoker.ts';
 import { readSharers, readStanding, sharedBy, type Standing } from './account.ts';
 import { describeAnswer } from './answers.ts';
@@ -20,17 +21,24 @@ type Current = Extract<Standing, { readonly state: 'Current' }>;
 export const lock = async (look: Look): Promise<void> => {
   const standing = await readStanding(look);
   if (standing.state !== 'Current') return;
-  await takeControl(look, standing);
   // The last question before the account is touched.
   if ((await readSharers(look, standing, 'Fresh')).length > 0) return;
   if (!standing.account.disabled) await disable(look, standing, true);
 };
 
-/** Before the lock, after which nobody could tell a refusal that it caused from any other. */
-const takeControl = async (look: Look, { account }: Current): Promise<void> => {
+/**
+ * Before any lock, after which nobody could tell a refusal that it caused from any other. Where the cluster has locked the identity
+ * already, as one did that ended half-way, there is no token to try, and its policies are observed instead.
+ */
+export const takeControl = async (look: Look): Promise<void> => {
   const { probe, dependency, target, connection, memory, signal } = look;
-  if (probe === undefined || dependency.probe !== true || account.disabled) return;
-  const worked = await probe.control({ target, dependency, settings: connection.settings }, signal);
+  if (probe === undefined || dependency.probe !== true) return;
+  const standing = await readStanding(look);
+  if (standing.state !== 'Current' || standing.account.disabled) return;
+  const worked = await probe.control({ target, dependency, settings: connection.settings }, signal).catch((error: unknown) => {
+    if (error instanceof OutcomeError && error.reason === alreadyLocked) return 'Refused';
+    throw error;
+  });
   memory.refusedControls.set(identityKey(look), worked === 'Refused');
 };
 

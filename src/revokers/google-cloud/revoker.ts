@@ -6,12 +6,12 @@ import type { Dependency, GoogleCloudDependency, Target } from '../../api/v1alph
 import type { Clock } from '../../runtime/clock.ts';
 import type { Random } from '../../runtime/random.ts';
 import { foreignUid } from '../foreign-uid.ts';
-import type { DependencyKind, LockCapability, Revoker } from '../revoker.ts';
+import type { Controls, DependencyKind, LockCapability, Revoker } from '../revoker.ts';
 import { createRunner, observing, type Operation, outcomeOfRevoke, type ReportedOperation, type Runner } from '../runner.ts';
 import type { ImpersonationProbe } from './api.ts';
 import type { GoogleConnectors } from './connectors.ts';
 import { takeInventory } from './inventory.ts';
-import { lock, observeLock, unlock } from './lock.ts';
+import { lock, observeLock, takeControl, unlock } from './lock.ts';
 import type { Look } from './look.ts';
 import { observe } from './observe.ts';
 import { missingPermissions } from './permissions.ts';
@@ -30,7 +30,7 @@ export interface GoogleCloudKindOptions {
   readonly onOperation?: (operation: ReportedOperation) => void;
 }
 
-type GoogleOperation = Exclude<Operation, 'usage' | 'takeControls' | 'dropControls'>;
+type GoogleOperation = Exclude<Operation, 'usage' | 'dropControls'>;
 
 /** Milliseconds in which each call ends, one way or another; each request has a shorter one of its own. */
 const deadlines: Readonly<Record<GoogleOperation, number>> = {
@@ -38,6 +38,7 @@ const deadlines: Readonly<Record<GoogleOperation, number>> = {
   preflight: 60_000,
   lock: 60_000,
   unlock: 60_000,
+  takeControls: 60_000,
   observeLock: 30_000,
   revoke: 60_000,
   // Whether tokens can still be made is told by all that an inventory reads.
@@ -79,6 +80,7 @@ const bindRevoker = (bound: Bound, { name, after }: Dependency, googleCloud: Goo
     settleTime,
     concurrency: maxConcurrent,
     lock: lockOf(bound, googleCloud),
+    ...(googleCloud.probe === true && { controls: controlsOf(bound, googleCloud) }),
     inventory: (target, freshness, signal) => run('inventory', signal, async (bounded) => takeInventory(await look(target, bounded), freshness)),
     // What runs as the identity runs in the cluster, whose revoker tells it.
     usage: async (_, signal) => {
@@ -90,6 +92,18 @@ const bindRevoker = (bound: Bound, { name, after }: Dependency, googleCloud: Goo
     observe: (credential, target, signal) => observing(run, 'observe', signal, async (bounded) => observe(await look(target, bounded), credential)),
   };
 };
+
+/** The token that was tried is in our memory alone, and ends by itself within ten minutes. */
+const controlsOf = ({ run, look }: Bound, { serviceAccount }: GoogleCloudDependency): Controls => ({
+  tries: () => `logins as ${serviceAccount?.email ?? 'the service account'}`,
+  take: (target, signal) =>
+    run('takeControls', signal, async (bounded) => {
+      await takeControl(await look(target, bounded));
+      // One that was refused is told by the inventory.
+      return [];
+    }),
+  drop: () => Promise.resolve(),
+});
 
 const lockOf = ({ run, look }: Bound, { serviceAccount }: GoogleCloudDependency): LockCapability =>
   serviceAccount === undefined

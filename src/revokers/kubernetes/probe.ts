@@ -79,6 +79,7 @@ export const createCanaryProbe = ({ canaries, apiServers, clock }: ProbeOptions)
   };
 
   return {
+    tries: ({ probe, serviceAccount }) => (probe === true ? tokensId(serviceAccount) : undefined),
     take: async (target, signal) => {
       if (target.probe !== true) return [];
       const account = accountOf(target);

@@ -164,6 +164,7 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
       run('preflight', signal, (bounded) => permissions.missing([...neededFor(target, credentials, tokenSecrets), ...lockRights], bounded)),
     ...(probe && {
       controls: {
+        tries: probe.tries,
         take: (target, signal) => run('takeControls', signal, (bounded) => probe.take(target, bounded)),
         drop: (target, signal) => run('dropControls', signal, (bounded) => probe.drop(target, bounded)),
       },
