@@ -45,8 +45,8 @@ integration: ## The tests against a real API server
 e2e: ## The tests of the operator as its own process
 	@$(node) node test/env/tools.ts >/dev/null && npx vitest run --project e2e
 
-bench: ## Measure a thousand offboardings, and ten thousand identities at rest (N=1000 IDLE=10000 VAULT=0 GOOGLE=0 LOCK=0; 0 leaves one out)
-	@$(node) node test/env/tools.ts >/dev/null && N=$(N) IDLE=$(IDLE) VAULT=$(VAULT) GOOGLE=$(GOOGLE) LOCK=$(LOCK) PROFILE=$(PROFILE) node test/bench/bench.ts
+bench: ## Measure a thousand offboardings, and ten thousand identities at rest (N=1000 IDLE=10000 TOMBSTONES=0 VAULT=0 GOOGLE=0 LOCK=0; 0 leaves one out)
+	@$(node) node test/env/tools.ts >/dev/null && N=$(N) IDLE=$(IDLE) TOMBSTONES=$(TOMBSTONES) VAULT=$(VAULT) GOOGLE=$(GOOGLE) LOCK=$(LOCK) PROFILE=$(PROFILE) node test/bench/bench.ts
 
 soak: ## Churn and faults on a real API server for 20 minutes; fails when something is not flat (MINUTES=20)
 	@$(node) node test/env/tools.ts >/dev/null && MINUTES=$(or $(MINUTES),20) PRELOAD='$(PRELOAD)' node test/soak/soak.ts

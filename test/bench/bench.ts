@@ -1,8 +1,9 @@
 /**
  * `make bench`: N waiting Offboardings (1000 unless told) on a real control plane, drained by the operator as a process of
  * its own, beside a plain loop that only deletes; then the operator at rest among IDLE identities (10000 unless told). 0 leaves
- * a half out. VAULT=10000 adds agents retired among that many tokens and leases of a Vault, GOOGLE=1000 as many identities in one
- * policy of a fake of Google Cloud IAM, LOCK=20000 what a lock of that many costs everybody else. Writes its figures as JSON to the path given, `coverage/bench.json` unless told, and tables to
+ * a half out. TOMBSTONES=10000 adds as many records of retired identities to those at rest. VAULT=10000 adds agents retired among that
+ * many tokens and leases of a Vault, GOOGLE=1000 as many identities in one policy of a fake of Google Cloud IAM, LOCK=20000 what a lock of
+ * that many costs everybody else. Writes its figures as JSON to the path given, `coverage/bench.json` unless told, and tables to
  * standard output. `PROFILE=1` adds which functions the operator's time went to.
  */
 import { spawn } from 'node:child_process';
@@ -187,7 +188,7 @@ const measureDrain = (machine: Report['machine'], count: number, profileFolder: 
     return { offboardings: count, machine, operator, plain };
   });
 
-const numberOf = (name: 'N' | 'IDLE' | 'VAULT' | 'GOOGLE' | 'LOCK', fallback: number, what: string, most = Infinity): number => {
+const numberOf = (name: 'N' | 'IDLE' | 'TOMBSTONES' | 'VAULT' | 'GOOGLE' | 'LOCK', fallback: number, what: string, most = Infinity): number => {
   const text = process.env[name] ?? '';
   const number = text === '' ? fallback : Number(text);
   if (!Number.isInteger(number) || number < 0 || number === 1 || number > most) {
@@ -198,6 +199,7 @@ const numberOf = (name: 'N' | 'IDLE' | 'VAULT' | 'GOOGLE' | 'LOCK', fallback: nu
 
 const count = numberOf('N', 1000, 'how many to offboard');
 const idleCount = numberOf('IDLE', 10_000, 'how many identities are at rest');
+const tombstoneCount = numberOf('TOMBSTONES', 0, 'how many records of retired identities are at rest');
 const vaultCount = numberOf('VAULT', 0, 'how many tokens and leases are in the Vault');
 const googleCount = numberOf('GOOGLE', 0, 'how many identities are in one policy of Google Cloud', mostIdentities);
 const lockCount = numberOf('LOCK', 0, 'how many identities are locked', 20_000);
@@ -208,7 +210,8 @@ try {
   const report = count === 0 ? undefined : await measureDrain(machine, count, profileFolder);
   if (report !== undefined) console.log(`\n${render(report)}\n`);
   if (profileFolder !== undefined) console.log(`\n${renderProfile(readProfile(profileFolder, bundlePath))}`);
-  const idle = idleCount === 0 ? undefined : await onCluster((cluster, api) => measureIdle(cluster, api, idleCount, say));
+  const atRest = { identities: idleCount, tombstones: tombstoneCount };
+  const idle = idleCount + tombstoneCount === 0 ? undefined : await onCluster((cluster, api) => measureIdle(cluster, api, atRest, say));
   if (idle !== undefined) console.log(`\n${renderIdle(idle)}`);
   const vault = vaultCount === 0 ? undefined : await measureVault(vaultCount, say);
   if (vault !== undefined) console.log(`\n${renderVault(vault)}`);

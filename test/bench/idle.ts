@@ -10,11 +10,15 @@ import type { Api } from './api.ts';
 import { countRequests, endOf } from './audit.ts';
 import type { Requests } from './audit.ts';
 import { createNamespaces, createWorkloadIdentities, identities } from './population.ts';
+import { createTombstones } from './tombstones.ts';
 import { openWindow, usageOf } from './usage.ts';
 
 export interface IdleReport {
   /** Each one ServiceAccount, two token Secrets, three bindings and one WorkloadIdentity. */
   readonly identities: number;
+  /** Records of identities that were retired, and how long the payload of one is, in base64. */
+  readonly tombstones: number;
+  readonly recordBytes: number;
   readonly firstStart: StartFigures;
   readonly restart: StartFigures;
 }
@@ -46,16 +50,25 @@ const restFor = 30_000;
 const sampleEvery = 250;
 const patience = 1_800_000;
 
-export const measureIdle = async (cluster: ControlPlane, api: Api, count: number, say: (line: string) => void): Promise<IdleReport> => {
+/** How many there are of each. */
+export interface AtRest {
+  readonly identities: number;
+  readonly tombstones: number;
+}
+
+export const measureIdle = async (cluster: ControlPlane, api: Api, { identities: count, tombstones }: AtRest, say: (line: string) => void): Promise<IdleReport> => {
   say(`Creating ${count} identities at rest`);
   await createNamespaces(api);
   await createWorkloadIdentities(api, identities('idle', count), cluster.ca);
+  if (tombstones > 0) say(`Creating ${tombstones} records`);
+  const recordBytes = tombstones === 0 ? 0 : await createTombstones(cluster, api, tombstones);
   say('Starting the operator for the first time');
   const firstStart = await measureStart(cluster);
-  await allReady(api, count);
+  await allReady(api, 'workloadidentities', 'Ready', count);
+  await allReady(api, 'offboardingrecords', 'Intact', tombstones);
   say('Starting it again');
   const restart = await measureStart(cluster);
-  return { identities: count, firstStart, restart };
+  return { identities: count, tombstones, recordBytes, firstStart, restart };
 };
 
 interface Sample {
@@ -121,17 +134,17 @@ const quietSince = (sample: () => Sample): Promise<Sample> => {
 };
 
 /** The figures of a restart would be those of something else if the first start had left anything to do. */
-const allReady = async (api: Api, count: number): Promise<void> => {
+const allReady = async (api: Api, plural: string, condition: string, count: number): Promise<void> => {
   let ready = 0;
   let next = '';
   do {
-    const { status, body } = await api.call('GET', `/apis/offboard.dev/v1alpha1/workloadidentities?limit=500${next === '' ? '' : `&continue=${next}`}`);
-    if (status !== 200) throw new Error(`the identities could not be listed: ${status} ${body}`);
+    const { status, body } = await api.call('GET', `/apis/offboard.dev/v1alpha1/${plural}?limit=500${next === '' ? '' : `&continue=${next}`}`);
+    if (status !== 200) throw new Error(`the ${plural} could not be listed: ${status} ${body}`);
     const page = JSON.parse(body) as { readonly metadata: { readonly continue?: string }; readonly items: readonly WorkloadIdentityObject[] };
-    ready += page.items.filter((item) => item.status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True')).length;
+    ready += page.items.filter((item) => item.status?.conditions?.some(({ type, status: is }) => type === condition && is === 'True')).length;
     next = page.metadata.continue ?? '';
   } while (next !== '');
-  if (ready !== count) throw new Error(`${ready} of ${count} identities are Ready after the first start`);
+  if (ready !== count) throw new Error(`${ready} of ${count} ${plural} are ${condition} after the first start`);
 };
 
 const metric = async (url: string, name: string): Promise<number> => {
@@ -145,12 +158,13 @@ const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} Mi
 /** The same watched plainly with controller-runtime v0.25, 10,000 identities, 2 processors shared with the control plane: measured once. */
 const inGo = { rss: '125 MiB', restCpu: '5.0 ms', quiet: '3.00 s' };
 
-export const renderIdle = ({ identities: count, firstStart, restart }: IdleReport): string => {
+export const renderIdle = ({ identities: count, tombstones, recordBytes, firstStart, restart }: IdleReport): string => {
   const row = (name: string, of: (figures: StartFigures) => string, go = '-'): string =>
     `  ${name.padEnd(46)}${of(firstStart).padStart(12)}${of(restart).padStart(12)}${go.padStart(12)}`;
-  const each = (requests: number): string => (requests / count).toFixed(2);
+  const each = (requests: number): string => (requests / (count + tombstones)).toFixed(2);
   return [
     `${count} identities at rest: ${count} ServiceAccounts and WorkloadIdentities, ${2 * count} token Secrets, ${3 * count} bindings`,
+    ...(tombstones === 0 ? [] : [`and ${tombstones} records of retired ones, ${(recordBytes / 1000).toFixed(1)} kB each`]),
     `  ${''.padEnd(46)}${'first start'.padStart(12)}${'restart'.padStart(12)}${'in Go'.padStart(12)}`,
     row('start to synced', ({ synced }) => seconds(synced)),
     row('  own CPU', ({ syncedCpu }) => seconds(1000 * syncedCpu)),
@@ -160,8 +174,8 @@ export const renderIdle = ({ identities: count, firstStart, restart }: IdleRepor
     row('  of it heap in use', ({ heapUsed }) => mebibytes(heapUsed)),
     row('peak RSS', ({ peakRss }) => mebibytes(peakRss)),
     row('CPU a second at rest', ({ restCpu }) => `${restCpu.toFixed(1)} ms`, inGo.restCpu),
-    row('writes for each identity', ({ requests }) => each(requests.otherWrites)),
-    row('reads for each identity', ({ requests }) => each(requests.reads)),
+    row('writes for each identity or record', ({ requests }) => each(requests.otherWrites)),
+    row('reads for each identity or record', ({ requests }) => each(requests.reads)),
     row('access reviews in all', ({ requests }) => String(requests.reviews)),
     row('processors taken by other programs meanwhile', ({ others }) => others.toFixed(2)),
     'In Go: the same watched plainly with controller-runtime, 10000 identities.',

@@ -33,7 +33,7 @@ const fresh = (): string => `o${(serial += 1)}`;
 describe('the manifests', () => {
   it.each([
     ['config/crd', 4, 'CustomResourceDefinition'],
-    ['config/policies', 48, 'AdmissionPolicy'],
+    ['config/policies', 52, 'AdmissionPolicy'],
   ])('of %s are complete as a kustomization', async (folder, count, kind) => {
     const built = await cluster.kubectl(['kustomize', folder]);
     const kinds = [...built.matchAll(/^kind: (.*)$/gm)].map(([, name = '']) => name);
