@@ -26,7 +26,7 @@ export interface RecordMemories {
 }
 
 /** Signatures a second, also when a restored backup brings all records back without a status. */
-const checksPerSecond = 20;
+const checksPerSecond = 50;
 /** Milliseconds between two looks at the other systems, as for a run that watches on (docs/adr/0027). */
 export const betweenLooksElsewhere = 3_600_000;
 

@@ -217,8 +217,8 @@ describe('a record that is not as it was signed', () => {
     await look();
     const forged = aRecord(first, { outcome: 'ConfirmedWithUnprovable' }, { key: aSigningKey(), status: status() });
     put(forged);
-    expect(await look(), 'its turn comes within a moment').toEqual({ kind: 'again', after: 50 });
-    await clock.advance(50);
+    expect(await look(), 'its turn comes within a moment').toEqual({ kind: 'again', after: 20 });
+    await clock.advance(20);
     await look();
     expect(condition('Intact')).toMatchObject({ status: 'False', reason: 'RecordChanged' });
   });
