@@ -4,9 +4,10 @@ import { text } from 'node:stream/consumers';
 import manifest from '../../package.json' with { type: 'json' };
 import { UsageError, wordsOf } from './command.ts';
 import type { Command, Io } from './command.ts';
+import { statusCommand } from './status/command.ts';
 import { verifyCommand } from './verify/command.ts';
 
-const commands: readonly Command[] = [verifyCommand];
+const commands: readonly Command[] = [statusCommand, verifyCommand];
 
 const help = (): string => {
   const width = Math.max(...commands.map(({ name }) => name.length));

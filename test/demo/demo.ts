@@ -2,6 +2,11 @@
  * `make demo`: a build agent that is alive, its Offboarding, and its end, on a real control plane with the operator as a
  * process of its own. Every line was really tried; Google Cloud is a fake, which enforces. `KEEP=1` leaves it running.
  */
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createBuildAgent } from '../env/build-agent.ts';
 import type { BuildAgent } from '../env/build-agent.ts';
 import { startControlPlane } from '../env/control-plane.ts';
@@ -10,6 +15,7 @@ import { startGoogleCloudWorld } from '../env/google-cloud-world.ts';
 import type { GoogleCloudWorld } from '../env/google-cloud-world.ts';
 import { installOffboard } from '../integration/install.ts';
 import { startOperator } from '../env/operator.ts';
+import { publicSigningKey } from '../env/signing-key.ts';
 import { startVaultWorld } from '../env/vault-world.ts';
 import type { VaultWorld } from '../env/vault-world.ts';
 import { follow } from './follow.ts';
@@ -46,6 +52,7 @@ metadata: {name: ${name}, namespace: ${namespace}}
 spec:
   serviceAccount: {name: ${name}}
   owner: {name: build-platform, contact: build-platform@example.com}
+  kubernetes: {probe: true}
   dependencies:${inVault.dependency(name)}${inGoogleCloud.dependency(name)}
 `;
 
@@ -74,7 +81,43 @@ const show = async (cluster: ControlPlane, agent: BuildAgent, { vault, google }:
   say();
   for (const { way, last } of results) row(letIn(last) ? 'ALIVE' : 'dead', way.name, way.request, last);
   await conclusion(cluster, agent, results);
-  return ready && results.every(({ last }) => !letIn(last));
+  const isProven = await showRecord(cluster);
+  const staysAway = await showReturn(cluster, agent);
+  return ready && results.every(({ last }) => !letIn(last)) && isProven && staysAway;
+};
+
+/** Checked by the command line, in a process that knows nothing of the cluster, against the key that its owner kept. */
+const showRecord = async (cluster: ControlPlane): Promise<boolean> => {
+  const folder = await mkdtemp(join(tmpdir(), 'offboard-demo-'));
+  try {
+    await writeFile(join(folder, 'signing-key.pub'), await publicSigningKey(cluster));
+    await writeFile(join(folder, 'records.yaml'), await cluster.kubectl(['get', 'offboardingrecords', '-o', 'yaml']));
+    say('\nkubectl get offboardingrecords -o yaml > records.yaml; kubectl offboard verify records.yaml --key signing-key.pub');
+    const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+    const { status, stdout, stderr } = spawnSync(process.execPath, [cli, 'verify', 'records.yaml', '--key', 'signing-key.pub'], { cwd: folder, encoding: 'utf8', env: {} });
+    for (const line of `${stdout}${stderr}`.trimEnd().split('\n')) say(`  ${line}`.trimEnd());
+    return status === 0;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+};
+
+/** By somebody who may do anything, in each way that would give the name its access back. */
+const showReturn = async (cluster: ControlPlane, { namespace, name }: BuildAgent): Promise<boolean> => {
+  say('\nIt comes back');
+  const tries = [
+    ['create', 'serviceaccount', name, '-n', namespace],
+    ['create', 'rolebinding', 'again', '-n', namespace, '--clusterrole=edit', `--serviceaccount=${namespace}:${name}`],
+  ];
+  const refused = await Promise.all(
+    tries.map(async (args) => {
+      const answer = await cluster.kubectl(args).catch((error: unknown) => String(error));
+      const words = /denied request: (.*)$/m.exec(answer)?.[1];
+      row(words === undefined ? 'ALIVE' : 'refused', args[1] ?? '', `kubectl ${args.slice(0, 3).join(' ')}`, words ?? answer.trim());
+      return words !== undefined;
+    }),
+  );
+  return refused.every((each) => each);
 };
 
 /** What was proven, in the run's own words, and how long access lasted, as it was tried from outside. */
@@ -110,7 +153,7 @@ try {
   const [vault, google] = await Promise.all([startVaultWorld({ cluster }), startGoogleCloudWorld(cluster), installOffboard(cluster)]);
   try {
     const worlds = { vault, google };
-    const operator = await startOperator(cluster, { args: ['--allow-loopback-http'] });
+    const operator = await startOperator(cluster, { args: ['--allow-loopback-http'], rights: { canaryNamespaces: ['ci'] } });
     say(`  ready after ${((performance.now() - started) / 1000).toFixed(1)} s\n\nA build agent comes to life`);
     const agent = await createBuildAgent(cluster);
     succeeded = await show(cluster, agent, worlds);

@@ -1,5 +1,5 @@
 /** What records are signed with: the Secret that a person makes, and the ConfigMap as it is installed. */
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { ControlPlane } from './control-plane.ts';
 
@@ -11,6 +11,12 @@ export const newSigningKey = (): string => generateKeyPairSync('ed25519').privat
 /** The Secret with that key, as its manifest. */
 export const signingKeySecret = (pem: string): string =>
   JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'offboard-signing-key', namespace: 'offboard-system' }, stringData: { 'key.pem': pem } });
+
+/** As its owner keeps it: made from the private key, and not from what the cluster publishes. */
+export const publicSigningKey = async (cluster: ControlPlane): Promise<string> => {
+  const key = await cluster.kubectl(['get', 'secret', 'offboard-signing-key', '-n', 'offboard-system', '-o', 'jsonpath={.data.key\\.pem}']);
+  return createPublicKey(Buffer.from(key, 'base64').toString()).export({ type: 'spki', format: 'pem' }).toString();
+};
 
 const installed = new WeakMap<ControlPlane, Promise<void>>();
 

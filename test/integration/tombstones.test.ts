@@ -4,6 +4,7 @@ import type { OffboardingRecordStatus } from '../../src/api/v1alpha1/index.ts';
 import type { Predicate } from '../../src/evidence/predicate.ts';
 import { readSigningKey } from '../../src/evidence/signing.ts';
 import type { OffboardingRecordObject } from '../../src/reconcile/objects.ts';
+import { aRecordedDependency } from '../builders/predicate.ts';
 import { aRecord, aRecordedEnd } from '../builders/tombstone.ts';
 import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
 import { startOperator } from '../env/operator.ts';
@@ -130,7 +131,7 @@ describe('a tombstone', () => {
   it('tells of a token Secret', async () => {
     await root.kubectl(['create', 'serviceaccount', 'tokened', '-n', 'ci']);
     const uid = await root.kubectl(['get', 'serviceaccount', 'tokened', '-n', 'ci', '-o', 'jsonpath={.metadata.uid}']);
-    const left = { ...aRecordedEnd('x').dependencies[0], name: 'kubernetes', state: 'Waived' as const, settleMilliseconds: 1, lock: 'NotLockable' as const, kind: 'kubernetes', findings: [] };
+    const left = { ...aRecordedDependency(), name: 'kubernetes', state: 'Waived' as const, settleMilliseconds: 1, lock: 'NotLockable' as const, kind: 'kubernetes', findings: [] };
     const account = { id: 'serviceaccounts/ci/tokened', uid, class: 'ServiceAccount', state: 'Present' as const };
     const tokens = { id: 'tokens of serviceaccounts/ci/tokened', uid, class: 'BoundTokens', state: 'Present' as const };
     const name = await record('tokened', {
