@@ -1,6 +1,7 @@
 /** The API server is killed, and its history taken away, while runs are in every phase. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createBuildAgent } from '../env/build-agent.ts';
+import { pastTheLock } from '../env/past-the-lock.ts';
 import type { BuildAgent } from '../env/build-agent.ts';
 import { waitFor } from '../env/control-plane.ts';
 import { startOracle } from './oracle.ts';
@@ -109,7 +110,7 @@ it('an API server that is killed in every phase, and has forgotten what the watc
   process.signal('SIGSTOP');
   expect(oracle.claims(settling)).toBe(0);
   await stage.cluster.restartApiServer();
-  await stage.apply(lateBinding(soaking));
+  await pastTheLock(stage.cluster, 'bindings', () => stage.apply(lateBinding(soaking)));
   await stage.cluster.compactEtcd();
   await stage.cluster.restartApiServer();
   process.signal('SIGCONT');

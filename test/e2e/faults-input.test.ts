@@ -120,10 +120,12 @@ describe('bad input', () => {
     await kubectl('create', 'namespace', 'never');
     const agent = { namespace: 'never', name: 'build-agent-7' };
     await stage.apply(identityOf(agent));
-    await stage.apply(retireByReference('never', '{name: build-agent-7}').replace('mode:', 'soak: 1h, mode:'));
+    await stage.apply(retireByReference('never', '{name: build-agent-7}').replace('mode:', 'soak: 1h, suspend: true, mode:'));
     await oracle.reason('never', 'retire', 'IdentityUnknown');
     const born = await createBuildAgent(stage.cluster, 'never');
     await oracle.guard(born);
+    // It is held until there is something to retire: the lock would keep it from being made whole.
+    await kubectl('patch', 'offboarding', 'retire', '-n', 'never', '--type=merge', '-p', '{"spec":{"suspend":false}}');
     await oracle.reason('never', 'retire', 'Soaking');
     await kubectl('patch', 'offboarding', 'retire', '-n', 'never', '--type=merge', '-p', '{"spec":{"soak":"0s"}}');
     await oracle.reason('never', 'retire', 'ConfirmedWithUnprovable');

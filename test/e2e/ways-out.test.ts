@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Condition, OffboardingStatus, OffboardingWaiverStatus } from '../../src/api/v1alpha1/index.ts';
 import { offboardingFinalizer, workloadIdentityFinalizer } from '../../src/api/v1alpha1/index.ts';
 import { createBuildAgent } from '../env/build-agent.ts';
+import { pastTheLock } from '../env/past-the-lock.ts';
 import type { BuildAgent } from '../env/build-agent.ts';
 import { waitFor } from '../env/control-plane.ts';
 import { kstatusViolations } from '../env/kstatus.ts';
@@ -159,7 +160,7 @@ describe.concurrent('a waiver', () => {
     await stage.reason('returned', 'retire', 'HeldByFinalizer');
     await boss.kubectl(['create', '-f', '-'], await waiverFor('returned', 'retire', 'away', inSeconds(3_600)));
     await stage.reason('returned', 'retire', 'CompletedWithWaivers');
-    await kubectl('create', 'rolebinding', 'since', '-n', 'returned', '--clusterrole=view', `--serviceaccount=returned:${agent.name}`);
+    await pastTheLock(stage.cluster, 'bindings', () => kubectl('create', 'rolebinding', 'since', '-n', 'returned', '--clusterrole=view', `--serviceaccount=returned:${agent.name}`));
     const status = await stage.reason('returned', 'retire', 'Resurrected');
     expect(readyOf(status)?.message).toContain('rolebindings/returned/since');
     await waiverIs('returned', 'away', 'NotNeeded');
