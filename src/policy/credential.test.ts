@@ -153,3 +153,33 @@ describe('a credential', () => {
     expect(requested(aTracked(), new Date('2026-11-23T10:00:00Z')).status.revokeRequestedAt).toBe('2026-11-23T10:00:00.000Z');
   });
 });
+
+describe('a credential that works when it is tried, while its dependency says that it is gone', () => {
+  const controlAt = new Date('2026-11-23T09:59:00Z');
+  const tried = { controlAt, refusals: 0, servers: 2, deadAtSource: false };
+  const works = (ms: number) => ({ ...at(ms, 'Present'), tried });
+  const refusedAt = (ms: number) => ({ ...at(ms), tried: { ...tried, refusals: 6, deadAtSource: true } });
+
+  it('is not believed gone once it can be tried no more', () => {
+    const last = after(works(0), works(20_000), at(30_000), at(60_000), at(900_000));
+    expect(last.status).toMatchObject({ state: 'Unknown', message: expect.stringContaining('is not believed') as string });
+  });
+
+  it('is not believed gone by the next process either, which has only the status', () => {
+    const { status, credential } = after(works(0), works(20_000));
+    expect([at(30_000), at(60_000)].reduce<Tracked>((tracked, sighting) => observed(tracked, sighting, settle), { status, credential }).status.state).toBe('Unknown');
+  });
+
+  it('is gone when it is refused after all', () => {
+    expect(after(works(0), works(20_000), refusedAt(21_000), refusedAt(36_100)).status).toMatchObject({ state: 'Confirmed', strength: 'Probed' });
+    expect(after(works(0), works(20_000), refusedAt(21_000), at(36_100)).status).toMatchObject({ state: 'Confirmed', strength: 'Observed' });
+  });
+
+  it('is believed gone again once its dependency has said that it is there', () => {
+    expect(after(works(0), works(20_000), at(21_000, 'Present'), at(30_000), at(45_100)).status).toMatchObject({ state: 'Confirmed', strength: 'Observed' });
+  });
+
+  it('is one of which the end is not known everywhere yet, within the settle time', () => {
+    expect(after(works(0), works(14_000), at(30_000), at(45_100)).status).toMatchObject({ state: 'Confirmed', strength: 'Observed' });
+  });
+});

@@ -31,6 +31,8 @@ export interface Tracked {
   readonly absentSince?: number;
   /** True when it was tried, and refused, from that first absence on. */
   readonly refusedThroughout?: boolean;
+  /** Monotonic time from which on it was tried and worked, while its dependency said that it was gone. */
+  readonly contradictedSince?: number;
   /** Monotonic time of the answer that confirmed it, or at which this process took it up as confirmed. */
   readonly confirmedAt?: number;
   /** The dependency took the last revoke and cannot carry it out. Stands until it takes one that it can, or the credential is gone. */
@@ -75,13 +77,24 @@ const initialStatus = (credential: Credential): CredentialStatus => ({
 export const observed = (tracked: Tracked, sighting: Sighting, settleTime: number): Tracked => {
   switch (sighting.state) {
     case 'Absent':
-      return observedAbsent(tracked, sighting, settleTime);
+      return isContradicted(tracked, sighting) ? observedUnknown(tracked, { ...sighting, message: contradiction }) : observedAbsent(tracked, sighting, settleTime);
     case 'Present':
-      return observedPresent(tracked, sighting);
+      return observedPresent(tracked, sighting, settleTime);
     case 'Unknown':
       return observedUnknown(tracked, sighting);
   }
 };
+
+/**
+ * It was tried and worked for longer than a settle time while the dependency said that it was gone, and was never refused since: what
+ * the dependency says by itself is not believed any more. In the status, which the next process goes by, that is a try without a refusal.
+ */
+const isContradicted = ({ status: { probe } }: Tracked, { tried }: Sighting): boolean =>
+  tried === undefined && probe !== undefined && probe.deadAt === undefined && probe.refusedAt === undefined;
+
+const contradiction =
+  'it still worked when it was tried last, while its dependency said that it was gone, and it cannot be tried any more: that it is gone is not believed. ' +
+  'See to it that what answers for the dependency tells the truth, and that it is gone; then have somebody else approve a waiver';
 
 const observedUnknown = (tracked: Tracked, sighting: Sighting): Tracked => {
   const status = { ...tracked.status, state: 'Unknown' as const, method: sighting.method };
@@ -92,7 +105,7 @@ const observedUnknown = (tracked: Tracked, sighting: Sighting): Tracked => {
 };
 
 const observedAbsent = (tracked: Tracked, sighting: Sighting, settleTime: number): Tracked => {
-  const { blockedBy: _, refusal: __, ...rest } = tracked;
+  const { blockedBy: _, refusal: __, contradictedSince: ___, ...rest } = tracked;
   const before = withoutFuture(tracked.status, sighting.at);
   const status = withWords({ ...before, method: sighting.method, ...probed(before.probe, sighting) }, undefined);
   const refusedThroughout = sighting.tried !== undefined && tracked.refusedThroughout !== false;
@@ -141,24 +154,31 @@ const probed = (before: Probe | undefined, { tried, state, at }: Sighting): { re
   };
 };
 
-const observedPresent = (before: Tracked, sighting: Sighting): Tracked => {
+const observedPresent = (before: Tracked, sighting: Sighting, settleTime: number): Tracked => {
   const tracked = asSeen(hasReturned(before) ? cameBack(before, sighting.answeredAt) : before, sighting);
-  const { absentSince: _, blockedBy: __, refusedThroughout: ___, ...rest } = tracked;
+  const { absentSince: _, blockedBy: __, refusedThroughout: ___, contradictedSince, ...others } = tracked;
+  const since = worksThough(sighting) ? (contradictedSince ?? sighting.answeredAt) : undefined;
+  const rest = since === undefined ? others : { ...others, contradictedSince: since };
+  // What has ended a moment ago may work for a moment longer, wherever that is not known yet.
+  const isLag = since !== undefined && sighting.askedAt - since < settleTime;
   const { end } = tracked.credential;
-  const now = { ...stillThere(tracked.status, sighting), method: sighting.method };
+  const now = { ...stillThere(tracked.status, sighting, isLag), method: sighting.method };
   if (end.by === 'Person') return { ...rest, ...blocking(sighting.reason), status: withWords(now, end.message, end.reason) };
   // What the dependency said when it could not carry a revoke out says more than that it is still there.
   if (tracked.refusal !== undefined) return { ...rest, blockedBy: tracked.refusal.refused, status: now };
   return { ...rest, ...blocking(sighting.reason), status: withWords(now, sighting.message, sighting.reason) };
 };
 
+/** Tried, and it works by the word of the source itself: whatever else that says. */
+const worksThough = ({ tried }: Sighting): boolean => tried?.deadAtSource === false;
+
 /** What was seen of its end does not count any more. One that only a cache still lets in is dead at its source all the same. */
-const stillThere = (status: CredentialStatus, sighting: Sighting): CredentialStatus => {
+const stillThere = (status: CredentialStatus, sighting: Sighting, isLag: boolean): CredentialStatus => {
   const { absentSince: _, confirmedAt: __, absentFor: ___, strength: ____, residualUntil: _____, probe, ...rest } = status;
   const { deadAt, controlAt } = probe ?? {};
-  const known = sighting.tried === undefined || controlAt === undefined ? undefined : { controlAt, ...(deadAt === undefined ? {} : { deadAt }) };
+  const known = sighting.tried?.deadAtSource !== true || controlAt === undefined ? undefined : { controlAt, ...(deadAt === undefined ? {} : { deadAt }) };
   const worksUntil = sighting.worksUntil?.toISOString();
-  return { ...rest, ...probed(known, sighting), ...(worksUntil === undefined ? {} : { residualUntil: worksUntil }) };
+  return { ...rest, ...(isLag ? {} : probed(known, sighting)), ...(worksUntil === undefined ? {} : { residualUntil: worksUntil }) };
 };
 
 /**

@@ -93,7 +93,10 @@ export interface Observation {
   readonly expiresAt?: Date;
   /** Of one that is still there, and can work only until a time, such as what a cache or a leeway still lets in: that time. */
   readonly worksUntil?: Date;
-  /** When it was tried and not only asked about: what the observation says was seen by that. */
+  /**
+   * When it was tried and not only asked about: what the observation says was seen by that. With `Present` and a source that does not
+   * refuse it: the dependency says that it is gone, and it works all the same. Once it can be tried no more, that word is not believed.
+   */
   readonly tried?: Tried;
 }
 

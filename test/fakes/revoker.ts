@@ -137,7 +137,7 @@ export const createFakeRevoker = (options: FakeOptions = {}): FakeRevoker => {
       }
       await revoker.onObserve();
       const there = present.get(credential.id);
-      const tried = revoker.canary ? { tried: { controlAt: new Date('2026-11-23T09:59:00Z'), refusals: 3, servers: 1, deadAtSource: there === undefined } } : {};
+      const tried = revoker.canary && there === undefined ? { tried: { controlAt: new Date('2026-11-23T09:59:00Z'), refusals: 3, servers: 1, deadAtSource: true } } : {};
       if (there === undefined || there.uid !== credential.uid) return { state: 'Absent', method: 'fake', ...tried };
       return { state: 'Present', method: 'fake', ...(there.end.by === 'Expiry' ? { expiresAt: there.end.at } : {}) };
     },

@@ -196,6 +196,7 @@ describe('a negative probe', () => {
       if (verb === 'get' && resource === serviceAccounts) throw errorFromStatus({ kind: 'Status', status: 'Failure', code: 404, reason: 'NotFound', message: 'no', details: { name: 'bot', kind: 'serviceaccounts' } }, 404, { verb: 'get' });
     });
     expect(await observe()).toMatchObject({ state: 'Present', method, message: expect.stringContaining('says that the ServiceAccount is gone, and a token of it still works') as string });
+    expect((await observe()).tried, 'which tells it from what is just there').toMatchObject({ deadAtSource: false, servers: 2 });
   });
 
   it.each<readonly [string, (request: SeenRequest) => unknown, string]>([

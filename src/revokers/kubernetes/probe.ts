@@ -198,15 +198,17 @@ const judge = (told: readonly Told[], { controlAt }: Held): Observation => {
   const where = (state: Told['state']): readonly string[] => told.flatMap((each) => (each.state === state ? [each.server] : []));
   const say = (state: Observation['state'], message: string): Observation => ({ state, method, message: printable(message, 1_000) });
   const live = where('Live');
-  if (live.length > 0) return say('Present', `the API server says that the ServiceAccount is gone, and a token of it still works at API server ${someOf(live, 4)}`);
   const cached = where('Cached');
   const unknown = told.find((each) => each.state === 'Unknown');
   const tried: Tried = {
     controlAt,
     refusals: told.reduce((sum, each) => sum + ('refusals' in each ? each.refusals : 0), 0),
     servers: told.length,
-    deadAtSource: true,
+    deadAtSource: live.length === 0,
   };
+  if (live.length > 0) {
+    return { ...say('Present', `the API server says that the ServiceAccount is gone, and a token of it still works at API server ${someOf(live, 4)}`), tried };
+  }
   if (cached.length > 0) {
     const message = `dead at source; API server ${someOf(cached, 4)} still accepts it from its cache (up to 10 s)`;
     // At the source everywhere, or nothing is said of it.
