@@ -72,6 +72,12 @@ describe('a bound canary', () => {
     expect(sent().map(({ method }) => method)).toEqual(['POST', 'DELETE', 'POST', 'POST']);
   });
 
+  it('is not to be had where a Secret of its name stays when it is deleted, as by a finalizer', async () => {
+    const { canaries, sent } = await setUp({ create: [[409, status(409, 'AlreadyExists')]], remove: [[200, { kind: 'Status', status: 'Success' }]] });
+    expect(await canaries.make(account, never)).toEqual({ impossible: expect.stringContaining('something holds it') as string });
+    expect(sent().map(({ method }) => method)).toEqual(['POST', 'DELETE', 'POST']);
+  });
+
   it('that is one of another account is used by nobody', async () => {
     const { canaries } = await setUp({ token: [[201, { kind: 'TokenRequest', status: { token: signedFor('uid-2') } }]] });
     expect(await canaries.make(account, never)).toEqual({ impossible: 'the token that was made is not one of this account' });

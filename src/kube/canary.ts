@@ -66,25 +66,30 @@ export const createBoundCanaries = (options: Options): BoundCanaries => ({
 const make = async ({ client, transport, clock }: Options, account: CanaryAccount, signal: AbortSignal): Promise<BoundCanary | NoCanary> => {
   const name = canaryName(account.uid);
   const bound = await createSecret(client, account, signal);
-  if (bound === undefined) return { impossible: `a Secret "${name}" that is not Offboard's is in the way` };
+  if (bound === 'NotOurs') return { impossible: `a Secret "${name}" that is not Offboard's is in the way` };
+  if (bound === 'Held') return { impossible: `a Secret "${name}" is in the way, and stays when it is deleted: something holds it, such as a finalizer` };
   const until = clock.monotonic() + lifetimeSeconds * 1000;
-  const token = await requestToken(transport, account, { boundObjectRef: { apiVersion: 'v1', kind: 'Secret', name, uid: bound } }, signal);
+  const token = await requestToken(transport, account, { boundObjectRef: { apiVersion: 'v1', kind: 'Secret', name, uid: bound.uid } }, signal);
   // Not every API server holds a token to the UID that it was asked for.
   return uidIn(token) === account.uid ? { token, until } : { impossible: 'the token that was made is not one of this account' };
 };
 
-/** Resolves to its UID; undefined where one that is not ours has the name. */
-const createSecret = async (client: KubeClient, account: CanaryAccount, signal: AbortSignal): Promise<string | undefined> => {
+/**
+ * `NotOurs`: one of another type has the name. `Held`: one that does not go when it is deleted. Whoever may make Secrets beside the account
+ * can put either there beforehand, and keeps nobody from being retired by it.
+ */
+const createSecret = async (client: KubeClient, account: CanaryAccount, signal: AbortSignal): Promise<{ readonly uid: string } | 'NotOurs' | 'Held'> => {
   const { namespace, uid } = account;
   const body = { type: canaryType, metadata: { name: canaryName(uid), labels: { 'app.kubernetes.io/managed-by': 'offboard' } } };
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return (await client.create(secrets, namespace, body, { signal, metadataOnly: true })).metadata.uid;
+      return { uid: (await client.create(secrets, namespace, body, { signal, metadataOnly: true })).metadata.uid };
     } catch (error) {
-      if (!isAlreadyExists(error) || attempt > 1) throw told(error, 'create secrets', account, signal);
+      if (!isAlreadyExists(error)) throw told(error, 'create secrets', account, signal);
+      if (attempt > 1) return 'Held';
     }
     // Left by a process that is gone, with a token that nobody has any more.
-    if ((await deleteOnce(client, account, signal)) === 'NotOurs') return undefined;
+    if ((await deleteOnce(client, account, signal)) === 'NotOurs') return 'NotOurs';
   }
 };
 

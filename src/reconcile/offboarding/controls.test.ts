@@ -62,6 +62,48 @@ describe('a control', () => {
     await world.settle();
     expect(condition('Ready')?.status).toBe('True');
     expect(only()?.credentials?.[0]?.strength).toBe('Observed');
+    expect(only()?.findings?.filter(({ type }) => type === 'NotProbed'), 'and why is said, as it was').toEqual([
+      { type: 'NotProbed', object: 'tokens of ci/agent', message: expect.stringContaining('may not create serviceaccounts/token') as string },
+    ]);
+  });
+
+  it('that was lost is told, also by a run that nothing could lock', async () => {
+    world.revoker.failures.lock = retryable('Timeout', 'no answer');
+    begin({ spec: { urgency: 'Emergency' } });
+    await world.settle('retire', 2);
+    expect(world.status().revokeStartedAt).toBeDefined();
+    world.restart();
+    await world.settle('retire', 4);
+    expect(world.status().lockedAt).toBeUndefined();
+    expect(world.revoker.calls.filter((call) => call === 'take')).toHaveLength(1);
+    expect(only()?.findings).toContainEqual(expect.objectContaining({ type: 'NotProbed', object: 'tokens of ci/agent' }));
+  });
+
+  it('that failed is told once, however often is looked for more', async () => {
+    const { inventory } = world.revoker;
+    const late = aCredential({ id: 'rolebindings/ci/late', uid: 'uid-late' });
+    const telling: typeof inventory = async (...asked) => {
+      if (asked[1] === 'Fresh' && !world.revoker.calls.includes(`revoke ${late.id}`)) world.revoker.present.set(late.id, late);
+      const { credentials } = await inventory(...asked);
+      return { credentials, findings: [{ type: 'NotProbed', object: 'the probe', message: 'it was refused before, too' }] };
+    };
+    Object.assign(world.revoker, { inventory: telling });
+    begin();
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    expect(only()?.findings?.filter(({ type }) => type === 'NotProbed')).toHaveLength(1);
+  });
+
+  it('that cannot be taken away does not keep an Emergency waiting', async () => {
+    begin({ spec: { soak: '1h' } });
+    await world.settle('retire', 4);
+    world.revoker.failures.drop = needsPerson('PermissionMissing', 'may not delete secrets');
+    world.put(anOffboarding({ metadata: { name: 'now', uid: 'now', creationTimestamp: '2026-11-23T10:00:30Z' }, spec: { urgency: 'Emergency' } }));
+    await world.look('now');
+    await world.look();
+    expect(world.status()).toMatchObject({ phase: 'Superseded' });
+    await world.settle('now', 6);
+    expect(world.status('now').revokeStartedAt).toBeDefined();
   });
 
   it('is taken anew by a process that starts before the lock, and lost with one that ends after it', async () => {

@@ -2,7 +2,9 @@
  * What is tried before the lock, so that it can be tried again after the end and its refusal means something; and that what was made for
  * it goes with the run. It lives in the memory of one process: after a restart the rest of the run goes by observation alone, and says so.
  */
+import type { Finding } from '../../api/v1alpha1/index.ts';
 import { toOutcome } from '../../kube/errors.ts';
+import { told } from '../../policy/told.ts';
 import { reconciling, stalled } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { Revoker } from '../../revokers/revoker.ts';
@@ -21,18 +23,27 @@ export const takeControls = async (run: TargetedRun, revoker: Revoker, signal: A
     remember(run, revoker, { controlled: true, findings: [...untried, ...findings.filter(({ type }) => type !== 'NotProbed')] });
     return undefined;
   } catch (error) {
-    return failureVerdict(name, recordFailure(run, revoker, toOutcome(error)));
+    const failed = recordFailure(run, revoker, toOutcome(error));
+    const object = controls.tries(run.draft.target);
+    // Where nobody waits for it, that is why nothing is tried.
+    if (object !== undefined) remember(run, revoker, { findings: withUntried(findings, object, failed.message) });
+    return failureVerdict(name, failed);
   }
 };
 
-/** After the lock, in a process that did not take them: nothing can be tried any more. */
+const withUntried = (findings: readonly Finding[], object: string, why: string): readonly Finding[] => [
+  { type: 'NotProbed', object, message: told(`nothing is tried, and its end is only observed: ${why}`, 1_024) },
+  ...findings.filter(({ type }) => type !== 'NotProbed'),
+];
+
+/** After the lock or the first revoke, in a process that did not take them: nothing can be tried any more. */
 export const missControls = (run: TargetedRun, revoker: Revoker): void => {
   const { controlled, findings, inventoried } = remember(run, revoker, {});
   const object = revoker.controls?.tries(run.draft.target);
   if (object === undefined || controlled || !inventoried) return;
-  const lost = { type: 'NotProbed' as const, object, message: 'Offboard was started anew after the lock, and had what it would have tried in its memory alone; it is observed instead' };
   const known = findings.some(({ type }) => type === 'NotProbed');
-  remember(run, revoker, { controlled: true, findings: known ? findings : [lost, ...findings] });
+  const why = 'what worked before the lock is in the memory of one process alone, and this one, such as one that was started since, has nothing';
+  remember(run, revoker, { controlled: true, findings: known ? findings : withUntried(findings, object, why) });
 };
 
 /** Of every dependency, in this process or another. Undefined when nothing is left; else why the run cannot end yet. */

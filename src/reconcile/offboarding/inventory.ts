@@ -68,7 +68,7 @@ const inventoryOne = async (run: TargetedRun, revoker: Revoker, context: Context
     const before = startedAt === undefined ? [] : standing(stored?.findings);
     remember(run, revoker, {
       tracked,
-      findings: [...before, ...findings],
+      findings: together(before, findings),
       failure: undefined,
       enumeratedAt: undefined,
       inventoried: true,
@@ -83,3 +83,10 @@ const inventoryOne = async (run: TargetedRun, revoker: Revoker, context: Context
 /** Who used the identity when the run began, and what could not be tried then: neither is asked again. */
 export const standing = (findings: readonly Finding[] | undefined): readonly Finding[] =>
   (findings ?? []).filter(({ type }) => type === 'InUse' || type === 'NotProbed');
+
+/** What a dependency goes on to tell is told once. */
+export const together = (before: readonly Finding[], now: readonly Finding[]): readonly Finding[] => {
+  const isTold = (finding: Finding): boolean =>
+    now.some(({ type, object, message }) => type === finding.type && object === finding.object && message === finding.message);
+  return [...before.filter((finding) => !isTold(finding)), ...now];
+};

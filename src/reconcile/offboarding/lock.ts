@@ -25,6 +25,7 @@ export const lock = async (run: TargetedRun, context: Context, signal: AbortSign
   }
   // What is tried after the first revoke proves nothing about before.
   const toTry = run.draft.revokeStartedAt === undefined ? run.revokers : [];
+  if (run.draft.revokeStartedAt !== undefined) for (const revoker of run.revokers) missControls(run, revoker);
   const untried = await Promise.all(toTry.map((revoker) => takeControls(run, revoker, signal)));
   const held = toTry.flatMap((revoker, index) => (run.waivers.has(revoker.name) ? [] : (untried[index] ?? [])));
   const [first] = held;

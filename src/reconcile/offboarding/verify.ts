@@ -11,7 +11,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
 import { assessment, issuersEndedAt, verdictNow, waitsFor } from './assessment.ts';
 import { dropControls } from './controls.ts';
-import { standing } from './inventory.ts';
+import { standing, together } from './inventory.ts';
 import { recordFailure, remember, stop, timestamp } from './run.ts';
 import type { Context, Progress, TargetedRun, When } from './run.ts';
 
@@ -111,7 +111,7 @@ const enumerate = async (run: TargetedRun, revoker: Revoker, { clock }: Context,
     );
     const isLast = !merged.foundNew && !after.some(isOpen);
     const last = isLast ? { enumeratedAt: askedAt, enumeratedOn: timestamp(clock) } : { enumeratedAt: undefined };
-    remember(run, revoker, { tracked: withTimes(after, clock.now()), findings: [...standing(before), ...findings], ...last });
+    remember(run, revoker, { tracked: withTimes(after, clock.now()), findings: together(standing(before), findings), ...last });
   } catch (error) {
     recordFailure(run, revoker, error);
   }

@@ -321,6 +321,20 @@ describe('the end of the canary', () => {
     expect(await failure(world.drop())).toMatchObject(expected);
   });
 
+  it.each<readonly [string, (world: ReturnType<typeof setUp>) => void]>([
+    ['something holds its Secret', ({ kube, secret }) => { kube.put(secrets, { type: 'offboard.dev/canary', metadata: { ...secret, finalizers: ['example.com/hold'] } }); }],
+    ['the right was never given', ({ kube }) => { kube.put(namespaces, { metadata: { name: 'ci' } }); kube.allow(({ verb, resource }) => !(verb === 'delete' && resource === 'secrets')); }],
+  ])('is waited for no longer than a canary can live, also of another process: %s', async (_, change) => {
+    const world = setUp();
+    change(world);
+    expect(await failure(world.drop())).toMatchObject({ message: expect.any(String) as string });
+    await world.clock.advance(614_999);
+    expect(await failure(world.drop())).toBeDefined();
+    await world.clock.advance(1);
+    await world.drop();
+    await world.drop();
+  });
+
   it('leaves a Secret of its name that is not Offboard\'s', async () => {
     const { drop, kube, secret } = setUp();
     kube.put(secrets, { type: 'Opaque', metadata: secret });

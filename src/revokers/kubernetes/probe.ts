@@ -13,7 +13,7 @@ import type { ApiServer, ApiServers } from '../../kube/api-servers.ts';
 import type { BoundCanaries } from '../../kube/canary.ts';
 import { toOutcome } from '../../kube/errors.ts';
 import { reviewToken, tryToken, type TokenVerdict } from '../../kube/token-review.ts';
-import type { CanaryAccount } from '../../kube/tokens.ts';
+import { type CanaryAccount, lifetimeSeconds } from '../../kube/tokens.ts';
 import { type Clock, sleep } from '../../runtime/clock.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
 import { needsPerson, retryable } from '../../runtime/outcome.ts';
@@ -51,9 +51,13 @@ const enough = 300_000;
 /** Of identities that are being retired at the same time. */
 const mostRemembered = 10_000;
 const concurrency = 8;
+/** Milliseconds in which every canary has ended by itself. */
+const lifetime = lifetimeSeconds * 1000 + margin;
 
 export const createCanaryProbe = ({ canaries, apiServers, clock }: ProbeOptions): CanaryProbe => {
   const memory = createTimedMemory<Held>(clock, mostRemembered);
+  /** Monotonic times from which on the Secret of an account could not be removed, for a reason that others have to mend. */
+  const leftSince = createTimedMemory<number>(clock, mostRemembered);
 
   const control = async (account: CanaryAccount, signal: AbortSignal): Promise<Held | string> => {
     const made = await canaries.make(account, signal);
@@ -69,10 +73,26 @@ export const createCanaryProbe = ({ canaries, apiServers, clock }: ProbeOptions)
     };
   };
 
+  /**
+   * Whoever takes our right away, or puts a finalizer on the Secret, keeps no run from its end for longer than a canary can live: what is
+   * left then is an empty Secret.
+   */
+  const remove = async (account: CanaryAccount, signal: AbortSignal): Promise<void> => {
+    try {
+      await canaries.remove(account, signal);
+    } catch (error) {
+      const { kind, reason } = toOutcome(error);
+      if (signal.aborted || (kind !== 'NeedsPerson' && reason !== 'CanaryLeft')) throw error;
+      const since = leftSince.get(keyOf(account)) ?? clock.monotonic();
+      leftSince.set(keyOf(account), since, Infinity);
+      if (clock.monotonic() - since < lifetime) throw error;
+    }
+  };
+
   const drop: Controls['drop'] = async (target, signal) => {
     const account = accountOf(target);
     if (target.probe !== true || account === undefined) return;
-    await canaries.remove(account, signal);
+    await remove(account, signal);
     const held = memory.get(keyOf(account));
     if (held !== undefined) await seeDead({ apiServers, clock }, account, held, signal);
     memory.forget(keyOf(account));
@@ -88,6 +108,7 @@ export const createCanaryProbe = ({ canaries, apiServers, clock }: ProbeOptions)
       if (before !== undefined && before.until - clock.monotonic() >= enough) return [];
       // From here on the one from before may be dead by our own hand.
       memory.forget(keyOf(account));
+      leftSince.forget(keyOf(account));
       const held = await control(account, signal).catch((error: unknown) => {
         throw signal.aborted ? error : toldOfReview(error);
       });
