@@ -1,7 +1,7 @@
 /**
  * Records past their time. They go one after another, the oldest first, so that what is left of the chain has one beginning. Never the last
- * of all, which the next one follows; never one of a name that is back, or that a run has in hand. With the tombstone goes its lock, and with
- * a record its chunks.
+ * of all, which the next one follows; never one of a name that is back, or that a run has in hand, nor what came after it. With the
+ * tombstone goes its lock, and with a record its chunks.
  */
 import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import { isNotFound } from '../../kube/errors.ts';
@@ -45,8 +45,10 @@ export const createRetirement = (context: RecordContext): Retirement => {
       for (const name of retiring.keys()) settle(name, false);
     };
     signal.addEventListener('abort', giveUp, { once: true });
-    const expired = context.records.list().filter((record) => isExpired(record, context));
-    for (const record of expired.toSorted(byName)) if (signal.aborted || !(await retireInTurn(record, enqueue))) break;
+    // One that stays keeps all that came after it: a gap is what whoever verifies the chain cannot tell from a theft.
+    for (const record of context.records.list().filter(isRoot).toSorted(byName)) {
+      if (signal.aborted || !isExpired(record, context) || !(await retireInTurn(record, enqueue))) break;
+    }
     signal.removeEventListener('abort', giveUp);
   };
 
