@@ -45,13 +45,15 @@ const strengthProblems = (credential: RecordedCredential, run: Run, confirmedAt:
 };
 
 /** A refusal means something only when the same try worked before. */
-const probedProblems = ({ probe, revokeRequestedAt }: RecordedCredential, run: Run, confirmedAt: string): readonly string[] => {
+const probedProblems = ({ probe, revokeRequestedAt, absentSince = '' }: RecordedCredential, run: Run, confirmedAt: string): readonly string[] => {
   if (probe?.refusedAt === undefined) return ['it is Probed, and was not tried and refused'];
   const { controlAt, refusedAt, refusals = 0 } = probe;
   const begun = [run.lockedAt, run.revokeStartedAt, revokeRequestedAt].filter((at) => at !== undefined);
   return [
     ...(begun.some((at) => isAfter(controlAt, at)) ? ['it is Probed, and the try that worked was not before the lock and the revoke'] : []),
     ...(refusals < 2 ? [`it is Probed, and was refused ${refusals} times; it takes two`] : []),
+    ...(isAfter(controlAt, refusedAt) ? ['it is Probed, and was refused before it worked'] : []),
+    ...(isAfter(refusedAt, absentSince) ? ['it is Probed, and was not refused from its first absence on'] : []),
     ...(isAfter(refusedAt, confirmedAt) ? ['it was confirmed before it was refused'] : []),
   ];
 };

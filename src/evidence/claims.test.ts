@@ -63,6 +63,8 @@ describe('a claim that does not add up', () => {
     ['it is Probed, and was not tried and refused', of({ strength: 'Probed', probe: without(probe, 'refusedAt') })],
     ['it is Probed, and was refused 1 times; it takes two', of({ strength: 'Probed', probe: { ...probe, refusals: 1 } })],
     ['it is Probed, and the try that worked was not before the lock and the revoke', of({ strength: 'Probed', probe: { ...probe, controlAt: '2026-11-23T10:02:00Z' } })],
+    ['it is Probed, and was not refused from its first absence on', of({ strength: 'Probed', absentSince: '2026-11-23T10:00:06Z', confirmedAt: '2026-11-23T10:05:00Z', probe: { ...probe, refusedAt: '2026-11-23T10:04:00Z' } })],
+    ['it is Probed, and was refused before it worked', of({ strength: 'Probed', probe: { ...probe, refusedAt: '2026-11-23T09:50:00Z' } })],
     ['it was confirmed before it was refused', of({ strength: 'Probed', probe: { ...probe, refusedAt: '2026-11-23T10:02:00Z' } })],
     ['it is Present, and the dependency is Confirmed', of(present)],
     ['it is open, and says that it is Observed', of({ ...present, strength: 'Observed' }, { state: 'Open' })],

@@ -211,6 +211,15 @@ describe('a new process', () => {
     const counted = { id: 'every RoleBinding', class: 'RoleBinding', state: 'Present' as const, count: 1 };
     expect(resume([counted], [aCredential()], 0).map(({ credential }) => credential.id)).toEqual(['rolebindings/ci/deploy']);
   });
+
+  it('observes again what was confirmed by a settle time that is too short by now', () => {
+    const { status } = aTracked({ status: { state: 'Confirmed', absentSince: '2026-11-23T10:00:00Z', confirmedAt: '2026-11-23T10:00:15Z', absentFor: 15_000, strength: 'Observed' } });
+    expect(resume([status], [], 0, 15_000)[0]?.status).toEqual(expect.objectContaining({ state: 'Confirmed', absentFor: 15_000 }));
+    const [anew] = resume([status], [], 0, 15_001);
+    expect(anew?.status.state).toBe('Unknown');
+    for (const key of ['absentSince', 'confirmedAt', 'absentFor', 'strength']) expect(anew?.status).not.toHaveProperty(key);
+    expect(anew?.confirmedAt).toBeUndefined();
+  });
 });
 
 describe('an intent', () => {

@@ -87,6 +87,7 @@ export const resume = (
   statuses: readonly CredentialStatus[],
   found: readonly Credential[],
   monotonic: number,
+  settleTime = 0,
 ): readonly Tracked[] => {
   const left = statuses.flatMap((status) => {
     if (status.count === undefined) return [status];
@@ -95,7 +96,13 @@ export const resume = (
     const count = status.count - found.filter(isOne).length;
     return count > 0 ? [{ ...status, count }] : [];
   });
-  return mergeFresh(left.map((status) => resumed(status, monotonic)), found, monotonic).tracked;
+  return mergeFresh(left.map((status) => resumed(believed(status, settleTime), monotonic)), found, monotonic).tracked;
+};
+
+/** What was confirmed by a settle time that is too short by now is observed again: the record is held to the one that it names. */
+const believed = (status: CredentialStatus, settleTime: number): CredentialStatus => {
+  const { absentFor, confirmedAt: _, strength: __, ...rest } = status;
+  return status.state === 'Confirmed' && absentFor !== undefined && absentFor < settleTime ? { ...rest, state: 'Absent' } : status;
 };
 
 const resumed = (status: CredentialStatus, monotonic: number): Tracked => {

@@ -108,7 +108,7 @@ const dependencyOf = (run: Run, revoker: Revoker, context: Context): RecordedDep
     lock: lockOf(run, revoker),
     credentials: withStoredIntents(statuses, stored?.credentials ?? []).map((status) => credentialOf(status, isWaived)),
     outlasting: outlasting(statuses, revoker),
-    findings: atMost(findings),
+    findings: atMost(findings, run.revokers.length),
   };
 };
 
@@ -134,15 +134,24 @@ const strengthOf = ({ state, expiresAt }: Pick<CredentialStatus, 'state' | 'expi
   return { strength: strength ?? (expiresAt === undefined ? 'Observed' : 'WaitedOut') };
 };
 
-/** They cannot be in a chunk: of more than so many the rest is counted. What access nobody can observe comes first. */
+/**
+ * They cannot be in a chunk: of more than so many, or of more bytes in all dependencies, the rest is counted, lest a record be too long to be
+ * stored at all. What access nobody can observe comes first.
+ */
 const maxFindings = 200;
+const maxBytes = 128 * 1024;
 
-const atMost = (findings: readonly Finding[]): RecordedDependency['findings'] => {
-  if (findings.length <= maxFindings) return findings;
+const atMost = (findings: readonly Finding[], dependencies: number): RecordedDependency['findings'] => {
   const isGrave = ({ type }: Finding): boolean => type === 'NotProvable' || type === 'NotProbed';
   const sorted = [...findings.filter(isGrave), ...findings.filter((finding) => !isGrave(finding))];
-  const [first] = sorted.slice(maxFindings);
-  const rest = findings.length - maxFindings;
-  return [...sorted.slice(0, maxFindings), ...(first === undefined ? [] : [{ type: first.type, object: `${rest} more`, message: `${rest} more findings are not listed here` }])];
+  let room = maxBytes / dependencies;
+  const isTooMany = (finding: Finding, index: number): boolean => {
+    room -= Buffer.byteLength(JSON.stringify(finding));
+    return index >= maxFindings || room < 0;
+  };
+  const end = sorted.findIndex(isTooMany);
+  const first = sorted[end];
+  if (first === undefined) return findings;
+  const rest = sorted.length - end;
+  return [...sorted.slice(0, end), { type: first.type, object: `${rest} more`, message: `${rest} more findings are not listed here` }];
 };
-

@@ -64,7 +64,7 @@ const inventoryOne = async (run: TargetedRun, revoker: Revoker, context: Context
     const tracked =
       startedAt === undefined
         ? credentials.map(track)
-        : withTimes(resume(stored?.credentials ?? [], credentials, monotonic), context.clock.now());
+        : withTimes(resume(stored?.credentials ?? [], credentials, monotonic, revoker.settleTime), context.clock.now());
     const before = startedAt === undefined ? [] : standing(stored?.findings);
     remember(run, revoker, {
       tracked,

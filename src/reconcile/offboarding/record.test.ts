@@ -7,10 +7,12 @@ import type { World } from '../../../test/fakes/world.ts';
 import { offboardingFinalizer } from '../../api/v1alpha1/index.ts';
 import type { Condition, OffboardingSpec } from '../../api/v1alpha1/index.ts';
 import { canonicalJson } from '../../evidence/canonical.ts';
+import { inChunks } from '../../evidence/chunks.ts';
 import { schemas } from '../../evidence/schema.ts';
 import { statementOf } from '../../evidence/statement.ts';
 import { ApiError } from '../../kube/errors.ts';
 import { needsPerson } from '../../runtime/outcome.ts';
+import { maxBytes } from '../record/ledger.ts';
 
 const account = aCredential({ id: 'serviceaccounts/ci/agent', uid: 'uid-of-account', class: 'ServiceAccount' });
 const shared = aCredential({ id: 'rolebindings/ci/shared', uid: 'uid-shared', end: { by: 'Person', reason: 'SharedBinding', message: 'others use it' } });
@@ -54,6 +56,21 @@ const giveUpShared = async (): Promise<void> => {
 const noKey = needsPerson('SigningKeyMissing', 'there is no key to sign the record with');
 
 describe('a run at its end', () => {
+  it('is never too long to be recorded, however much was found', async () => {
+    const { inventory } = world.revoker;
+    const telling: typeof inventory = async (...asked) => ({
+      credentials: (await inventory(...asked)).credentials,
+      findings: Array.from({ length: 250 }, (_, index) => ({ type: 'NotEnumerated' as const, object: `${index} ${'o'.repeat(1_000)}`, message: 'm'.repeat(1_024) })),
+    });
+    Object.assign(world.revoker, { inventory: telling });
+    await until('Confirmed');
+    const [predicate] = world.ledger.records;
+    if (predicate === undefined) throw new Error('nothing is recorded');
+    expect(inChunks(predicate, maxBytes).predicate).toBe(predicate);
+    const findings = predicate.dependencies[0]?.findings ?? [];
+    expect(findings.at(-1)?.message).toBe(`${250 - findings.length + 1} more findings are not listed here`);
+  });
+
   it('is recorded, and its status says by what and when', async () => {
     await until('Confirmed');
     const [record] = world.ledger.records;
