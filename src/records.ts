@@ -127,7 +127,7 @@ export const createRecords = (options: RecordsOptions): Records => {
       return { offboard: version, ...(kubernetes === undefined ? {} : { kubernetes }) };
     },
     reconcile: reconciler.reconcile,
-    sweep: (signal) => sweep({ clock, random, log, list: view.list, get: view.get, visit, tidy: (until) => reconciler.tidy(wake, until) }, signal),
+    sweep: (signal) => sweep({ clock, random, log, retention: config.recordRetention, list: view.list, get: view.get, visit, tidy: (until) => reconciler.tidy(wake, until) }, signal),
     onChange: (index, value) => {
       const concerned = index === 'user' ? store.byIndex('user', value) : [standingTombstone(view.of(value)) ?? []].flat();
       for (const record of concerned) wake(keyOf(record));

@@ -20,18 +20,22 @@ export interface SweepOptions {
   readonly visit: (record: OffboardingRecordObject) => void;
   /** Deletes what is past its time. */
   readonly tidy: (signal: AbortSignal) => Promise<void>;
+  /** Milliseconds for which a record stays; 0 for ever. */
+  readonly retention: number;
 }
 
 /** Milliseconds. */
 const round = 24 * 3_600_000;
 const longestPause = 60_000;
-const betweenTidyings = 600_000;
+const longestTidyPause = 600_000;
 
 export const sweep = async (options: SweepOptions, signal: AbortSignal): Promise<void> => {
-  const { clock, random, list, get, visit } = options;
+  await Promise.all([goRound(options, signal), tidyUp(options, signal)]);
+};
+
+const goRound = async ({ clock, random, list, get, visit }: SweepOptions, signal: AbortSignal): Promise<void> => {
   let names: readonly string[] = [];
   let next = 0;
-  let tidyAt = clock.monotonic() + jitter(random, betweenTidyings, 0.5);
   for (;;) {
     if (next >= names.length) {
       names = list().filter(isRoot).map(({ metadata }) => metadata.name).toSorted();
@@ -42,10 +46,14 @@ export const sweep = async (options: SweepOptions, signal: AbortSignal): Promise
     const record = get(names[next] ?? '');
     if (record !== undefined) visit(record);
     next += 1;
-    if (clock.monotonic() < tidyAt) continue;
-    tidyAt = clock.monotonic() + jitter(random, betweenTidyings, 0.2);
-    await tidied(options, signal);
   }
+};
+
+/** Nothing stays much longer than it is meant to. What never goes leaves orphans all the same. */
+const tidyUp = async (options: SweepOptions, signal: AbortSignal): Promise<void> => {
+  const { clock, random, retention } = options;
+  const pause = retention === 0 ? longestTidyPause : Math.min(longestTidyPause, Math.max(1_000, retention / 10));
+  while (await slept(clock, jitter(random, pause, 0.2), signal)) await tidied(options, signal);
 };
 
 const tidied = async ({ tidy, log }: SweepOptions, signal: AbortSignal): Promise<void> => {
