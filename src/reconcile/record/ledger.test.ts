@@ -196,6 +196,19 @@ describe('one end', () => {
     expect(says(specs()[1])?.record.revises).toBe('0000000001');
   });
 
+  it('is another when something else was given up since', async () => {
+    const of = (waived: string): End => {
+      const { people } = aPredicate();
+      const waiver = { name: `without-${waived}`, dependency: waived, approvedBy: 'bob', expiresAt: '2026-12-24T00:00:00Z' };
+      const dependencies = ['kubernetes', 'vault'].map((name) => aRecordedDependency({ name, state: name === waived ? 'Waived' : 'Confirmed', credentials: [] }));
+      return anEnd('a', { outcome: 'CompletedWithWaivers', predicate: { people: { ...people, waivers: [waiver] }, dependencies } });
+    };
+    await aLedger().append(of('vault'), never);
+    expect((await aLedger().append(of('vault'), never)).name).toBe('0000000001');
+    expect((await aLedger().append(of('kubernetes'), never)).name).toBe('0000000002');
+    expect(says(specs()[1])?.record.revises).toBe('0000000001');
+  });
+
   it('is not what somebody else made for it', async () => {
     const forged = { outcome: 'Confirmed', offboarding: { namespace: 'ci', name: 'run-a', uid: 'a' }, envelope: { payloadType: 'application/vnd.in-toto+json', payload: 'e30=', signatures: [{ sig: 'AAAA' }] } };
     api.table.put(offboardingRecords, { metadata: { name: '0000000001' }, spec: forged });

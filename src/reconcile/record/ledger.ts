@@ -181,7 +181,7 @@ const lastOfRun = ({ records }: Book, { run }: End): string | undefined =>
     .toSorted()
     .at(-1);
 
-/** Nobody's word is taken for it: it must be signed by a key that we know, say this run, and leave out nothing that was asked for since. */
+/** Nobody's word is taken for it: it must be signed by a key that we know, say this run, and leave out nothing that was asked for or given up since. */
 const adopt = async (book: Book, end: End, { metadata: { name }, spec }: OffboardingRecordObject): Promise<StoredRecord | undefined> => {
   const signed = spec.envelope === undefined ? undefined : opened(spec.envelope, [book.key.publicKeyPem, ...(await book.publicKeys())]);
   const predicate = signed?.statement.predicate;
@@ -190,9 +190,14 @@ const adopt = async (book: Book, end: End, { metadata: { name }, spec }: Offboar
     book.log.warn('A record that says to be of this run was not signed by Offboard, and is left aside', { record: name, run: end.run.uid });
     return undefined;
   }
-  if (lastRequestOf(end.predicate(predicate.record)) > Date.parse(predicate.run.completedAt)) return undefined;
+  const now = end.predicate(predicate.record);
+  if (givenUpIn(now) !== givenUpIn(predicate) || lastRequestOf(now) > Date.parse(predicate.run.completedAt)) return undefined;
   return { name, digest: signed.digest, outcome: predicate.outcome, completedAt: predicate.run.completedAt };
 };
+
+/** What of it is not proven, and whose waivers say that it need not be. */
+const givenUpIn = ({ dependencies, people }: Predicate): string =>
+  JSON.stringify([dependencies.map(({ name, state }) => [name, state]), people.waivers.map(({ name, dependency, approvedBy }) => [name, dependency, approvedBy])]);
 
 /** Milliseconds since the epoch; 0 where nothing was asked to end. */
 const lastRequestOf = ({ dependencies }: Predicate): number =>
