@@ -125,11 +125,18 @@ const observeHmacKey = async ({ connection, signal }: Look, { project, accessId 
 
 // ---- acting as the account -------------------------------------------------------------------------------------
 
-/** Tried, where that means something; else told by what would let the identity in. */
+/** Tried, where that means something; else told by what would let the identity in. Where both contradict each other, the try says so. */
 const observeImpersonation = async (look: Look): Promise<Observation> => {
-  const { probe, target, dependency, connection, memory, signal } = look;
-  const tried = await probe?.attempt({ target, dependency, settings: connection.settings }, signal);
-  if (tried !== undefined) return tried;
+  const { probe, target, dependency, connection, signal } = look;
+  const attempt = await probe?.attempt({ target, dependency, settings: connection.settings }, signal);
+  if (attempt?.state !== 'Present') return attempt ?? observeByPolicies(look);
+  const { tried, ...present } = attempt;
+  if (tried === undefined || (await observeByPolicies(look)).state !== 'Absent') return present;
+  return attempt;
+};
+
+const observeByPolicies = async (look: Look): Promise<Observation> => {
+  const { memory, signal } = look;
   const method = 'getIamPolicy (no positive control)';
   const standing = await readStanding(look);
   if (standing.state !== 'Current') return standing.state === 'Unheard' ? unknown(method, 'nobody knows which account it was') : absent(method);

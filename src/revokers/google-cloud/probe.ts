@@ -85,7 +85,7 @@ export const createImpersonationProbe = ({ canaries, clock, userAgent }: ProbeOp
       const told: Observation[] = [];
       for (const control of worked) told.push(await observeWith(addressesOf(attempt), attempt, control, signal));
       const open = told.find(({ state }) => state === 'Present') ?? told.find(({ state }) => state === 'Unknown');
-      if (open?.state === 'Present') return open;
+      if (open?.state === 'Present') return { ...open, tried: { ...triedBy(worked), refusals: 0 } };
       // A canary that ran out meanwhile may have been refused for that.
       if (worked.some(({ until }) => until <= clock.monotonic())) return undefined;
       return open ?? { state: 'Absent', method, tried: triedBy(worked) };
