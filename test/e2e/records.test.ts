@@ -96,6 +96,10 @@ describe('an identity that is tried', () => {
     expect(fromCluster.status).toBe(2);
     expect(verify('--from-cluster', '--kubeconfig', stage.cluster.kubeconfig, '--key', 'signing-key.pub').status).toBe(0);
 
+    const shown = spawnSync(process.execPath, [cliPath, 'status', 'retire', '-n', 'tried', '--kubeconfig', stage.cluster.kubeconfig], { encoding: 'utf8', env: {} });
+    expect(shown).toMatchObject({ status: 0, stderr: '' });
+    expect(shown.stdout).toMatch(/^tried\/build-agent-7 {2}Retired, asked by admin \d+s ago {2}Complete\n\n {2}✔ kubernetes {2}Confirmed/);
+
     const record = await recordOf(agent);
     const predicate = predicateOf(record);
     expect(predicate.people).toMatchObject({ requestedBy: { username: 'admin' }, enforcedBy: { username: 'admin' }, glassBroken: false });

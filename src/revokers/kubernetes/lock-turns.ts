@@ -63,7 +63,8 @@ export const createTurns = (options: TurnOptions): TakeTurn => {
       return wishes.map(() => turn);
     },
   });
-  return (wish, signal) => turns.submit(lockConfigMap, wish, signal);
+  // A ConfigMap that is full takes nobody in any more, which must not keep those in it from being seen and let out.
+  return (wish, signal) => turns.submit(wish.kind === 'Add' ? 'add' : 'keep', wish, signal);
 };
 
 const takeTurn = async (options: TurnOptions, wishes: readonly Wish[], signal: AbortSignal): Promise<Turn> => {
