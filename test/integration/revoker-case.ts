@@ -11,6 +11,7 @@ export interface Case {
   readonly find: (id: string) => Promise<Credential>;
   readonly observe: (credential: Credential) => Promise<Observation>;
   readonly revoke: (credential: Credential) => Promise<RevokeAnswer>;
+  /** Tries before what is to be tried, as a run does. */
   readonly lock: () => Promise<void>;
   readonly unlock: () => Promise<void>;
   readonly observeLock: () => Promise<Observation>;
@@ -41,7 +42,10 @@ export const caseOf = (kind: DependencyKind, serviceAccount: Target['serviceAcco
       if (found === undefined) throw new Error(`${id} is not among ${credentials.map((credential) => credential.id).join(', ')}`);
       return found;
     },
-    lock: () => lockable().lock(target, never),
+    lock: async () => {
+      await revoker.controls?.take(target, never);
+      await lockable().lock(target, never);
+    },
     unlock: () => lockable().unlock(target, never),
     observeLock: () => lockable().observeLock(target, never),
     endAll: async () => {

@@ -7,6 +7,7 @@ import type { OffboardingRecordObject } from '../../src/reconcile/objects.ts';
 import { aRecordedDependency } from '../builders/predicate.ts';
 import { aRecord, aRecordedEnd } from '../builders/tombstone.ts';
 import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
+import { pastTheLock } from '../env/past-the-lock.ts';
 import { startOperator } from '../env/operator.ts';
 import type { OperatorProcess } from '../env/operator.ts';
 import { installSigningKey } from '../env/signing-key.ts';
@@ -94,7 +95,7 @@ describe('a tombstone', () => {
   it('tells of a ServiceAccount of the name, at once', async () => {
     const name = await record('account');
     await becomes(name, 'Resurrected', 'False NotReturned');
-    await root.kubectl(['create', 'serviceaccount', 'account', '-n', 'ci']);
+    await pastTheLock(cluster, 'identity', () => root.kubectl(['create', 'serviceaccount', 'account', '-n', 'ci']));
     const { returned } = await becomes(name, 'Resurrected', 'True Returned');
     expect(returned).toMatchObject([{ dependency: 'kubernetes', id: 'serviceaccounts/ci/account', class: 'ServiceAccount' }]);
     const event = await waitFor(() => root.kubectl(['get', 'events', '-n', 'default', '--field-selector', `reason=Resurrected,involvedObject.name=${name}`, '-o', 'jsonpath={.items[0].message}']), { what: 'the event' });
@@ -114,7 +115,7 @@ describe('a tombstone', () => {
     const account = ('name' in subject ? String(subject.name) : '').split(':').at(-1) ?? '';
     const name = await record(account);
     await becomes(name, 'Resurrected', 'False NotReturned');
-    await root.kubectl(create, binding(account, subject));
+    await pastTheLock(cluster, 'bindings', () => root.kubectl(create, binding(account, subject)));
     const { returned } = await becomes(name, 'Resurrected', 'True Returned');
     expect(returned).toMatchObject([{ id: `rolebindings/ci/${account}`, class: 'RoleBinding' }]);
   });
@@ -140,10 +141,11 @@ describe('a tombstone', () => {
       dependencies: [{ ...left, credentials: [account, tokens] }],
     });
     await becomes(name, 'Resurrected', 'False NotReturned');
-    await root.kubectl(create, {
+    const secret = {
       apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/service-account-token',
       metadata: { name: 'tokened', namespace: 'ci', annotations: { 'kubernetes.io/service-account.name': 'tokened' } },
-    });
+    };
+    await pastTheLock(cluster, 'secrets', () => root.kubectl(create, secret));
     expect((await becomes(name, 'Resurrected', 'True Returned')).returned).toMatchObject([{ id: 'secrets/ci/tokened', class: 'TokenSecret' }]);
   });
 
