@@ -78,9 +78,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
   const common = { client, clock, random, log, metrics: metrics.watch };
   const connectors = createConnectors({
     ...options,
-    wake: (key) => {
-      connectorController.enqueue(key);
-    },
+    wake: (key) => { connectorController.enqueue(key); },
     wakeUsers: (name) => {
       for (const run of runs.store.byIndex('connector', name)) runController.enqueue(keyOf(run));
     },
@@ -102,6 +100,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     onChange: ({ object, previous }) => {
       const key = keyOf(object);
       if (previous === undefined || asksOrClaimsOtherwise(previous, object)) runController.enqueue(key);
+      if (previous !== undefined && asksOtherwise(previous, object)) records.onAsked(object);
       for (const waiver of waivers.store.byIndex('run', key)) waiverController.enqueue(keyOf(waiver));
       const identity = identityOf(object);
       if (identity !== undefined) wake('identity', identity, key);

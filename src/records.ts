@@ -59,6 +59,8 @@ export interface Records {
   readonly onChange: (index: 'identity' | 'user', value: string) => void;
   /** A WorkloadIdentity is new or asks for something else. */
   readonly onIdentity: (identity: WorkloadIdentityObject) => void;
+  /** Somebody asks for something of a run that has ended: its record asks the other systems at once, and not by the hour. */
+  readonly onAsked: (run: OffboardingObject) => void;
   /** The lock of these names, or of all, may hold no more. */
   readonly onLockChange: (change: 'All' | readonly { readonly namespace: string; readonly name: string }[]) => void;
   /** Whether a record holds the lock of that account, which nobody but the record takes off. */
@@ -131,6 +133,12 @@ export const createRecords = (options: RecordsOptions): Records => {
     onChange: (index, value) => {
       const concerned = index === 'user' ? store.byIndex('user', value) : [standingTombstone(view.of(value)) ?? []].flat();
       for (const record of concerned) wake(keyOf(record));
+    },
+    onAsked: ({ status }) => {
+      const record = status?.completedAt === undefined ? undefined : store.get(undefined, status.recordRef?.name ?? '');
+      if (record === undefined) return;
+      reconciler.askElsewhere(record);
+      wake(keyOf(record));
     },
     onIdentity: ({ spec }) => {
       if (spec.supersedes !== undefined) wake(`/${spec.supersedes.record}`);

@@ -246,5 +246,7 @@ it('is denied nothing that it asks for, but to create something in a namespace t
 it('lives off no right but its own and those that everybody has', async () => {
   const roles = new Set((await requests()).map((event) => / of (\w+ "[^"]+")/.exec(reasonOf(event))?.[1]));
   const ours = new Set((await rightsOf(stage.cluster)).map(({ role }) => role));
-  expect([...roles].filter((role) => role === undefined || !ours.has(role)).toSorted()).toEqual(['ClusterRole "system:basic-user"', 'ClusterRole "system:discovery"', 'ClusterRole "system:public-info-viewer"']);
+  // Its version is told by the API server to everybody, by whichever of the last two comes first.
+  const ofEverybody = ['ClusterRole "system:basic-user"', 'ClusterRole "system:discovery"', 'ClusterRole "system:public-info-viewer"'];
+  expect([...roles].filter((role) => role === undefined || !ours.has(role)).filter((role) => role === undefined || !ofEverybody.includes(role))).toEqual([]);
 });

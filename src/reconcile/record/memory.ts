@@ -23,6 +23,8 @@ export interface RecordMemories {
   readonly forget: (name: string) => void;
   /** Its signature is looked at at the next look. */
   readonly makeDue: (record: OffboardingRecordObject) => void;
+  /** The other systems are asked at the next look. */
+  readonly askElsewhere: (record: OffboardingRecordObject) => void;
 }
 
 /** Signatures a second, also when a restored backup brings all records back without a status. */
@@ -66,6 +68,9 @@ export const createRecordMemories = ({ clock, random }: { readonly clock: Clock;
     },
     makeDue: (record) => {
       of(record).isDue = true;
+    },
+    askElsewhere: (record) => {
+      of(record).elsewhereAt = 0;
     },
   };
 };

@@ -30,6 +30,7 @@ export interface RecordReconciler {
   readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
   /** At its next look the signature is checked, too. */
   readonly makeDue: (record: OffboardingRecordObject) => void;
+  readonly askElsewhere: (record: OffboardingRecordObject) => void;
   /** Deletes what is past its time, the oldest first, and what belongs to nothing. `enqueue` has the record looked at. */
   readonly tidy: (enqueue: (key: string) => void, signal: AbortSignal) => Promise<void>;
 }
@@ -39,6 +40,7 @@ export const createRecordReconciler = (context: RecordContext): RecordReconciler
   const retirement = createRetirement(context);
   return {
     makeDue: memories.makeDue,
+    askElsewhere: memories.askElsewhere,
     tidy: retirement.tidy,
     reconcile: async (key, signal) => {
       const name = key.slice(key.indexOf('/') + 1);
