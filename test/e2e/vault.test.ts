@@ -35,13 +35,15 @@ it.concurrent('an identity that never logged in cannot do so once its run is loc
   const agent = await stage.addAgent('newcomer');
   const other = await stage.world.addAgent('never-before', { namespace: agent.namespace });
   const account = { ...agent, name: 'never-before', vault: other };
+  // Under the lock of the cluster none would be made.
+  const token = await other.serviceAccountToken();
   await stage.apply(retire(account, 'soak: 1h'));
   await stage.reason(agent.namespace, 'retire', 'Soaking');
-  expect((await other.tryLogin()).status).toBe(403);
+  expect((await other.tryLogin(token)).status).toBe(403);
   expect((await agent.vault.tryLogin()).status).toBe(200);
   await changeRun(stage, agent, { cancel: { reason: 'needed after all' } });
   await stage.reason(agent.namespace, 'retire', 'Cancelled');
-  expect((await other.tryLogin()).status).toBe(200);
+  expect((await other.tryLogin(token)).status).toBe(200);
   await expectAlive(agent);
 });
 
