@@ -113,7 +113,7 @@ const showReturn = async (cluster: ControlPlane, { namespace, name }: BuildAgent
     tries.map(async (args) => {
       const answer = await cluster.kubectl(args).catch((error: unknown) => String(error));
       const words = /denied request: (.*)$/m.exec(answer)?.[1];
-      row(words === undefined ? 'ALIVE' : 'refused', args[1] ?? '', `kubectl ${args.slice(0, 3).join(' ')}`, words ?? answer.trim());
+      say(`  ${(words === undefined ? 'ALIVE' : 'refused').padEnd(8)}${`kubectl ${args.slice(0, 3).join(' ')}`.padEnd(44)}${words ?? answer.trim()}`);
       return words !== undefined;
     }),
   );

@@ -25,8 +25,8 @@ it('make demo shows each access path alive and then refused, with the default se
   expect(demo.stdout).toMatch(/access lasted less than \d+\.\d s after the request/);
   expect(demo.stdout).toMatch(/14 credentials: 1 probed, 13 observed\n +signature ok \(key [0-9a-f]{16}\), schema ok, claims ok/);
   expect(demo.stdout).toMatch(/chain 0000000001 to 0000000001, 1 record, ok/);
-  expect(demo.stdout).toMatch(/refused +serviceaccount .* serviceaccount ci\/build-agent-7 is offboarded/);
-  expect(demo.stdout).toMatch(/refused +rolebinding .* ci\/build-agent-7/);
+  expect(demo.stdout).toMatch(/refused +kubectl create serviceaccount .* serviceaccount ci\/build-agent-7 is offboarded/);
+  expect(demo.stdout).toMatch(/refused +kubectl create rolebinding .* ci\/build-agent-7/);
   expect(demo.stdout).toContain('everything is stopped');
   expect(demo.stdout.split('\n').filter((line) => line.length > 120)).toEqual([]);
 });
