@@ -1,6 +1,6 @@
 /** What records add to the operator: the watch on them, how one is added, the look at each, and the slow round over all. */
 import type { Config } from './config.ts';
-import { keysById, readPublicKeys } from './evidence/keys.ts';
+import { keysById, readablePublicKeys } from './evidence/keys.ts';
 import type { PublicKeys } from './evidence/keys.ts';
 import type { Predicate } from './evidence/predicate.ts';
 import type { KubeClient } from './kube/client.ts';
@@ -200,17 +200,8 @@ const createPublicKeys = (published: (signal: AbortSignal) => Promise<readonly s
   return async (signal: AbortSignal): Promise<PublicKeys> => {
     const known = memory.get('');
     if (known !== undefined) return known;
-    const keys = keysById((await published(signal)).flatMap(readable));
+    const keys = keysById(readablePublicKeys(await published(signal)));
     memory.set('', keys, clock.monotonic() + keysFor);
     return keys;
   };
-};
-
-/** Anybody may have put anything in there. */
-const readable = (pem: string): ReturnType<typeof readPublicKeys> => {
-  try {
-    return readPublicKeys(pem);
-  } catch {
-    return [];
-  }
 };

@@ -1,4 +1,5 @@
 /** What a command is, and what it has of the process that runs it. */
+import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { escapeControls } from '../runtime/redact.ts';
 
 export interface Io {
@@ -25,6 +26,19 @@ export interface Command {
 
 /** Wrong flags or arguments, or something that cannot be read: `message` is for whoever typed them. */
 export class UsageError extends Error {}
+
+/** As `parseArgs` of Node, whose complaints are for whoever typed them. */
+export const parseFlags = <Config extends ParseArgsConfig>(config: Config): ReturnType<typeof parseArgs<Config>> => {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+};
+
+/** Of a file that could not be read: which, and the system's word for why. */
+export const unreadable = (file: string, error: unknown): Error =>
+  new Error(`cannot read ${file}: ${error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'}`);
 
 /** What went wrong, fit for a terminal whatever is in it. */
 export const wordsOf = (error: unknown): string => escapeControls(error instanceof Error ? error.message : String(error));

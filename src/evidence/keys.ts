@@ -30,6 +30,16 @@ export const readPublicKeys = (pem: string): readonly PublicKey[] => {
   });
 };
 
+/** Those that can be read, of files that anybody may have put anything into. */
+export const readablePublicKeys = (pems: readonly string[]): readonly PublicKey[] =>
+  pems.flatMap((pem) => {
+    try {
+      return readPublicKeys(pem);
+    } catch {
+      return [];
+    }
+  });
+
 export const keysById = (keys: readonly PublicKey[]): PublicKeys => new Map(keys.map((key) => [key.keyid, key]));
 
 const parse = (block: string): KeyObject => {

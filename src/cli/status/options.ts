@@ -1,6 +1,5 @@
 /** The flags of `offboard status`. */
-import { parseArgs } from 'node:util';
-import { UsageError } from '../command.ts';
+import { UsageError, parseFlags } from '../command.ts';
 
 export interface StatusOptions {
   readonly name: string;
@@ -40,19 +39,14 @@ export const readOptions = (args: readonly string[]): StatusOptions => {
   return { name, namespace, kubeconfig, context, watch };
 };
 
-const parse = (args: readonly string[]) => {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        namespace: { type: 'string', short: 'n' },
-        watch: { type: 'boolean', short: 'w' },
-        kubeconfig: { type: 'string' },
-        context: { type: 'string' },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-};
+const parse = (args: readonly string[]) =>
+  parseFlags({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      namespace: { type: 'string', short: 'n' },
+      watch: { type: 'boolean', short: 'w' },
+      kubeconfig: { type: 'string' },
+      context: { type: 'string' },
+    },
+  });

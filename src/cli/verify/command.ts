@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { keysById } from '../../evidence/keys.ts';
 import type { Report } from '../../evidence/report.ts';
 import { verify } from '../../evidence/verify.ts';
+import { unreadable } from '../command.ts';
 import type { Command, Io } from '../command.ts';
 import { widthOf } from '../screen.ts';
 import { joined, readInput } from './input.ts';
@@ -45,7 +46,7 @@ const readText = async (file: string): Promise<string> => {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new Error(`cannot read ${file}: ${error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'}`);
+    throw unreadable(file, error);
   }
 };
 

@@ -1,8 +1,7 @@
 /** The flags of `offboard verify`. */
-import { parseArgs } from 'node:util';
 import { readHead } from '../../evidence/chain.ts';
 import type { Head } from '../../evidence/chain.ts';
-import { UsageError } from '../command.ts';
+import { UsageError, parseFlags } from '../command.ts';
 
 export interface VerifyOptions {
   /** `-` is standard input. */
@@ -70,23 +69,18 @@ export const readOptions = (args: readonly string[]): VerifyOptions => {
   };
 };
 
-const parse = (args: readonly string[]) => {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        key: { type: 'string', multiple: true },
-        'trust-file': { type: 'string' },
-        'expect-head': { type: 'string' },
-        'from-cluster': { type: 'boolean' },
-        kubeconfig: { type: 'string' },
-        context: { type: 'string' },
-        namespace: { type: 'string' },
-        output: { type: 'string', short: 'o' },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-};
+const parse = (args: readonly string[]) =>
+  parseFlags({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      key: { type: 'string', multiple: true },
+      'trust-file': { type: 'string' },
+      'expect-head': { type: 'string' },
+      'from-cluster': { type: 'boolean' },
+      kubeconfig: { type: 'string' },
+      context: { type: 'string' },
+      namespace: { type: 'string' },
+      output: { type: 'string', short: 'o' },
+    },
+  });

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { readPublicKeys } from '../../evidence/keys.ts';
 import type { PublicKey } from '../../evidence/keys.ts';
+import { unreadable } from '../command.ts';
 import type { Io } from '../command.ts';
 import type { VerifyOptions } from './options.ts';
 
@@ -25,7 +26,7 @@ const readKeys = (file: string): readonly PublicKey[] => {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new Error(`cannot read ${file}: ${error instanceof Error && 'code' in error ? String(error.code) : 'unreadable'}`);
+    throw unreadable(file, error);
   }
   try {
     return readPublicKeys(text);
