@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Real servers share two cores with the tests. They mostly wait, those of the operator most of all: so files of them run side by side. */
-const onServers = { pool: 'forks', testTimeout: 180_000, hookTimeout: 180_000, maxConcurrency: 10 } as const;
+const onServers = { pool: 'forks', testTimeout: 300_000, hookTimeout: 300_000, maxConcurrency: 10 } as const;
 
 /** Those that break something wait the longest: they begin first, so that nobody waits for one of them at the end. Otherwise by size. */
 class LongestFirst extends BaseSequencer {

@@ -20,6 +20,7 @@ import { createVaultConnectors } from './revokers/vault/connectors.ts';
 import type { VaultConnectors } from './revokers/vault/connectors.ts';
 import { createVaultInspection } from './revokers/vault/inspect.ts';
 import type { ReconcileResult } from './runtime/controller.ts';
+import type { Connect } from './runtime/http-pool.ts';
 
 export interface ConnectorsOptions extends Pick<ReflectorOptions<ConnectorObject>, 'clock' | 'random' | 'log'> {
   readonly config: Config;
@@ -28,6 +29,8 @@ export interface ConnectorsOptions extends Pick<ReflectorOptions<ConnectorObject
   readonly metrics: Metrics;
   readonly version: string;
   readonly ownTokens: OwnTokens;
+  /** Real sockets when absent. */
+  readonly connect?: Connect | undefined;
   /** False when another process may be the one that acts. */
   readonly mayAct: () => boolean;
   /** A Connector is to be looked at. */
@@ -73,6 +76,7 @@ export const createConnectors = (options: ConnectorsOptions): Connectors => {
     userAgent: `offboard/${options.version}`,
     mayAct: options.mayAct,
     ownToken: options.ownTokens.issue,
+    connect: options.connect,
   };
   const counting = (type: string) => ({ code }: { readonly code: string }): void => {
     metrics.onConnectorRequest({ type, code });

@@ -36,6 +36,7 @@ import { createVaultKind } from './revokers/vault/revoker.ts';
 import type { Clock } from './runtime/clock.ts';
 import { createController } from './runtime/controller.ts';
 import type { ReconcileResult } from './runtime/controller.ts';
+import type { Connect } from './runtime/http-pool.ts';
 import type { Logger } from './runtime/logger.ts';
 import type { Random } from './runtime/random.ts';
 
@@ -56,6 +57,8 @@ export interface OperatorOptions {
   readonly apiServers: ApiServers;
   /** False when another process may be the one that acts. */
   readonly mayAct: () => boolean;
+  /** Real sockets when absent. */
+  readonly connect?: Connect | undefined;
 }
 
 export interface Operator {
@@ -249,7 +252,7 @@ type IsTombstone = (namespace: string, name: string) => boolean;
 
 /** The standing one, and the kinds of which identities declare what else they depend on. */
 const createRevokers = (
-  { config, metrics, canaries, boundCanaries, apiServers, isTombstone, version, ...common }: OperatorOptions & { readonly isTombstone: IsTombstone },
+  { config, metrics, canaries, boundCanaries, apiServers, isTombstone, version, connect, ...common }: OperatorOptions & { readonly isTombstone: IsTombstone },
   connectors: Pick<Connectors, 'vault' | 'google'>,
 ) => {
   const { clock, random } = common;
@@ -267,7 +270,7 @@ const createRevokers = (
     onOperation: counting('kubernetes'),
   });
   const { isForeign } = kubernetes.serviceAccounts;
-  const probe = createImpersonationProbe({ canaries, clock, userAgent: `offboard/${version}` });
+  const probe = createImpersonationProbe({ canaries, clock, userAgent: `offboard/${version}`, connect });
   const vault = createVaultKind({ connectors: connectors.vault, clock, isForeign, onOperation: counting('vault') });
   const google = createGoogleCloudKind({ connectors: connectors.google, clock, random, isForeign, probe, onOperation: counting('google-cloud') });
   return { kubernetes, probe, registry: createRegistry([kubernetes.revoker], [vault, google]) };

@@ -38,7 +38,7 @@ export interface ApiServers {
   readonly close: () => Promise<void>;
 }
 
-export interface ApiServersOptions extends Pick<TransportOptions, 'config' | 'clock' | 'version' | 'onRequest'> {
+export interface ApiServersOptions extends Pick<TransportOptions, 'config' | 'clock' | 'version' | 'onRequest' | 'connect'> {
   /** To the server that is configured. */
   readonly transport: Transport;
   /** `https://host:port` of every one, where the cluster does not advertise what can be reached: nothing is discovered then. */
@@ -99,11 +99,12 @@ interface Address {
 }
 
 const serverOf = (options: ApiServersOptions, config: KubeConfig): ApiServer => {
-  const { clock, version, onRequest } = options;
+  const { clock, version, onRequest, connect } = options;
+  const common = { config, clock, version, onRequest, connect };
   return {
     name: hostOf(config.server),
-    transport: createTransport({ config, clock, version, onRequest, maxConnections: 2 }),
-    withToken: (token) => createTransport({ config: knownByToken(config, token), clock, version, onRequest, maxConnections: 1 }),
+    transport: createTransport({ ...common, maxConnections: 2 }),
+    withToken: (token) => createTransport({ ...common, config: knownByToken(config, token), maxConnections: 1 }),
   };
 };
 

@@ -16,7 +16,7 @@ export interface OwnTokens {
   readonly issue: (audience: string, signal: AbortSignal) => Promise<string>;
 }
 
-interface TokensOptions extends Pick<TransportOptions, 'config' | 'clock' | 'version'> {
+interface TokensOptions extends Pick<TransportOptions, 'config' | 'clock' | 'version' | 'connect'> {
   /** As the operator itself. */
   readonly transport: Transport;
 }
@@ -129,8 +129,8 @@ export const uidIn = (token: string): unknown => {
 };
 
 /** Asked with this token and nothing else. Only a 401 says no: who is forbidden something is known. */
-const isTakenHere = async ({ config, clock, version }: TokensOptions, token: string, signal: AbortSignal): Promise<boolean> => {
-  const transport = createTransport({ config: knownByToken(config, token), clock, version, maxConnections: 1 });
+const isTakenHere = async ({ config, clock, version, connect }: TokensOptions, token: string, signal: AbortSignal): Promise<boolean> => {
+  const transport = createTransport({ config: knownByToken(config, token), clock, version, connect, maxConnections: 1 });
   const path = pathTo(selfSubjectReviews, {});
   try {
     await transport.request({ verb: 'create', resource: selfSubjectReviews.plural, method: 'POST', path, body: typeOf(selfSubjectReviews), signal });

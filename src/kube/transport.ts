@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../runtime/clock.ts';
 import { type Deadline, startDeadline } from '../runtime/deadline.ts';
-import { type HttpHead, type HttpPool, createHttpPool, readBody } from '../runtime/http-pool.ts';
+import { type Connect, type HttpHead, type HttpPool, createHttpPool, readBody } from '../runtime/http-pool.ts';
 import { interpret, timedOut, toApiError, tooLarge } from './answer.ts';
 import type { KubeConfig } from './config.ts';
 import { ApiError } from './errors.ts';
@@ -32,6 +32,8 @@ export interface TransportOptions {
   readonly maxConnections?: number;
   /** Bytes of an answer; 16 MiB when absent. */
   readonly maxBody?: number;
+  /** Real sockets when absent. */
+  readonly connect?: Connect | undefined;
 }
 
 export interface Transport {
@@ -56,12 +58,12 @@ interface Channel extends TransportOptions {
 }
 
 export const createTransport = (options: TransportOptions): Transport => {
-  const { server: base, tls } = options.config;
+  const { config: { server: base, tls }, connect = createHttpPool } = options;
   const channel: Channel = {
     ...options,
-    calls: createHttpPool({ base, tls, connections: options.maxConnections ?? 8 }),
+    calls: connect({ base, tls, connections: options.maxConnections ?? 8 }),
     // A watch holds its connection, so it must never wait for one, nor make a call wait.
-    watches: createHttpPool({ base, tls }),
+    watches: connect({ base, tls }),
   };
   return {
     request: (request) => requestWhole(channel, request),

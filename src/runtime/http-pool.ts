@@ -55,13 +55,16 @@ export interface HttpPool {
   close(): Promise<void>;
 }
 
+/** How a pool to one server is made. The only way out of the process: a simulated network is another one of these. */
+export type Connect = (options: HttpPoolOptions) => HttpPool;
+
 const connectTimeout = 5_000;
 /** Below the 60 s after which common load balancers forget an idle connection, and the 90 s of an API server. */
 const idleTimeout = 45_000;
 /** After so much silence the kernel probes whether the peer is still there; ten unanswered probes end a connection. */
 const keepAliveInitialDelay = 15_000;
 
-export const createHttpPool = ({ base, tls, connections }: HttpPoolOptions): HttpPool => {
+export const createHttpPool: Connect = ({ base, tls, connections }) => {
   const { origin, pathname } = new URL(base);
   const prefix = pathname.replace(/\/$/, '');
   const agent = new Agent({

@@ -4,7 +4,7 @@
  */
 import type { Clock } from './clock.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
-import { type HttpHeaders, type HttpPool, type HttpPoolOptions, createHttpPool, failureOf, readBody } from './http-pool.ts';
+import { type Connect, type HttpHeaders, type HttpPool, type HttpPoolOptions, createHttpPool, failureOf, readBody } from './http-pool.ts';
 import { redactText } from './redact.ts';
 
 export interface HttpClientOptions extends HttpPoolOptions {
@@ -14,6 +14,8 @@ export interface HttpClientOptions extends HttpPoolOptions {
   readonly timeout?: number;
   /** Bytes of an answer; 16 MiB when absent. */
   readonly maxBody?: number;
+  /** Real sockets when absent. */
+  readonly connect?: Connect | undefined;
 }
 
 export interface HttpRequest {
@@ -63,7 +65,8 @@ const defaultTimeout = 10_000;
 const defaultMaxBody = 16 * 2 ** 20;
 
 export const createHttpClient = (options: HttpClientOptions): HttpClient => {
-  const pool = createHttpPool(options);
+  const { connect = createHttpPool } = options;
+  const pool = connect(options);
   const { clock, base, timeout = defaultTimeout } = options;
   return {
     request: async (request) => {

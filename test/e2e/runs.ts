@@ -41,4 +41,4 @@ export const saysOf = (stage: Pick<Stage, 'run'>, agent: Named, dependency: stri
 
 /** Until the run tells that it cannot go on there. */
 export const failsAt = (stage: Pick<Stage, 'run'>, agent: Named, dependency: string): Promise<unknown> =>
-  waitFor(async () => (await dependencyOfRun(stage, agent, dependency))?.lastError !== undefined, { what: `the run of ${agent.name} to tell a failure`, timeout: 60_000 });
+  waitFor(async () => (await dependencyOfRun(stage, agent, dependency))?.lastError !== undefined, { what: `the run of ${agent.name} to tell a failure`, timeout: 110_000 });

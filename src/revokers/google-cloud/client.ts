@@ -12,7 +12,7 @@ import { createServices, type GoogleServices, type ServicesOptions } from './ser
 import { createGoogleSession, type GoogleSession, type Held } from './session.ts';
 import type { UsableConnector } from './settings.ts';
 
-export interface ClientOptions extends Pick<LoginOptions, 'readSecret' | 'ownToken'>, Pick<ServicesOptions, 'mayAct' | 'onRequest' | 'userAgent'> {
+export interface ClientOptions extends Pick<LoginOptions, 'readSecret' | 'ownToken'>, Pick<ServicesOptions, 'mayAct' | 'onRequest' | 'userAgent' | 'connect'> {
   /** Of the Connector, for messages. */
   readonly name: string;
   readonly spec: UsableConnector;

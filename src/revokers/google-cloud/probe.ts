@@ -5,6 +5,7 @@
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { CanaryAccount, Canaries } from '../../kube/tokens.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { Connect } from '../../runtime/http-pool.ts';
 import { type HttpClient, HttpError, createHttpClient } from '../../runtime/http.ts';
 import { OutcomeError, invalid, needsPerson, retryable } from '../../runtime/outcome.ts';
 import { redactText } from '../../runtime/redact.ts';
@@ -19,6 +20,7 @@ export interface ProbeOptions {
   readonly canaries: Canaries;
   readonly clock: Clock;
   readonly userAgent: string;
+  readonly connect?: Connect | undefined;
 }
 
 export interface OwnImpersonationProbe extends ImpersonationProbe {
@@ -44,11 +46,11 @@ interface Control {
 
 type Addresses = Readonly<Record<'sts' | 'iamcredentials', HttpClient>>;
 
-export const createImpersonationProbe = ({ canaries, clock, userAgent }: ProbeOptions): OwnImpersonationProbe => {
+export const createImpersonationProbe = ({ canaries, clock, userAgent, connect }: ProbeOptions): OwnImpersonationProbe => {
   const controls = createTimedMemory<readonly Control[]>(clock, mostRemembered);
   const clients = new Map<string, HttpClient>();
   const clientOf = (base: string): HttpClient => {
-    const client = clients.get(base) ?? createHttpClient({ base, clock, userAgent, maxBody });
+    const client = clients.get(base) ?? createHttpClient({ base, clock, userAgent, maxBody, connect });
     clients.set(base, client);
     return client;
   };

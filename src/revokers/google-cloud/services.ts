@@ -2,6 +2,7 @@
 import { createBackoff } from '../../runtime/backoff.ts';
 import { createBreaker } from '../../runtime/breaker.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { Connect } from '../../runtime/http-pool.ts';
 import { createHttpClient } from '../../runtime/http.ts';
 import { invalid } from '../../runtime/outcome.ts';
 import type { Random } from '../../runtime/random.ts';
@@ -20,6 +21,7 @@ export interface ServicesOptions extends Pick<JsonWireOptions, 'mayAct' | 'onReq
   readonly clock: Clock;
   readonly random: Random;
   readonly userAgent: string;
+  readonly connect?: Connect | undefined;
 }
 
 /** Milliseconds for pauses that a service asks for, beyond the time of one request. */
@@ -81,10 +83,10 @@ export const createServices = (options: ServicesOptions): GoogleServices => {
 const addressOf = (name: string, endpoints: Readonly<Record<string, string>>): string =>
   (Object.hasOwn(endpoints, name) ? endpoints[name] : undefined) ?? (name === 'metadata' ? 'http://metadata.google.internal' : `https://${name}.googleapis.com`);
 
-const createService = (name: string, patience: Patience, { spec, clock, random, userAgent, mayAct, onRequest }: ServicesOptions): Service => {
+const createService = (name: string, patience: Patience, { spec, clock, random, userAgent, connect, mayAct, onRequest }: ServicesOptions): Service => {
   const { timeout, maxConcurrent } = spec;
   const address = addressOf(name, spec.endpoints);
-  const http = createHttpClient({ base: address, connections: maxConcurrent, clock, userAgent, timeout });
+  const http = createHttpClient({ base: address, connections: maxConcurrent, clock, userAgent, timeout, connect });
   const breaker = createBreaker({ clock, random, limit: maxConcurrent });
   return {
     wire: createJsonWire({ http, breaker, clock, address, system: 'Google Cloud', patience, inTrouble, describe: describeAnswer, timeout, mayAct, onRequest }),

@@ -3,6 +3,7 @@ import { reasons } from '../../api/v1alpha1/conditions.ts';
 import { createBreaker } from '../../runtime/breaker.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { createCoalescer } from '../../runtime/coalesce.ts';
+import type { Connect } from '../../runtime/http-pool.ts';
 import { createHttpClient } from '../../runtime/http.ts';
 import { OutcomeError, needsPerson, retryable } from '../../runtime/outcome.ts';
 import type { Random } from '../../runtime/random.ts';
@@ -26,6 +27,7 @@ export interface ConnectionOptions extends Pick<LoginOptions, 'readSecret' | 'ow
   readonly clock: Clock;
   readonly random: Random;
   readonly userAgent: string;
+  readonly connect?: Connect | undefined;
 }
 
 export interface Connection {
@@ -46,7 +48,7 @@ interface Parts {
 }
 
 export const createConnection = (options: ConnectionOptions): Connection => {
-  const { spec, clock, random, userAgent, mayAct, onRequest } = options;
+  const { spec, clock, random, userAgent, connect, mayAct, onRequest } = options;
   const { address, namespace, timeout, maxConcurrent } = spec;
   const http = createHttpClient({
     base: address,
@@ -55,6 +57,7 @@ export const createConnection = (options: ConnectionOptions): Connection => {
     clock,
     userAgent,
     timeout,
+    connect,
   });
   const breaker = createBreaker({ clock, random, limit: maxConcurrent });
   const wire = createWire({ http, breaker, clock, address, namespace, mayAct, onRequest });
