@@ -72,6 +72,8 @@ export const createProcess = ({ name, scheduler, network, epoch, wallOffset = 0 
     const open = new Set<(why: string) => void>();
     return {
       send: (request, deadline) => {
+        // What of it still runs after its death reaches nobody.
+        if (!alive) return new Promise<never>(() => undefined);
         const wire: WireRequest = { from: name, method: request.method, path: prefix + request.path, headers: lowered(request.headers), body: request.body };
         let fail = (_: unknown): void => undefined;
         const settled = new Promise<HttpHead>((resolve, reject) => {

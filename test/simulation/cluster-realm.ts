@@ -1,0 +1,167 @@
+/** The cluster as a system in which an identity can get in: by its account, its tokens, and what bindings grant to its name. */
+import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { canaryType } from '../../src/kube/canary.ts';
+import type { Subject } from '../../src/kube/objects.ts';
+import { clusterRoleBindings, clusterRoles, configMaps, roleBindings, secrets, serviceAccounts, workloadIdentities } from '../../src/kube/resources.ts';
+import type { Random } from '../../src/runtime/random.ts';
+import type { Cluster } from './cluster/cluster.ts';
+import { createCluster } from './cluster/cluster.ts';
+import type { WireRequest } from './engine/wire.ts';
+import { between, chance, pick } from './engine/random.ts';
+import type { Scheduler } from './engine/scheduler.ts';
+import type { IdentityPlan } from './plan.ts';
+import { bindingsOf, neighbour, requester } from './people.ts';
+import type { Person, Realm, Way } from './realm.ts';
+
+export interface ClusterRealm {
+  readonly cluster: Cluster;
+  readonly realm: Realm;
+  /** Writes down what the identity is, with what it depends on beside the cluster. */
+  readonly introduce: (identity: Person, plan: IdentityPlan, dependencies: readonly object[]) => void;
+  /** As an auditor holds it, PEM. */
+  readonly publicKey: string;
+}
+
+export interface ClusterRealmOptions {
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly epoch: number;
+  /** The operator's own. */
+  readonly namespace: string;
+}
+
+/** What no universe keeps secret. */
+const signingKey = `-----BEGIN PRIVATE KEY-----\n${Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, 'simulation')]).toString('base64')}\n-----END PRIVATE KEY-----\n`;
+const publicKey = createPublicKey(createPrivateKey(signingKey)).export({ type: 'spki', format: 'pem' }).toString();
+const settleTime = 15_000;
+
+export const createClusterRealm = ({ scheduler, random, epoch, namespace }: ClusterRealmOptions): ClusterRealm => {
+  const cluster = createCluster({ scheduler, random, namespace, namespaces: ['ci'], epoch });
+  const admin = cluster.as('kubernetes-admin');
+  admin.create(secrets, { metadata: { name: 'offboard-signing-key', namespace }, data: { 'key.pem': Buffer.from(signingKey).toString('base64') } });
+  admin.create(configMaps, { metadata: { name: 'offboard-signing-keys', namespace } });
+  admin.create(clusterRoles, { metadata: { name: 'edit' }, rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'update'] }] });
+  admin.create(serviceAccounts, { metadata: { name: 'offboard', namespace } });
+  admin.create(serviceAccounts, { metadata: { name: neighbour, namespace: 'ci' } });
+  admin.create(roleBindings, { metadata: { name: `${neighbour}-edit`, namespace: 'ci' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' }, subjects: [{ kind: 'ServiceAccount', name: neighbour, namespace: 'ci' }] });
+
+  const tokensOf = ({ namespace: home, name }: Person) => cluster.tokens.all().filter((token) => token.namespace === home && token.name === name);
+  const waysIn = (identity: Person): readonly Way[] => {
+    const account = admin.get(serviceAccounts, identity);
+    const tokens = tokensOf(identity).flatMap(({ text, uid, legacy }): readonly Way[] => {
+      const atSource = !cluster.tokens.isDeadAtSource(text);
+      const works = atSource || cluster.servers.some((_, index) => cluster.tokens.worksAt(index, text));
+      // Until its last part, all tokens look alike.
+      return works ? [{ id: `${legacy === undefined ? 'token' : `token in Secret ${legacy}`} of ${uid} ${text.slice(-60, -12)}`, class: 'Token', atSource }] : [];
+    });
+    const grants = cluster.access(identity).filter(({ through }) => through === 'Itself');
+    return [
+      ...(account === undefined ? [] : [{ id: `account ${account.metadata.uid}`, class: 'Account', atSource: true }]),
+      ...tokens,
+      ...grants.map(({ kind, namespace: where, name }): Way => ({ id: `${kind} ${where ?? ''}/${name}`, class: 'Binding', atSource: true })),
+    ];
+  };
+
+  const realm: Realm = {
+    name: 'kubernetes',
+    servers: cluster.servers,
+    settleTime,
+    settle: (identity, plan) => {
+      admin.create(serviceAccounts, { metadata: identity });
+      for (const { resource, body } of bindingsOf(identity, plan)) admin.create(resource, body);
+      if (plan.tokenSecret) {
+        admin.create(secrets, { metadata: { name: `${identity.name}-token`, namespace: identity.namespace, annotations: { 'kubernetes.io/service-account.name': identity.name } }, type: 'kubernetes.io/service-account-token' });
+      }
+      admin.requestToken(identity);
+    },
+    waysIn,
+    onChange: (listener) => {
+      cluster.onChange(({ resource }) => {
+        if (resource.plural === 'serviceaccounts' || resource.plural === 'secrets' || resource.plural.endsWith('bindings')) listener();
+      });
+    },
+    act: (identity, chances) => {
+      const tokens = tokensOf(identity);
+      const last = tokens.at(-1);
+      if (last === undefined || chance(chances, 0.3)) attempt(() => cluster.as(`system:serviceaccount:${identity.namespace}:${identity.name}`, Math.floor(chances() * cluster.servers.length)).requestToken(identity));
+      for (const token of chance(chances, 0.5) ? tokens : tokens.slice(-1)) cluster.tokens.use(Math.floor(chances() * cluster.servers.length), token.text);
+    },
+    isIrreversible: ({ method, path }) => {
+      if (method === 'DELETE') return !path.includes(canaryPath) && /\/(serviceaccounts|secrets|rolebindings|clusterrolebindings)\//.test(path);
+      return method === 'PATCH' && /\/(rolebindings|clusterrolebindings)\//.test(path);
+    },
+    gives: ({ path }) => path.endsWith('/token'),
+    isEnumeration: ({ method, path }: WireRequest) => method === 'GET' && /\/rolebindings(\?|$)/.test(path) && !path.includes('watch=true'),
+    ofOthers: () => othersIn(cluster, neighbour),
+    knobs: knobsOf(cluster),
+  };
+  return {
+    cluster,
+    realm,
+    publicKey,
+    introduce: ({ namespace: home, name }, plan, dependencies) => {
+      cluster.as(requester).create(workloadIdentities, {
+        metadata: { name, namespace: home },
+        spec: { serviceAccount: { name }, ...(plan.probe && { kubernetes: { probe: true } }), ...(dependencies.length > 0 && { dependencies }) },
+      });
+    },
+  };
+};
+
+const canaryPath = 'offboard-canary-';
+if (!canaryType.endsWith('canary')) throw new Error('canaries are known by another name now');
+
+const attempt = (act: () => unknown): void => {
+  try {
+    act();
+  } catch {
+    // It was refused, as it is meant to be.
+  }
+};
+
+/** Every binding of the neighbour, with each version that only he has a part in. */
+const othersIn = (cluster: Cluster, who: string): string => {
+  const hands = cluster.as('kubernetes-admin');
+  const his = [...hands.list(roleBindings), ...hands.list(clusterRoleBindings)].filter((binding) => (binding as { readonly subjects?: readonly Subject[] }).subjects?.some(({ name }) => name === who) === true);
+  const account = hands.get(serviceAccounts, { namespace: 'ci', name: who })?.metadata.uid;
+  return `${account ?? 'gone'} ${his.map(({ metadata: { namespace, name, uid } }) => `${namespace ?? ''}/${name} ${uid}`).join(', ')}`;
+};
+
+type Knob = Realm['knobs'][number];
+
+const knobsOf = (cluster: Cluster): readonly Knob[] => [
+  { name: 'LateWatches', on: (random) => later(cluster, random, 3_000) },
+  { name: 'VeryLateWatches', on: (random) => later(cluster, random, 30_000) },
+  { name: 'LateLock', on: (random) => {
+    const { lock } = pick(random, cluster.servers as unknown as readonly [Cluster['servers'][number], ...Cluster['servers']]);
+    lock.setLag(between(random, 100, 8_000));
+    return () => { lock.setLag(10); };
+  } },
+  { name: 'SilentWatches', on: () => {
+    for (const { watches } of cluster.servers) watches.stall();
+    return () => undefined;
+  } },
+  { name: 'CutWatches', on: () => { cluster.cutWatches(); return () => undefined; } },
+  { name: 'Compaction', on: () => { cluster.compact(); cluster.cutWatches(); return () => undefined; } },
+  { name: 'Restart', on: (random) => { pick(random, cluster.servers as unknown as readonly [Cluster['servers'][number], ...Cluster['servers']]).restart(); return () => undefined; } },
+  ...rights.map((right): Knob => ({ name: `No ${right.verb} ${right.resource}`, on: () => cluster.take(right) })),
+];
+
+const later = (cluster: Cluster, random: Random, most: number): (() => void) => {
+  for (const { watches } of cluster.servers) watches.setLag(between(random, 100, most));
+  return () => { for (const { watches } of cluster.servers) watches.setLag(0); };
+};
+
+const rbac = 'rbac.authorization.k8s.io';
+
+const rights = [
+  { verb: 'delete', group: '', resource: 'serviceaccounts' },
+  { verb: 'get', group: '', resource: 'serviceaccounts' },
+  { verb: 'list', group: rbac, resource: 'rolebindings' },
+  { verb: 'patch', group: rbac, resource: 'rolebindings' },
+  { verb: 'delete', group: rbac, resource: 'rolebindings' },
+  { verb: 'delete', group: '', resource: 'secrets' },
+  { verb: 'list', group: '', resource: 'secrets' },
+  { verb: 'patch', group: 'offboard.dev', resource: 'offboardings' },
+  { verb: 'create', group: 'offboard.dev', resource: 'offboardingrecords' },
+] as const;

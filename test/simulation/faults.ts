@@ -1,0 +1,88 @@
+/** What requests meet while a fault of the wire lasts: each that matches one meets it with a probability. */
+import type { Random } from '../../src/runtime/random.ts';
+import type { FaultsOf, WireFault } from './engine/network.ts';
+import { between } from './engine/random.ts';
+import type { WireAnswer, WireRequest } from './engine/wire.ts';
+import type { Incident, WireFaultName } from './plan.ts';
+
+export type WireIncident = Extract<Incident, { readonly kind: 'Wire' }>;
+
+export interface Faults {
+  readonly of: FaultsOf;
+  /** Returns what ends it. */
+  readonly begin: (incident: WireIncident) => () => void;
+}
+
+export const createFaults = (random: Random): Faults => {
+  const active = new Set<WireIncident>();
+  return {
+    of: (request, server) => {
+      for (const incident of active) {
+        if (incident.server !== server.name || !isMeant(incident, request)) continue;
+        if (random() < incident.share) return faultOf(incident.fault, server.name, random);
+      }
+      return undefined;
+    },
+    begin: (incident) => {
+      active.add(incident);
+      return () => {
+        active.delete(incident);
+      };
+    },
+  };
+};
+
+/** Reviews are questions, whatever their method. */
+const isRead = ({ method, path }: WireRequest): boolean => method === 'GET' || method === 'LIST' || path.includes('reviews');
+
+const isMeant = ({ calls }: WireIncident, request: WireRequest): boolean => calls === 'All' || (calls === 'Reads') === isRead(request);
+
+const html: Pick<WireAnswer, 'headers'> = { headers: { 'content-type': 'text/html' } };
+
+const faultOf = (fault: WireFaultName, server: string, random: Random): WireFault => {
+  switch (fault) {
+    case 'LostBefore':
+    case 'LostAfter':
+    case 'BrokenBefore':
+    case 'BrokenAfter':
+      return { kind: fault };
+    case 'Slow':
+      return { kind: 'Slow', delay: between(random, 100, 15_000) };
+    case 'Truncated':
+      return { kind: 'Garbled', garble: (answer) => ({ ...answer, body: answer.body.slice(0, Math.floor(answer.body.length / 2)) }) };
+    case 'Nonsense':
+      return { kind: 'Garbled', garble: () => ({ status: 200, body: '{}' }) };
+    case 'HtmlPage':
+      return { kind: 'Instead', answer: { status: 200, ...html, body: '<html>sign in</html>' } };
+    case 'NotFoundPage':
+      return { kind: 'Instead', answer: { status: 404, ...html, body: '<html>not found</html>' } };
+    case 'BadGateway':
+      return { kind: 'Instead', answer: { status: 502, ...html, body: '<html>bad gateway</html>' } };
+    case 'BadRequest':
+      return refusal(server, 400, 'BadRequest');
+    case 'Unauthorized':
+      return refusal(server, 401, 'Unauthorized');
+    case 'Forbidden':
+      return refusal(server, 403, 'Forbidden');
+    case 'Conflict':
+      return refusal(server, 409, 'Conflict');
+    case 'TooManyRequests':
+      return refusal(server, 429, 'TooManyRequests', { 'retry-after': '1' });
+    case 'InternalError':
+      return refusal(server, 500, 'InternalError');
+    case 'Unavailable':
+      return refusal(server, 503, 'ServiceUnavailable');
+  }
+};
+
+/** As something between us and the server says it, in the form of the server. */
+const refusal = (server: string, status: number, reason: string, headers: Readonly<Record<string, string>> = {}): WireFault => ({
+  kind: 'Instead',
+  answer: { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(bodyOf(server, status, reason)) },
+});
+
+const bodyOf = (server: string, code: number, reason: string): object => {
+  if (server === 'vault') return { errors: [reason] };
+  if (server === 'google') return { error: { code, message: reason, status: reason } };
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: `${reason} on the way`, reason, code };
+};

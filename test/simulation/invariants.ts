@@ -1,0 +1,220 @@
+/**
+ * What must hold after every event, whatever happens. Each is checked when something that it is about changes: a stored object, a request
+ * that took effect, a way in that began to work.
+ */
+import type { CredentialStatus, DependencyStatus, Target } from '../../src/api/v1alpha1/index.ts';
+import type { KubeObject } from '../../src/kube/objects.ts';
+import type { OffboardingObject } from '../../src/reconcile/objects.ts';
+import { kstatusViolations } from '../env/kstatus.ts';
+import type { WireRequest } from './engine/wire.ts';
+import type { Person, Realm } from './realm.ts';
+import type { Ways } from './ways.ts';
+
+export const invariantNames = [
+  'NeverLies', 'SettleTimeHolds', 'SettlesInOneProcess', 'NothingForgotten', 'NeighboursKeepTheirs', 'LockHolds', 'StaysDead', 'LooksLast',
+  'NothingBeforeItsTime', 'IntentFirst', 'FinalizerLast', 'RecordTells', 'ConditionsConform', 'Lives', 'ProcessLives', 'Alone',
+] as const;
+export type InvariantName = (typeof invariantNames)[number];
+
+/** Thrown out of the event that broke one. */
+export class Violation extends Error {
+  readonly invariant: InvariantName;
+
+  constructor(invariant: InvariantName, message: string) {
+    super(message);
+    this.name = 'Violation';
+    this.invariant = invariant;
+  }
+}
+
+/** A stored change, by whom. */
+export interface Stored {
+  readonly plural: string;
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  readonly object: KubeObject;
+  readonly previous?: KubeObject | undefined;
+  readonly by: string;
+}
+
+export interface World {
+  readonly now: () => number;
+  readonly realms: readonly Realm[];
+  readonly ways: Ways;
+  readonly personOf: (target: Target['serviceAccount']) => Person | undefined;
+  readonly offboardings: () => readonly OffboardingObject[];
+  /** When a process of the operator began; undefined for anybody else. */
+  readonly startedAt: (process: string) => number | undefined;
+  /** True when a clock of the operator was set during this run: then what goes by the time of day may be early. */
+  readonly clocksWereSet: () => boolean;
+  readonly records: () => readonly KubeObject[];
+  /** Whether somebody with the right to took the lock of that identity away. */
+  readonly unlockedByPerson: (identity: Person) => boolean;
+}
+
+export interface Invariants {
+  readonly onStored: (change: Stored) => void;
+  readonly onRequest: (request: WireRequest, realm: Realm) => void;
+  /** People have changed what is theirs. */
+  readonly onPeople: () => void;
+}
+
+type Condition = { readonly type: string; readonly status: string; readonly reason: string };
+
+export const conditionOf = ({ status }: { readonly status?: unknown }, type: string): Condition | undefined =>
+  (status as { readonly conditions?: readonly Condition[] } | undefined)?.conditions?.find((each) => each.type === type);
+
+export const isTrue = (object: { readonly status?: unknown }, type: string): boolean => conditionOf(object, type)?.status === 'True';
+
+export const createInvariants = (world: World): Invariants => {
+  const enumeratedAt = new Map<Realm, number>();
+  const others = new Map(world.realms.map((realm) => [realm, realm.ofOthers()]));
+  world.ways.onBorn((identity, realm, way) => {
+    for (const run of runsOf(world, identity)) checkBirth(world, run, identity, realm, way.id);
+  });
+  const onPeople = (): void => {
+    for (const realm of world.realms) others.set(realm, realm.ofOthers());
+  };
+  return {
+    onPeople,
+    onStored: (change) => {
+      const isOperator = world.startedAt(change.by) !== undefined;
+      if (isOperator) checkFinalizers(world, change);
+      if (change.plural !== 'offboardings' || change.type === 'DELETED') return;
+      const before = change.previous as OffboardingObject | undefined;
+      const after = change.object as OffboardingObject;
+      if (!isOperator || before === undefined || before.status === after.status) return;
+      checkConditions(after);
+      checkForgotten(before, after);
+      checkIntent(world, before, after);
+      checkConfirmed(world, before, after, change.by);
+      if (isTrue(after, 'Ready') && !isTrue(before, 'Ready')) checkReady(world, after, enumeratedAt);
+    },
+    onRequest: (request, realm) => {
+      if (world.startedAt(request.from) === undefined) return;
+      if (realm.isEnumeration(request)) enumeratedAt.set(realm, world.now());
+      if (realm.isIrreversible(request)) checkAllowed(world, request, realm);
+      if (request.method !== 'GET' && request.method !== 'LIST' && realm.ofOthers() !== others.get(realm)) {
+        throw new Violation('NeighboursKeepTheirs', `${request.from} ${request.method} ${request.path} changed what others have in ${realm.name}:\n${others.get(realm) ?? ''}\n→ ${realm.ofOthers()}`);
+      }
+    },
+  };
+};
+
+export const runsOf = ({ offboardings }: Pick<World, 'offboardings'>, { namespace, name }: Person): readonly OffboardingObject[] =>
+  offboardings().filter(({ status }) => status?.identity === `${namespace}/${name}`);
+
+const nameOf = ({ metadata: { namespace, name } }: KubeObject): string => `${namespace ?? ''}/${name}`;
+
+const dependenciesOf = ({ status }: OffboardingObject): readonly DependencyStatus[] => status?.dependencies ?? [];
+
+const personOfRun = ({ personOf }: World, { status }: OffboardingObject): Person | undefined =>
+  status?.target === undefined ? undefined : personOf(status.target.serviceAccount);
+
+const checkReady = (world: World, run: OffboardingObject, enumeratedAt: ReadonlyMap<Realm, number>): void => {
+  const person = personOfRun(world, run);
+  if (person === undefined) throw new Violation('NeverLies', `${nameOf(run)} is Ready, and nobody knows for whom`);
+  let lastOfCluster = 0;
+  for (const realm of world.realms) {
+    const dependency = dependenciesOf(run).find(({ name }) => name === realm.name);
+    if (dependency?.state === 'Waived') continue;
+    if (dependency === undefined && realm.name !== 'kubernetes' && world.ways.of(person, realm).length === 0) continue;
+    const alive = realm.waysIn(person);
+    if (alive.length > 0) throw new Violation('NeverLies', `${nameOf(run)} is Ready, and these work: ${alive.map(({ id }) => id).join(', ')}`);
+    const last = Math.max(0, ...world.ways.of(person, realm).map(({ diedAt }) => diedAt ?? 0));
+    if (realm.name === 'kubernetes') lastOfCluster = last + realm.settleTime;
+    if (world.now() - last < realm.settleTime) {
+      throw new Violation('SettleTimeHolds', `${nameOf(run)} is Ready ${String(Math.round(world.now() - last))} ms after the last way into ${realm.name} ended; an absence must hold ${String(realm.settleTime)} ms`);
+    }
+    const looked = enumeratedAt.get(realm) ?? 0;
+    if (looked < last || (realm.name !== 'kubernetes' && looked < lastOfCluster)) {
+      throw new Violation('LooksLast', `${nameOf(run)} is Ready; the last look for more in ${realm.name} was at ${String(looked)}, and what could give more ended at ${String(Math.max(last, lastOfCluster))}`);
+    }
+  }
+  const { recordRef } = run.status ?? {};
+  if (recordRef === undefined || !world.records().some(({ metadata: { name } }) => name === recordRef.name)) {
+    throw new Violation('RecordTells', `${nameOf(run)} is Ready, and its record is not stored`);
+  }
+};
+
+const keyOf = ({ id, uid }: CredentialStatus): string => `${id} ${uid ?? ''}`;
+
+const checkForgotten = (before: OffboardingObject, after: OffboardingObject): void => {
+  if (before.status?.startedAt === undefined) return;
+  for (const dependency of dependenciesOf(before)) {
+    const now = new Set(dependenciesOf(after).find(({ name }) => name === dependency.name)?.credentials?.map(keyOf));
+    const lost = (dependency.credentials ?? []).filter((credential) => !now.has(keyOf(credential)));
+    if (lost.length > 0) throw new Violation('NothingForgotten', `${nameOf(after)} knew of ${lost.map(({ id }) => id).join(', ')} in ${dependency.name}, and does not any more`);
+  }
+};
+
+/** The write that announces the end of something must find a run that may go on: its version is a condition of the write. */
+const checkIntent = (world: World, before: OffboardingObject, after: OffboardingObject): void => {
+  const begins = before.status?.revokeStartedAt === undefined && after.status?.revokeStartedAt !== undefined;
+  const intends = dependenciesOf(after).some(({ name, credentials = [] }) => {
+    const known = new Map(dependenciesOf(before).find((each) => each.name === name)?.credentials?.map((each) => [keyOf(each), each]));
+    return credentials.some((each) => each.revokeRequestedAt !== undefined && known.get(keyOf(each))?.revokeRequestedAt === undefined);
+  });
+  if (!begins && !intends) return;
+  const { spec, status } = after;
+  if (spec.mode !== 'Enforce') throw new Violation('NothingBeforeItsTime', `${nameOf(after)} is a Plan, and is about to revoke`);
+  if (spec.suspend === true) throw new Violation('NothingBeforeItsTime', `${nameOf(after)} is suspended, and is about to revoke`);
+  if (status?.startedAt === undefined) throw new Violation('NothingBeforeItsTime', `${nameOf(after)} is about to revoke and has not started`);
+  if (begins && isTrue(after, 'Cancelled')) throw new Violation('NothingBeforeItsTime', `${nameOf(after)} was cancelled, and is about to revoke`);
+  if (!begins || spec.urgency === 'Emergency' || world.clocksWereSet()) return;
+  const soak = Number(/^(\d+)s$/.exec(spec.soak ?? '0s')?.[1] ?? 0) * 1000;
+  const soaked = Date.parse(status.revokeStartedAt ?? '') - Date.parse(status.lockedAt ?? '');
+  if (status.lockedAt === undefined || soaked < soak) throw new Violation('NothingBeforeItsTime', `${nameOf(after)} is about to revoke ${String(soaked)} ms after it was locked, and is to soak ${String(soak)} ms`);
+};
+
+/** Two observations of one process span the settle time: so none is believed sooner than that after the process began. */
+const checkConfirmed = (world: World, before: OffboardingObject, after: OffboardingObject, by: string): void => {
+  const age = world.now() - (world.startedAt(by) ?? 0);
+  for (const { name, credentials = [] } of dependenciesOf(after)) {
+    const settleTime = world.realms.find((realm) => realm.name === name)?.settleTime ?? 0;
+    if (age >= settleTime) continue;
+    const known = new Map(dependenciesOf(before).find((each) => each.name === name)?.credentials?.map((each) => [keyOf(each), each.state]));
+    const early = credentials.find((each) => each.state === 'Confirmed' && known.get(keyOf(each)) !== 'Confirmed');
+    if (early !== undefined) throw new Violation('SettlesInOneProcess', `${by} is ${String(Math.round(age))} ms old and believes that ${early.id} is gone, which must have held for ${String(settleTime)} ms`);
+  }
+};
+
+const checkConditions = (run: OffboardingObject): void => {
+  const [first] = kstatusViolations(run);
+  if (first !== undefined) throw new Violation('ConditionsConform', `${nameOf(run)}: ${first}`);
+};
+
+/** What is about to be ended for good must have been announced in the stored status of a run. */
+const checkAllowed = (world: World, request: WireRequest, realm: Realm): void => {
+  const runs = world.offboardings().filter(({ spec, status }) => spec.mode === 'Enforce' && status?.revokeStartedAt !== undefined);
+  const announced = runs.some((run) => dependenciesOf(run).some(({ name, credentials = [] }) => name === realm.name && credentials.some(({ revokeRequestedAt }) => revokeRequestedAt !== undefined)));
+  if (!announced) throw new Violation('IntentFirst', `${request.from} ${request.method} ${request.path}, and no run has announced it`);
+};
+
+const isOver = (run: OffboardingObject): boolean => run.status?.completedAt !== undefined;
+
+const checkFinalizers = (world: World, { object, previous, type }: Stored): void => {
+  const ours = (each: KubeObject | undefined): boolean => each?.metadata.finalizers?.some((name) => name.startsWith('offboard.dev/')) === true;
+  if (!ours(previous) || (type !== 'DELETED' && ours(object))) return;
+  if (object.kind === 'Offboarding') {
+    const run = previous as OffboardingObject;
+    if (run.status?.startedAt !== undefined && !isOver(run) && run.spec.mode === 'Enforce') throw new Violation('FinalizerLast', `${nameOf(run)} was let go before its end`);
+    return;
+  }
+  if (object.kind !== 'WorkloadIdentity') return;
+  const { spec } = object as unknown as { readonly spec: { readonly serviceAccount: { readonly name: string }; readonly lifecycle?: { readonly onDelete?: string } } };
+  if (object.metadata.deletionTimestamp === undefined || spec.lifecycle?.onDelete === 'Orphan') return;
+  const identity = `${object.metadata.namespace ?? ''}/${spec.serviceAccount.name}`;
+  if (!world.offboardings().some((run) => run.status?.identity === identity && isTrue(run, 'Ready'))) {
+    throw new Violation('FinalizerLast', `WorkloadIdentity ${nameOf(object)} was let go, and no run of it is Ready`);
+  }
+};
+
+/** After the lock was seen to hold, and after the end, nothing more is given out. */
+const checkBirth = (world: World, run: OffboardingObject, identity: Person, realm: Realm, way: string): void => {
+  if (run.spec.mode !== 'Enforce' || world.unlockedByPerson(identity)) return;
+  const { completedAt } = run.status ?? {};
+  const dependency = dependenciesOf(run).find(({ name }) => name === realm.name);
+  if (dependency === undefined || dependency.state === 'Waived') return;
+  if (isTrue(run, 'Ready')) throw new Violation('StaysDead', `${nameOf(run)} is Ready, and ${way} works since`);
+  if (completedAt === undefined && isTrue(run, 'Locked')) throw new Violation('LockHolds', `${nameOf(run)} is locked, and ${way} was given out since`);
+};

@@ -1,0 +1,51 @@
+/** Once trouble has ended, every retirement comes to its end, or says which person it waits for; and what is recorded of it is true. */
+import { reasons } from '../../src/api/v1alpha1/conditions.ts';
+import { keysById, readPublicKeys } from '../../src/evidence/keys.ts';
+import { verify } from '../../src/evidence/verify.ts';
+import { materialOf } from '../../src/evidence/material.ts';
+import type { OffboardingObject } from '../../src/reconcile/objects.ts';
+import type { World } from './invariants.ts';
+import { Violation, conditionOf, isTrue } from './invariants.ts';
+
+/** Named decisions of people. Whatever else a run waits for by itself. */
+const decisions: ReadonlySet<string> = new Set([
+  reasons.inUse, reasons.identityRecreated, reasons.identityUnknown, reasons.identityNotFound, reasons.managedElsewhere, reasons.sharedLeasePath, reasons.sharedRole,
+  reasons.sharedEntity, reasons.sharedAccount, reasons.revocationStuck, reasons.accountUnknown, reasons.uidMismatch, reasons.resurrected, reasons.invalidSpec,
+]);
+
+const idle: ReadonlySet<string> = new Set([reasons.planOnly, reasons.suspended, reasons.cancelled, reasons.superseded, reasons.waitingForOtherRun]);
+
+/** In a word: `Ready/Confirmed`, `Stalled/InUse`, `Reconciling/Settling`. */
+export const restsOn = (run: OffboardingObject): string => {
+  const ready = conditionOf(run, 'Ready');
+  if (ready === undefined) return 'New';
+  const kind = ready.status === 'True' ? 'Ready' : isTrue(run, 'Stalled') ? 'Stalled' : isTrue(run, 'Reconciling') ? 'Reconciling' : 'Idle';
+  return `${kind}/${ready.reason}`;
+};
+
+const hasEnded = (run: OffboardingObject): boolean => {
+  const { reason = '' } = conditionOf(run, 'Ready') ?? {};
+  return isTrue(run, 'Ready') || (isTrue(run, 'Stalled') && decisions.has(reason)) || idle.has(reason);
+};
+
+export const isSettled = (runs: readonly OffboardingObject[]): boolean => runs.every(hasEnded);
+
+export const atTheEnd = (world: World, settled: boolean, publicKey: string): void => {
+  if (!settled) {
+    const open = world.offboardings().filter((run) => !hasEnded(run));
+    throw new Violation('Lives', `did not end in time: ${open.map((run) => `${run.metadata.name} is ${restsOn(run)}: ${(conditionOf(run, 'Ready') as { message?: string } | undefined)?.message ?? ''}`).join('; ') || 'what is going on has not ended'}`);
+  }
+  checkRecords(world, publicKey);
+};
+
+/** Each end that is told has one record, the chain has no gap, and what it says is what an auditor finds proven. */
+const checkRecords = (world: World, publicKey: string): void => {
+  const records = world.records();
+  records.forEach(({ metadata: { name } }, index) => {
+    if (Number(name) !== index + 1) throw new Violation('RecordTells', `record ${name} has place ${String(index + 1)}`);
+  });
+  if (records.length === 0) return;
+  const keys = keysById(readPublicKeys(publicKey));
+  const { verdict, ...report } = verify(records.map((record) => materialOf(record.metadata.name, record.metadata.name, (record as { readonly spec?: Readonly<Record<string, unknown>> }).spec ?? {})), { trusted: keys, published: keys });
+  if (verdict !== 'Proven') throw new Violation('RecordTells', `offboard verify says ${verdict}: ${JSON.stringify(report)}`);
+};

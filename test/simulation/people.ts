@@ -1,0 +1,133 @@
+/** What people do to a run while it is under way, with kubectl: each act is one of `personActs`, and does nothing where there is nothing to do it to. */
+import type { Resource } from '../../src/kube/resources.ts';
+import { clusterRoleBindings, offboardingWaivers, offboardings, roleBindings, serviceAccounts, workloadIdentities } from '../../src/kube/resources.ts';
+import type { OffboardingObject } from '../../src/reconcile/objects.ts';
+import type { Cluster } from './cluster/cluster.ts';
+import type { Person } from './realm.ts';
+import type { IdentityPlan, PersonAct } from './plan.ts';
+
+export const requester = 'alice';
+export const neighbour = 'neighbour';
+export const approver = 'bob';
+
+export interface People {
+  /** Asks for the end of the identity. */
+  readonly retire: (identity: Person, plan: IdentityPlan) => void;
+  readonly act: (act: PersonAct, identity: Person, plan: IdentityPlan) => void;
+}
+
+export interface PeopleOptions {
+  readonly cluster: Cluster;
+  /** The wall-clock time, as everybody but a clock that was set has it. */
+  readonly wall: () => Date;
+  readonly trace: (line: string) => void;
+}
+
+const runName = (identity: Person): string => `retire-${identity.name}`;
+
+export const createPeople = ({ cluster, wall, trace }: PeopleOptions): People => {
+  const [alice, bob] = [cluster.as(requester), cluster.as(approver)];
+  let serial = 0;
+  const tried = (what: string, act: () => unknown): void => {
+    try {
+      act();
+      trace(`people: ${what}`);
+    } catch (error) {
+      trace(`people: ${what} was refused: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  const change = (resource: Resource, { namespace }: Person, name: string, body: object, what: string): void => {
+    tried(what, () => alice.patch(resource, { namespace, name }, body));
+  };
+  /** The first of them, whoever made it. */
+  const runOf = (identity: Person): OffboardingObject | undefined =>
+    (alice.list(offboardings, identity.namespace) as readonly unknown[] as readonly OffboardingObject[]).find(({ metadata }) => metadata.name.includes(identity.name));
+  const changeRun = (identity: Person, body: object, what: string): void => {
+    const run = runOf(identity);
+    if (run !== undefined) change(offboardings, identity, run.metadata.name, body, what);
+  };
+
+  const ask = (identity: Person, { mode, urgency, soak }: IdentityPlan, name: string): void => {
+    tried(`${name}: retire ${identity.name}`, () =>
+      alice.create(offboardings, {
+        metadata: { name, namespace: identity.namespace },
+        spec: {
+          workloadIdentityRef: { name: identity.name }, reason: 'Retired', mode, urgency, soak: `${String(soak)}s`, deadline: '1h',
+          requestedBy: { username: requester }, ...(mode === 'Enforce' ? { enforcedBy: { username: requester } } : {}),
+        },
+      }));
+  };
+
+  const acts: Readonly<Record<PersonAct, (identity: Person, plan: IdentityPlan) => void>> = {
+    Suspend: (identity) => { changeRun(identity, { spec: { suspend: true } }, 'suspend'); },
+    Resume: (identity) => { changeRun(identity, { spec: { suspend: false } }, 'resume'); },
+    Cancel: (identity) => { changeRun(identity, { spec: { cancel: { reason: 'a mistake', requestedBy: { username: requester } } } }, 'cancel'); },
+    Delete: (identity) => { tried('delete the run', () => { alice.remove(offboardings, { namespace: identity.namespace, name: runOf(identity)?.metadata.name ?? '' }); }); },
+    Hasten: (identity) => { changeRun(identity, { spec: { urgency: 'Emergency' } }, 'hasten'); },
+    EndSoak: (identity) => { changeRun(identity, { spec: { soak: '0s' } }, 'end the soak'); },
+    Enforce: (identity) => { changeRun(identity, { spec: { mode: 'Enforce', enforcedBy: { username: requester } } }, 'enforce'); },
+    Waive: (identity, plan) => {
+      const run = runOf(identity);
+      if (run === undefined) return;
+      const dependency = plan.vault ? 'vault' : plan.google ? 'google' : 'kubernetes';
+      tried(`waive ${dependency}`, () =>
+        bob.create(offboardingWaivers, {
+          metadata: { name: `waive-${identity.name}`, namespace: identity.namespace },
+          spec: {
+            offboardingRef: { name: run.metadata.name, uid: run.metadata.uid }, dependency, reason: 'its owner is away', approvedBy: { username: approver },
+            expiresAt: new Date(wall().getTime() + 30_000).toISOString(),
+          },
+        }));
+    },
+    UnWaive: (identity) => { tried('take the waiver back', () => { bob.remove(offboardingWaivers, { namespace: identity.namespace, name: `waive-${identity.name}` }); }); },
+    BindAgain: (identity) => {
+      serial += 1;
+      tried('bind it again', () =>
+        alice.create(roleBindings, {
+          metadata: { name: `again-${String(serial)}`, namespace: identity.namespace }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' },
+          subjects: [{ kind: 'ServiceAccount', name: identity.name, namespace: identity.namespace }],
+        }));
+    },
+    DeleteAccount: (identity) => { tried('delete the account', () => { alice.remove(serviceAccounts, identity); }); },
+    RecreateAccount: (identity) => {
+      tried('make the account again', () => {
+        if (alice.get(serviceAccounts, identity) !== undefined) alice.remove(serviceAccounts, identity);
+        alice.create(serviceAccounts, { metadata: identity });
+      });
+    },
+    MakeToken: (identity) => { tried('make a token', () => alice.requestToken(identity)); },
+    ShareBinding: (identity) => {
+      const key = { namespace: identity.namespace, name: `${identity.name}-edit` };
+      const { subjects = [] } = (alice.get(roleBindings, key) ?? {}) as { readonly subjects?: readonly object[] };
+      // Somebody else's part in it, which the operator must leave as it is from now on.
+      tried('name a neighbour in its binding', () => alice.patch(roleBindings, key, { subjects: [...subjects, { kind: 'ServiceAccount', name: neighbour, namespace: identity.namespace }] }));
+    },
+    DeleteIdentity: (identity) => { tried('delete the WorkloadIdentity', () => { alice.remove(workloadIdentities, identity); }); },
+    SecondRun: (identity, plan) => {
+      serial += 1;
+      ask(identity, { ...plan, urgency: serial % 2 === 0 ? 'Emergency' : 'Routine', mode: 'Enforce', soak: 0 }, `${runName(identity)}-${String(serial)}`);
+    },
+    BreakGlass: (identity) => { changeRun(identity, { metadata: { finalizers: null } }, 'break the glass'); },
+    OrphanToken: () => undefined,
+  };
+
+  return {
+    retire: (identity, plan) => {
+      if (plan.by === 'Offboarding') ask(identity, plan, runName(identity));
+      else acts.DeleteIdentity(identity, plan);
+    },
+    act: (act, identity, plan) => { acts[act](identity, plan); },
+  };
+};
+
+/** Bindings that the identity has from the beginning. */
+export const bindingsOf = ({ namespace, name }: Person, { sharedBinding, clusterBinding }: IdentityPlan): readonly { readonly resource: Resource; readonly body: object }[] => {
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' };
+  const own = { kind: 'ServiceAccount', name, namespace };
+  const other = { kind: 'ServiceAccount', name: neighbour, namespace };
+  return [
+    { resource: roleBindings, body: { metadata: { name: `${name}-edit`, namespace }, roleRef, subjects: [own] } },
+    ...(sharedBinding ? [{ resource: roleBindings, body: { metadata: { name: `${name}-shared`, namespace }, roleRef, subjects: [other, own] } }] : []),
+    ...(clusterBinding ? [{ resource: clusterRoleBindings, body: { metadata: { name: `${name}-everywhere` }, roleRef, subjects: [own] } }] : []),
+  ];
+};

@@ -1,0 +1,46 @@
+/** One system of a universe in which an identity can get in: the cluster itself, Vault, Google Cloud. Each later one is another of these. */
+import type { Random } from '../../src/runtime/random.ts';
+import type { WireRequest, WireServer } from './engine/wire.ts';
+import type { IdentityPlan } from './plan.ts';
+
+/** A way in that works at this moment. */
+export interface Way {
+  /** Never the same for two. */
+  readonly id: string;
+  /** In the terms of the system, such as `token` or `lease`. */
+  readonly class: string;
+  /** False when only a cache still lets it in: at its source it has ended. */
+  readonly atSource: boolean;
+}
+
+/** The identity as it is known everywhere. */
+export interface Person {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export interface Realm {
+  /** As the dependency is called in the status of a run. */
+  readonly name: 'kubernetes' | 'vault' | 'google';
+  readonly servers: readonly WireServer[];
+  /** Milliseconds for which an absence must hold here before it may be believed. */
+  readonly settleTime: number;
+  /** Gives the identity what it has there, before anything happens. */
+  readonly settle: (identity: Person, plan: IdentityPlan) => void;
+  /** What of an identity works at this very moment, by whatever cache. */
+  readonly waysIn: (identity: Person) => readonly Way[];
+  /** Told after anything began or ceased to work at its source, for some identity. */
+  readonly onChange: (listener: () => void) => void;
+  /** One thing that whoever is this identity does: uses what it has, and gets more of it. Nothing where it is refused. */
+  readonly act: (identity: Person, random: Random) => void;
+  /** Whether a request, if it is taken, ends something for good: not a question, and not what can be taken back. */
+  readonly isIrreversible: (request: WireRequest) => boolean;
+  /** Whether it may begin something that is no stored object, such as a token. */
+  readonly gives: (request: WireRequest) => boolean;
+  /** Whether it lists what there is. */
+  readonly isEnumeration: (request: WireRequest) => boolean;
+  /** Everything that others have there, in a form that can be compared. */
+  readonly ofOthers: () => string;
+  /** The faults that only this system can have: each is switched on, and returns what switches it off. */
+  readonly knobs: readonly { readonly name: string; readonly on: (random: Random) => () => void }[];
+}

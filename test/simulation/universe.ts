@@ -1,0 +1,215 @@
+/**
+ * One run: a cluster, what identities depend on beside it, the operator, people, and everything of a plan. Goes on until all retirements have
+ * come to their end and nothing came back for a while, or until one of them did not in the time that it has.
+ */
+import type { KubeObject } from '../../src/kube/objects.ts';
+import { offboardingRecords, offboardings } from '../../src/kube/resources.ts';
+import type { OffboardingObject } from '../../src/reconcile/objects.ts';
+import type { Logger } from '../../src/runtime/logger.ts';
+import { createClusterRealm } from './cluster-realm.ts';
+import type { Network } from './engine/network.ts';
+import { createNetwork } from './engine/network.ts';
+import { between, streamOf } from './engine/random.ts';
+import { createScheduler } from './engine/scheduler.ts';
+import type { WireServer } from './engine/wire.ts';
+import { createFaults } from './faults.ts';
+import type { World } from './invariants.ts';
+import { Violation, createInvariants } from './invariants.ts';
+import { atTheEnd, isSettled, restsOn } from './liveness.ts';
+import { createPeople } from './people.ts';
+import type { Incident, Plan } from './plan.ts';
+import { calmAt } from './plan.ts';
+import type { Person, Realm } from './realm.ts';
+import { createReplicas } from './replicas.ts';
+import type { Replicas } from './replicas.ts';
+import { createWays } from './ways.ts';
+
+export interface Outcome {
+  readonly violation: Violation | undefined;
+  /** Of virtual time. */
+  readonly milliseconds: number;
+  readonly events: number;
+  /** How each retirement stood at the end. */
+  readonly ends: readonly string[];
+  /** The incidents that happened before the end. */
+  readonly happened: readonly string[];
+  /** Every request, write and incident, where that was asked for. */
+  readonly trace: readonly string[];
+}
+
+/** Milliseconds after the last trouble within which everything has come to its end, or says which person it waits for. */
+export const bound = 1_200_000;
+/** Milliseconds for which whoever was retired goes on trying. */
+const afterlife = 20_000;
+const epoch = Date.parse('2026-06-01T00:00:00Z');
+const namespace = 'offboard-system';
+
+export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: boolean }): Promise<Outcome> => {
+  const lines: string[] = [];
+  const scheduler = createScheduler();
+  const trace = traced
+    ? (line: string): void => { lines.push(`${(scheduler.now() / 1000).toFixed(3).padStart(9)}  ${line}`); }
+    : (): void => undefined;
+  let failure: unknown;
+  const fail = (error: unknown): void => { failure ??= error; };
+
+  const clusterRealm = createClusterRealm({ scheduler, random: streamOf(plan.seed, 'cluster'), epoch, namespace });
+  const { cluster } = clusterRealm;
+  const admin = cluster.as('kubernetes-admin');
+  const realms: readonly Realm[] = [clusterRealm.realm];
+  const identities = plan.identities.map(({ name }): Person => ({ namespace: 'ci', name }));
+  const faults = createFaults(streamOf(plan.seed, 'wire'));
+  const runs = (): readonly OffboardingObject[] => admin.list(offboardings) as unknown as readonly OffboardingObject[];
+
+  let replicas: Replicas | undefined;
+  const stepped = plan.incidents.some(({ kind }) => kind === 'StepWall');
+  const ways = createWays(scheduler.now, realms, identities);
+  const world: World = {
+    now: scheduler.now, realms, ways,
+    personOf: ({ namespace: home, name }) => identities.find((each) => each.namespace === home && each.name === name),
+    offboardings: runs,
+    startedAt: (name) => replicas?.startedAt(name),
+    clocksWereSet: () => stepped,
+    records: () => admin.list(offboardingRecords),
+    unlockedByPerson: () => false,
+  };
+  const invariants = createInvariants(world);
+  cluster.onChange((change) => {
+    trace(`${change.from} ${change.type} ${change.resource.plural} ${change.object.metadata.namespace ?? ''}/${change.object.metadata.name}${said(change.object, change.previous)}`);
+    invariants.onStored({ ...change, by: change.from, plural: change.resource.plural });
+  });
+
+  const servers = realms.flatMap((realm) => realm.servers.map((server): WireServer => ({
+    ...server,
+    handle: (request) => {
+      const answer = server.handle(request);
+      if (realm.gives(request)) ways.look();
+      invariants.onRequest(request, realm);
+      return answer;
+    },
+  })));
+  const wire = createNetwork({ scheduler, random: streamOf(plan.seed, 'network'), servers, faults: faults.of, trace });
+  const network: Network = {
+    ...wire,
+    send: (origin, request, receiver) => (replicas?.onSend(request.from) === 'Lost' ? () => undefined : wire.send(origin, request, receiver)),
+  };
+
+  plan.identities.forEach((each, index) => {
+    const identity = identities[index] as Person;
+    for (const realm of realms) realm.settle(identity, each);
+    clusterRealm.introduce(identity, each, []);
+  });
+  invariants.onPeople();
+  const operators = replicas = createReplicas({
+    seed: plan.seed, count: plan.replicas, scheduler, network, epoch, namespace, origins: clusterRealm.realm.servers.map(({ origin }) => origin), fail,
+    log: (name) => (traced ? traceLog(name, trace) : silent),
+  });
+  const people = createPeople({ cluster, wall: () => new Date(epoch + scheduler.now()), trace });
+
+  const happened: string[] = [];
+  let troubles = 0;
+  const endsLater = (lasts: number, end: () => void): void => {
+    troubles += 1;
+    scheduler.after(lasts, () => {
+      troubles -= 1;
+      end();
+    });
+  };
+  const happen = (incident: Incident): void => {
+    const begin = (name: string): void => {
+      happened.push(name);
+      trace(`-- ${JSON.stringify(incident)}`);
+    };
+    switch (incident.kind) {
+      case 'Kill':
+        begin('Kill');
+        operators.kill(incident.replica, incident.for);
+        return;
+      case 'KillAtRequest':
+        begin('KillAtRequest');
+        operators.killAtRequest(incident.replica, incident.nth, incident.when, incident.for);
+        return;
+      case 'Freeze': {
+        begin('Freeze');
+        const process = operators.process(incident.replica);
+        process.freeze();
+        endsLater(incident.for, process.thaw);
+        return;
+      }
+      case 'StepWall':
+        begin('StepWall');
+        operators.process(incident.replica).stepWall(incident.by);
+        return;
+      case 'Wire':
+        begin(`${incident.server} ${incident.fault}`);
+        endsLater(incident.for, faults.begin(incident));
+        return;
+      case 'Knob': {
+        const realm = realms.find((each) => each.servers.some(({ name }) => name === incident.server));
+        const knob = realm?.knobs[Math.floor(incident.knob * realm.knobs.length)];
+        if (realm === undefined || knob === undefined) return;
+        begin(`${realm.name} ${knob.name}`);
+        endsLater(incident.for, knob.on(streamOf(plan.seed, `knob ${String(incident.at)}`)));
+        return;
+      }
+      case 'Person': {
+        const index = incident.identity;
+        const [identity, asked] = [identities[index], plan.identities[index]];
+        if (identity === undefined || asked === undefined) return;
+        begin(incident.act);
+        people.act(incident.act, identity, asked);
+        ways.look();
+        invariants.onPeople();
+      }
+    }
+  };
+  for (const incident of plan.incidents) scheduler.after(incident.at, () => { happen(incident); });
+  plan.identities.forEach((each, index) => { scheduler.after(each.at, () => { people.retire(identities[index] as Person, each); }); });
+
+  const acting = streamOf(plan.seed, 'agents');
+  const live = (identity: Person): void => {
+    scheduler.after(between(acting, 1_000, 6_000), () => {
+      for (const realm of realms) realm.act(identity, acting);
+      ways.look();
+      live(identity);
+    });
+  };
+  identities.forEach(live);
+
+  const lastAsked = Math.max(...plan.identities.map(({ at }) => at));
+  let settledSince: number | undefined;
+  const isOver = (): boolean => {
+    if (failure !== undefined) return true;
+    if (scheduler.now() < lastAsked + 1_000 || troubles > 0 || !isSettled(runs())) settledSince = undefined;
+    else settledSince ??= scheduler.now();
+    return settledSince !== undefined && scheduler.now() - settledSince > afterlife;
+  };
+  try {
+    await scheduler.run(calmAt, isOver);
+    if (settledSince === undefined) await scheduler.run(calmAt + bound, isOver);
+    if (failure === undefined) atTheEnd(world, settledSince !== undefined, clusterRealm.publicKey);
+  } catch (error) {
+    fail(error);
+  }
+  operators.stop();
+  if (failure !== undefined && !(failure instanceof Violation)) throw failure;
+  return { violation: failure, milliseconds: scheduler.now(), events: scheduler.events(), ends: runs().map(restsOn), happened, trace: lines };
+};
+
+/** What of a change is worth a line. */
+const said = ({ status }: KubeObject & { readonly status?: unknown }, previous: (KubeObject & { readonly status?: unknown }) | undefined): string => {
+  const { conditions } = (status ?? {}) as { readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string; readonly message?: string }[] };
+  if (conditions === undefined || status === previous?.status) return '';
+  const ready = conditions.find(({ type }) => type === 'Ready');
+  return ` ${ready?.status === 'True' ? 'Ready' : ''} ${ready?.reason ?? ''}: ${ready?.message ?? ''}`;
+};
+
+const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, child: () => silent };
+
+const traceLog = (name: string, trace: (line: string) => void): Logger => {
+  const line = (level: string) => (message: string, fields: object = {}): void => { trace(`${name} ${level}: ${message} ${textOf(fields)}`); };
+  return { debug: () => undefined, info: line('info'), warn: line('warn'), error: line('error'), child: () => traceLog(name, trace) };
+};
+
+const textOf = (fields: object): string =>
+  JSON.stringify(fields, (_, value: unknown) => (value instanceof Error ? value.message : value));
