@@ -17,31 +17,11 @@ import { locate } from '../../src/revokers/vault/ids.ts';
 import { createVaultKind } from '../../src/revokers/vault/revoker.ts';
 import type { Credential, Revoker } from '../../src/revokers/revoker.ts';
 import type { Fault, Harness, Stage } from './stage.ts';
+import { asks, classOf, faultAnswers, leakedSecret } from './vault-faults.ts';
 
 export interface VaultStages extends Harness {
   readonly stop: () => Promise<void>;
 }
-
-/** In every answer that goes wrong: nobody may repeat it. */
-const leakedSecret = 'hvs.CAESIJleakedleakedleaked0123456789';
-
-const errors = (...words: readonly string[]): string => JSON.stringify({ errors: words });
-
-/** What each fault is in the words of this server. Those that are no answer are told apart below. */
-const answers: Partial<Record<Fault, { readonly status: number; readonly body: string }>> = {
-  Unauthorized: { status: 403, body: errors('permission denied') },
-  Forbidden: { status: 403, body: errors(`1 error occurred:\n\t* permission denied for ${leakedSecret}\n\n`) },
-  NotFoundPage: { status: 404, body: `<html>${leakedSecret}</html>` },
-  NotFoundOther: { status: 404, body: errors(`no handler for route "${leakedSecret}". route entry not found.`) },
-  TooManyRequests: { status: 429, body: errors(leakedSecret) },
-  ServerError: { status: 500, body: errors(`internal error: ${leakedSecret}`) },
-  Unavailable: { status: 503, body: errors('Vault is sealed', leakedSecret) },
-  Garbage: { status: 200, body: `<p>${leakedSecret}</p>` },
-  Empty: { status: 200, body: '' },
-};
-
-/** What asks in the body, or writes where nobody else looks, changes nothing of anybody's. */
-const asks = /^(identity\/lookup\/entity|auth\/token\/lookup-accessor|sys\/leases\/lookup|sys\/capabilities-self|cubbyhole\/offboard|.*\/secret-id-accessor\/lookup)$/;
 
 interface Gate {
   fault: Fault | undefined;
@@ -60,7 +40,7 @@ export const startVaultStages = async (): Promise<VaultStages> => {
       if (method !== 'GET' && !asks.test(name)) gate.writes += 1;
       if (gate.fault === undefined || gate.healthy-- > 0) return true;
       if (gate.fault === 'Hanging') return new Promise<boolean>(() => undefined);
-      return answers[gate.fault] ?? false;
+      return faultAnswers[gate.fault] ?? false;
     },
   });
   let stages = 0;
@@ -181,11 +161,6 @@ const exists = async (bao: Openbao, entityId: string, { id, class: kind }: { rea
     default:
       throw new Error(`the stage holds nothing like ${id}`);
   }
-};
-
-const classOf = (id: string): string => {
-  const kinds = ['Login', 'Token', 'SecretId', 'AuthRole', 'Certificate', 'Lease'];
-  return kinds.find((kind) => locate({ id, class: kind }) !== undefined) ?? '';
 };
 
 // ---- the operator ----------------------------------------------------------------------------------------------

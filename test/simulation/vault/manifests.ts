@@ -1,0 +1,46 @@
+/** What the cluster holds of the simulated Vault: its Connector, the operator's Secret, and what an identity says of it. */
+import type { ConnectorSpec, Dependency } from '../../../src/api/v1alpha1/index.ts';
+import { apiVersion } from '../../../src/api/v1alpha1/index.ts';
+import { vaultOrigin } from './server.ts';
+
+export interface ConnectorManifestOptions {
+  readonly name?: string;
+  /** Who may use it; `ci` unless told. */
+  readonly namespaces?: string[];
+  readonly timing?: NonNullable<ConnectorSpec['timing']>;
+}
+
+export interface ConnectorManifest {
+  readonly apiVersion: string;
+  readonly kind: 'Connector';
+  readonly metadata: { readonly name: string };
+  readonly spec: ConnectorSpec;
+}
+
+export const vaultSecret = { name: 'vault-token', key: 'token' } as const;
+
+export const connectorManifest = ({ name = 'vault-sim', namespaces = ['ci'], timing }: ConnectorManifestOptions = {}): ConnectorManifest => ({
+  apiVersion,
+  kind: 'Connector',
+  metadata: { name },
+  spec: {
+    vault: { address: vaultOrigin, auth: { tokenSecretRef: vaultSecret }, kubernetesAuthMounts: [{ path: 'kubernetes', aliasSource: 'serviceaccount_uid' }] },
+    grants: [{ namespaces: { names: namespaces }, vault: { authRoles: ['ci-*'], leasePrefixes: ['database/creds/ci-*'], appRoles: ['approle/ci-*'], certificates: ['pki/ci-*'] } }],
+    ...(timing !== undefined && { timing }),
+  },
+});
+
+/** In the operator's namespace, where the Connector looks for it. */
+export const secretManifest = (namespace: string, token: string): object => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: vaultSecret.name, namespace },
+  type: 'Opaque',
+  data: { [vaultSecret.key]: btoa(token) },
+});
+
+/** The entry of `spec.dependencies` for an identity whose auth role and database role have this name, which are its own. */
+export const dependencyFor = (role: string, connector = 'vault-sim'): Dependency => ({
+  name: 'vault',
+  vault: { connectorRef: { name: connector }, roles: [role], leases: [{ prefix: `database/creds/${role}`, exclusive: true }] },
+});
