@@ -73,8 +73,8 @@ export const showAccount = (account: Account): object => ({
 });
 
 export const addAccount = (world: World, project: string, email: string, texts: Pick<Account, 'displayName' | 'description'> = {}): Account => {
-  const account: Account = { uniqueId: newNumber(21), email, project, ...texts, etag: newEtag(), disabled: false, deleted: false };
-  world.accounts.set(account.uniqueId, versioned(account));
+  const account: Account = { uniqueId: newNumber(world, 21), email, project, ...texts, etag: newEtag(world), disabled: false, deleted: false };
+  world.accounts.set(account.uniqueId, versioned(world.nature, account));
   world.emails.set(email, account.uniqueId);
   addResource(world, accountResource(account), 'iam.serviceAccounts', `projects/${project}`);
   addSystemKey(world, account);
@@ -86,12 +86,12 @@ export const change = (world: World, { uniqueId }: Account, to: Partial<Account>
   const account = world.accounts.get(uniqueId);
   if (account === undefined) return;
   const before = account.now();
-  account.set({ ...before, ...to, etag: newEtag() });
+  account.set({ ...before, ...to, etag: newEtag(world) });
   if ((to.deleted ?? before.deleted) === before.deleted) return;
   if (to.deleted !== true) world.emails.set(before.email, uniqueId);
   else if (world.emails.get(before.email) === uniqueId) world.emails.delete(before.email);
   for (const { policy } of world.resources.values()) {
-    if (names(policy.now(), `uid:${uniqueId}`)) policy.set({ ...policy.now(), etag: newEtag() });
+    if (names(policy.now(), `uid:${uniqueId}`)) policy.set({ ...policy.now(), etag: newEtag(world) });
   }
 };
 
@@ -132,7 +132,7 @@ const patch = (world: World, account: Account, sent: Readonly<Record<string, unk
   const texts = Object.fromEntries(named.map((name) => [name, text(sent[name])]));
   const { displayName, description, ...rest } = { ...account, ...texts };
   // What is empty is not shown.
-  const next: Account = { ...rest, ...(displayName ? { displayName } : {}), ...(description ? { description } : {}), etag: newEtag() };
+  const next: Account = { ...rest, ...(displayName ? { displayName } : {}), ...(description ? { description } : {}), etag: newEtag(world) };
   // Only what the mask names comes back.
   const shown = Object.entries(showAccount(next)).filter(([name]) => name === 'name' || named.includes(name));
   return ok(Object.fromEntries(shown), () => {

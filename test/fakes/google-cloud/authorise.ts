@@ -1,10 +1,10 @@
 /** Whether a caller may do a thing to a resource now: by its policy and those of all that it lies in. */
 import { type Answer, denied } from './answers.ts';
-import { holds, type Asked } from './conditions.ts';
+import { holds } from './conditions.ts';
 import type { Knobs } from './knobs.ts';
 import { means, type Principal } from './members.ts';
 import { allows } from './roles.ts';
-import { canonicalName, findResource, lineage, type World } from './world.ts';
+import { type Binding, canonicalName, findResource, lineage, type World } from './world.ts';
 
 export interface Question {
   readonly caller: Principal | undefined;
@@ -20,14 +20,13 @@ export type Authorise = (question: Question) => boolean;
 export const createAuthorise =
   (world: World, knobs: Pick<Knobs, 'settings'>): Authorise =>
   ({ caller, permission, resource, conditionName }) => {
-    const asked: Asked = { time: Date.now(), resource: conditionName ?? resource.replace(/^\/\/[^/]+\//, '') };
-    return (
-      around(world, resource)
-        // What was granted until just now still passes, for as long as changes take to be felt.
-        .flatMap(({ policy }) => policy.within(knobs.settings.propagation))
-        .flatMap(({ bindings }) => bindings)
-        .some((binding) => allows(world, binding.role, permission) && binding.members.some((member) => means(world, member, caller)) && holds(binding.condition, asked))
-    );
+    const { propagation } = knobs.settings;
+    const gives = ({ role, members, condition }: Binding): boolean =>
+      allows(world, role, permission) &&
+      members.some((member) => means(world, member, caller)) &&
+      (condition === undefined || holds(condition, { time: world.nature.now(), resource: conditionName ?? resource.replace(/^\/\/[^/]+\//, '') }));
+    // What was granted until just now still passes, for as long as changes take to be felt.
+    return around(world, resource).some(({ policy }) => policy.within(propagation).some(({ bindings }) => bindings.some(gives)));
   };
 
 /** Nothing when allowed, else the refusal, which is the same for what does not exist. */

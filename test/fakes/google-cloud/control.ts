@@ -37,7 +37,7 @@ const operations: Readonly<Record<string, Operation>> = {
   addContainer: ({ world }, { name, parent }) => void addResource(world, text(name), kindOf(text(name)), optionalText(parent)),
   addProject: ({ world }, { id, parent }) => {
     const above = optionalText(parent);
-    const project = { id: text(id), number: newNumber(12), ...(above === undefined ? {} : { parent: above }) };
+    const project = { id: text(id), number: newNumber(world, 12), ...(above === undefined ? {} : { parent: above }) };
     world.projects.set(project.id, project);
     addResource(world, `projects/${project.id}`, 'resourcemanager.projects', above);
     return project;
@@ -97,7 +97,7 @@ const operations: Readonly<Record<string, Operation>> = {
     // Without any check: for members that nobody could write, and for policies of any size.
     const { bindings, ...rest } = fields(policy) as unknown as Omit<Policy, 'etag'>;
     const stored = bindings.map((binding) => ({ ...binding, members: binding.members.map((member) => storedForm(world, member)) }));
-    resourceAt(world, resource).policy.set({ ...rest, bindings: stored, written: true, etag: newEtag() });
+    resourceAt(world, resource).policy.set({ ...rest, bindings: stored, written: true, etag: newEtag(world) });
   },
   may: ({ tokens, authorise }, { token, permission, resource }) => {
     const who = tokens.check(text(token));

@@ -1,5 +1,5 @@
 /** HMAC keys of Cloud Storage: kept by project, of a service account. */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 
 import { type Answer, ok, storageFailure } from './answers.ts';
 import { type Authorise, refusal } from './authorise.ts';
@@ -61,14 +61,16 @@ export const hmacKeyRoutes = (site: Site): readonly Route[] => {
       if (key.state === 'DELETED' || (state !== 'ACTIVE' && state !== 'INACTIVE')) return storageFailure(400, 'invalid', 'The HMAC key cannot be changed to that state.');
       const sent = text(call.body['etag']);
       if (sent !== '' && !sameEtag(sent, etagOf(key))) return storageFailure(412, 'conditionNotMet', 'At least one of the pre-conditions you specified did not hold.');
-      const next: HmacKey = { ...key, state, updated: new Date().toISOString() };
+      const next: HmacKey = { ...key, state, updated: time(world) };
       return ok(showKey(world, next), () => { world.hmacKeys.get(key.accessId)?.set(next); });
     }),
     onKey('DELETE', 'delete', (_, key) =>
-      key.state === 'INACTIVE' ? { status: 204, commit: () => { world.hmacKeys.get(key.accessId)?.set({ ...key, state: 'DELETED', updated: new Date().toISOString() }); } } : storageFailure(400, 'invalid', 'Cannot delete keys that are in the ACTIVE or DELETED state.'),
+      key.state === 'INACTIVE' ? { status: 204, commit: () => { world.hmacKeys.get(key.accessId)?.set({ ...key, state: 'DELETED', updated: time(world) }); } } : storageFailure(400, 'invalid', 'Cannot delete keys that are in the ACTIVE or DELETED state.'),
     ),
   ];
 };
+
+const time = ({ nature }: World): string => new Date(nature.now()).toISOString();
 
 const etagOf = (key: HmacKey): string => Buffer.from(shortHash([key.state, key.updated])).toString('base64');
 
@@ -86,10 +88,10 @@ const showKey = (world: World, key: HmacKey): object => ({
 });
 
 export const addHmacKey = (world: World, account: Account): HmacKey => {
-  const created = new Date().toISOString();
-  const accessId = `GOOG1E${randomBytes(34).toString('hex').toUpperCase().slice(0, 55)}`;
-  const key: HmacKey = { accessId, secret: randomBytes(30).toString('base64'), account: account.uniqueId, email: account.email, project: account.project, created, updated: created, state: 'ACTIVE' };
-  world.hmacKeys.set(accessId, versioned(key));
+  const created = time(world);
+  const accessId = `GOOG1E${world.nature.bytes(34).toString('hex').toUpperCase().slice(0, 55)}`;
+  const key: HmacKey = { accessId, secret: world.nature.bytes(30).toString('base64'), account: account.uniqueId, email: account.email, project: account.project, created, updated: created, state: 'ACTIVE' };
+  world.hmacKeys.set(accessId, versioned(world.nature, key));
   return key;
 };
 

@@ -31,7 +31,8 @@ export const keyOf = (jwks: readonly object[], keyId: string): KeyObject | undef
 
 export const audiences = (claims: Fields): readonly string[] => (Array.isArray(claims['aud']) ? claims['aud'].map(text) : [text(claims['aud'])]);
 
-export const isCurrent = (claims: Fields): boolean => {
-  const now = Date.now() / 1000;
+/** `time` in milliseconds since the epoch. */
+export const isCurrent = (claims: Fields, time: number): boolean => {
+  const now = time / 1000;
   return typeof claims['exp'] === 'number' && claims['exp'] > now && (typeof claims['nbf'] !== 'number' || claims['nbf'] <= now + 5);
 };

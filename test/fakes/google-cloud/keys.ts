@@ -1,14 +1,12 @@
 /** Keys of service accounts: real key pairs, of which the world keeps the public half. */
-import { generateKeyPair, randomBytes } from 'node:crypto';
-import { promisify } from 'node:util';
-
 import { reach } from './accounts.ts';
 import { type Answer, notFound, ok } from './answers.ts';
 import type { Authorise } from './authorise.ts';
 import type { Call, Route } from './router.ts';
 import type { Knobs } from './knobs.ts';
+import type { KeyPair } from './nature.ts';
 import { versioned } from './versioned.ts';
-import { type Account, type AccountKey, findAccount, now, type World } from './world.ts';
+import { type Account, type AccountKey, findAccount, newKeyId, now, type World } from './world.ts';
 
 interface Site {
   readonly world: World;
@@ -60,10 +58,11 @@ export const keyRoutes = (site: Site): readonly Route[] => {
       const keys = [...world.keys.values()].map((key) => key.ago(knobs.settings.staleAccounts)).filter((key) => key.account === account.uniqueId && !key.deleted && (types.length === 0 || types.includes(key.type)));
       return ok(keys.length > 0 ? { keys: keys.map((key) => showKey(account, key)) } : {});
     }),
-    onAccount('POST', 'create', async (_, account) => {
-      const { key, file } = await addKey(world, account);
-      return ok({ ...showKey(account, key), privateKeyType: 'TYPE_GOOGLE_CREDENTIALS_FILE', privateKeyData: Buffer.from(JSON.stringify(file, undefined, 2)).toString('base64') });
-    }),
+    onAccount('POST', 'create', (_, account) =>
+      addKey(world, account, ({ key, file }) =>
+        ok({ ...showKey(account, key), privateKeyType: 'TYPE_GOOGLE_CREDENTIALS_FILE', privateKeyData: Buffer.from(JSON.stringify(file, undefined, 2)).toString('base64') }),
+      ),
+    ),
     onKey('GET', '', 'get', (account, key) => ok(showKey(account, key))),
     onKey('DELETE', '', 'delete', (_, key) => ok({}, () => { world.keys.get(key.id)?.set({ ...key, deleted: true }); })),
     onKey('POST', ':disable', 'disable', switched(true)),
@@ -81,29 +80,28 @@ const showKey = (account: Account, key: AccountKey): object => ({
   ...(key.disabled ? { disabled: true } : {}),
 });
 
-const makePair = promisify(generateKeyPair);
+/** At once where key pairs are made at once. */
+export const addKey = <T>(world: World, account: Account, then: (added: AddedKey) => T): T | Promise<T> => {
+  const pair = world.nature.keyPair();
+  return pair instanceof Promise ? pair.then((made) => then(keepKey(world, account, made))) : then(keepKey(world, account, pair));
+};
 
-export const addKey = async (world: World, account: Account): Promise<{ readonly key: AccountKey; readonly file: KeyFile }> => {
-  const pair = await makePair('rsa', { modulusLength: 2048 });
-  const id = randomBytes(20).toString('hex');
-  const key: AccountKey = {
-    id,
-    account: account.uniqueId,
-    type: 'USER_MANAGED',
-    origin: 'GOOGLE_PROVIDED',
-    publicKey: pair.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-    validAfter: now(),
-    disabled: false,
-    deleted: false,
-  };
-  world.keys.set(id, versioned(key));
+export interface AddedKey {
+  readonly key: AccountKey;
+  readonly file: KeyFile;
+}
+
+const keepKey = (world: World, account: Account, { publicKey, privateKey }: KeyPair): AddedKey => {
+  const id = newKeyId(world);
+  const key: AccountKey = { id, account: account.uniqueId, type: 'USER_MANAGED', origin: 'GOOGLE_PROVIDED', publicKey, validAfter: now(world), disabled: false, deleted: false };
+  world.keys.set(id, versioned(world.nature, key));
   return {
     key,
     file: {
       type: 'service_account',
       project_id: account.project,
       private_key_id: id,
-      private_key: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      private_key: privateKey,
       client_email: account.email,
       client_id: account.uniqueId,
       auth_uri: 'https://accounts.google.com/o/oauth2/auth',
@@ -113,8 +111,8 @@ export const addKey = async (world: World, account: Account): Promise<{ readonly
   };
 };
 
-export const addKeyTo = (world: World, email: string): ReturnType<typeof addKey> => {
+export const addKeyTo = (world: World, email: string): AddedKey | Promise<AddedKey> => {
   const account = findAccount(world, email);
   if (account === undefined) throw new Error(`There is no account ${email}.`);
-  return addKey(world, account);
+  return addKey(world, account, (added) => added);
 };

@@ -1,4 +1,6 @@
 /** What a test turns: how slow the world is to notice changes, and which calls go wrong. */
+import type { Nature } from './nature.ts';
+
 export interface Settings {
   /** Milliseconds by which policies are read as they were. */
   readonly stalePolicies: number;
@@ -66,25 +68,31 @@ export interface Knobs {
 
 const calm: Settings = { stalePolicies: 0, staleAccounts: 0, propagation: 0, assetLag: 0, latency: 0, testPermissionsFailOpen: false };
 
-export const createKnobs = (): Knobs => {
+export const createKnobs = ({ monotonic }: Pick<Nature, 'monotonic'>): Knobs => {
   let settings = calm;
   const turned = new Map<string, number>();
-  const bounded = (name: 'stalePolicies' | 'staleAccounts' | 'propagation' | 'assetLag'): number => Math.min(settings[name], performance.now() - (turned.get(name) ?? 0));
+  const bounded = (name: 'stalePolicies' | 'staleAccounts' | 'propagation' | 'assetLag'): number => (settings[name] === 0 ? 0 : Math.min(settings[name], monotonic() - (turned.get(name) ?? 0)));
   const meddlers: Meddler[] = [];
-  const rules = new Map<string, { readonly rule: Rule; left: number }>();
+  const rules = new Map<string, { readonly rule: Rule; readonly path: RegExp | undefined; left: number }>();
   let next = 1;
+  const acting: Settings = {
+    get stalePolicies() { return bounded('stalePolicies'); },
+    get staleAccounts() { return bounded('staleAccounts'); },
+    get propagation() { return bounded('propagation'); },
+    get assetLag() { return bounded('assetLag'); },
+    get latency() { return settings.latency; },
+    get testPermissionsFailOpen() { return settings.testPermissionsFailOpen; },
+  };
   return {
-    get settings() {
-      return { ...settings, stalePolicies: bounded('stalePolicies'), staleAccounts: bounded('staleAccounts'), propagation: bounded('propagation'), assetLag: bounded('assetLag') };
-    },
+    settings: acting,
     set: (changes) => {
       settings = { ...settings, ...changes };
-      for (const name of Object.keys(changes)) turned.set(name, performance.now());
+      for (const name of Object.keys(changes)) turned.set(name, monotonic());
     },
     meddlers,
     add: (rule) => {
       const id = String(next++);
-      rules.set(id, { rule, left: rule.times ?? Infinity });
+      rules.set(id, { rule, path: rule.match.path === undefined ? undefined : new RegExp(rule.match.path), left: rule.times ?? Infinity });
       return id;
     },
     remove: (id) => {
@@ -92,7 +100,7 @@ export const createKnobs = (): Knobs => {
     },
     take: (call) => {
       for (const [id, entry] of rules) {
-        if (!matches(entry.rule.match, call)) continue;
+        if (!matches(entry.rule.match, call) || entry.path?.test(call.path) === false) continue;
         entry.left -= 1;
         if (entry.left <= 0) rules.delete(id);
         return entry.rule.fault;
@@ -107,5 +115,4 @@ export const createKnobs = (): Knobs => {
   };
 };
 
-const matches = (match: Match, call: { readonly service: string; readonly method: string; readonly path: string }): boolean =>
-  (match.service ?? call.service) === call.service && (match.method ?? call.method) === call.method && (match.path === undefined || new RegExp(match.path).test(call.path));
+const matches = (match: Match, call: { readonly service: string; readonly method: string }): boolean => (match.service ?? call.service) === call.service && (match.method ?? call.method) === call.method;

@@ -41,27 +41,38 @@ const exchange = (site: Site, { body }: Call): Answer => {
   if (text(body['grant_type'] ?? body['grantType']) !== 'urn:ietf:params:oauth:grant-type:token-exchange') return oauthFailure('unsupported_grant_type', 'Unsupported grant type.');
   const pool = [...site.world.pools.values()].find(({ audience }) => audience === text(body['audience']));
   if (pool === undefined) return oauthFailure('invalid_target', 'The target service indicated by the "audience" parameters is invalid. This might either be because the pool or provider is disabled or deleted or because it doesn\'t exist.');
-  const principal = subjectOf(pool, text(body['subject_token'] ?? body['subjectToken']));
+  const principal = subjectOf(pool, text(body['subject_token'] ?? body['subjectToken']), site.world.nature.now());
   if ('refused' in principal) return oauthFailure('invalid_grant', principal.refused);
   const minted = bearer(site, principal, 3600);
   return ok({ ...minted, issued_token_type: 'urn:ietf:params:oauth:token-type:access_token' });
 };
 
-const subjectOf = (pool: Pool, token: string): Principal | { readonly refused: string } => {
-  const jwt = parseJwt(token);
-  if (jwt === undefined) return { refused: 'The subject token is not a JSON Web Token.' };
-  const { claims, header } = jwt;
-  if (text(claims['iss']) !== pool.issuer) return { refused: `The issuer in ID Token ${text(claims['iss'])} does not match the expected ones: ${pool.issuer}` };
-  const key = keyOf(pool.jwks, text(header['kid']));
-  if (key === undefined || !jwt.signedBy(key)) return { refused: 'Error code: "invalid_grant". The signature of the ID Token is not valid.' };
+const subjectOf = (pool: Pool, token: string, now: number): Principal | { readonly refused: string } => {
+  const signed = signedClaims(pool, token);
+  if ('refused' in signed) return signed;
+  const { claims } = signed;
   if (!audiences(claims).some((audience) => pool.tokenAudiences.includes(audience))) return { refused: `The audience in ID Token ${JSON.stringify(audiences(claims))} does not match the expected audience.` };
-  if (!isCurrent(claims)) return { refused: 'ID Token is stale to sign-in.' };
+  if (!isCurrent(claims, now)) return { refused: 'ID Token is stale to sign-in.' };
   const kubernetes = fields(claims['kubernetes.io']);
   const account = fields(kubernetes['serviceaccount']);
   const attributes = { namespace: text(kubernetes['namespace']), 'kubernetes.serviceaccount.name': text(account['name']), 'kubernetes.serviceaccount.uid': text(account['uid']), 'kubernetes.cluster': pool.issuer };
   const values: Readonly<Record<string, string>> = { namespace: attributes.namespace, name: text(account['name']), uid: text(account['uid']) };
   const subject = pool.subject?.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '') ?? text(claims['sub']);
   return { kind: 'federated', pool: pool.name, subject, attributes: Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== '')) };
+};
+
+const signedClaims = ({ claimsOf, issuer, jwks }: Pool, token: string): { readonly claims: Fields } | { readonly refused: string } => {
+  const badSignature = { refused: 'Error code: "invalid_grant". The signature of the ID Token is not valid.' };
+  if (claimsOf !== undefined) {
+    const claims = claimsOf(token);
+    return claims === undefined ? badSignature : { claims };
+  }
+  const jwt = parseJwt(token);
+  if (jwt === undefined) return { refused: 'The subject token is not a JSON Web Token.' };
+  const { claims, header } = jwt;
+  if (text(claims['iss']) !== issuer) return { refused: `The issuer in ID Token ${text(claims['iss'])} does not match the expected ones: ${issuer}` };
+  const key = keyOf(jwks, text(header['kid']));
+  return key === undefined || !jwt.signedBy(key) ? badSignature : { claims };
 };
 
 /** What it is called wherever it is asked. `gcloud` takes the address in the file instead, which leads here. */
@@ -77,7 +88,7 @@ const keyLogin = (site: Site, { body }: Call): Answer => {
   if (account === undefined) return oauthFailure('invalid_grant', 'Invalid grant: account not found');
   const key = world.keys.get(text(jwt.header['kid']))?.within(knobs.settings.propagation).find(({ disabled, deleted }) => !disabled && !deleted);
   if (key?.type !== 'USER_MANAGED' || key.account !== account.uniqueId || !jwt.signedBy(createPublicKey(key.publicKey))) return oauthFailure('invalid_grant', 'Invalid JWT Signature.');
-  if (!isCurrent(jwt.claims) || !audiences(jwt.claims).some((audience) => [`${world.url}/token`, tokenAddress].includes(audience))) return oauthFailure('invalid_grant', 'Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.');
+  if (!isCurrent(jwt.claims, world.nature.now()) || !audiences(jwt.claims).some((audience) => [`${world.url}/token`, tokenAddress].includes(audience))) return oauthFailure('invalid_grant', 'Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.');
   const principal: Principal = { kind: 'account', uniqueId: account.uniqueId };
   return stands(world, principal, knobs.settings.propagation) ? ok(bearer(site, principal, 3600)) : oauthFailure('invalid_grant', 'Account has been disabled');
 };

@@ -47,7 +47,7 @@ export const writePolicy = (world: World, write: Write): Answer => {
   const read = readBindings(world, list(sent['bindings']), version, memberships(stored));
   if ('refused' in read) return storage ? storageFailure(400, 'invalid', read.refused) : invalid(read.refused);
   const audited = write.updateMask?.includes('auditConfigs') === true ? sent['auditConfigs'] : stored.auditConfigs;
-  const policy: Policy = { etag: newEtag(), bindings: read.bindings, written: true, ...(audited === undefined ? {} : { auditConfigs: audited }) };
+  const policy: Policy = { etag: newEtag(world), bindings: read.bindings, written: true, ...(audited === undefined ? {} : { auditConfigs: audited }) };
   return ok(write.show(policy), () => {
     resource.policy.set(policy);
   });
@@ -103,7 +103,7 @@ export const changeMember = (world: World, resource: Resource, change: { readonl
       ? others.map((binding) => (same(binding) ? { ...binding, members: [...binding.members, read.stored] } : binding))
       : [...others, { role: change.role, members: [read.stored], ...(change.condition === undefined ? {} : { condition: change.condition }) }]
     : others;
-  resource.policy.set({ ...rest, written: true, etag: newEtag(), bindings: given.filter(({ members }) => members.length > 0) });
+  resource.policy.set({ ...rest, written: true, etag: newEtag(world), bindings: given.filter(({ members }) => members.length > 0) });
 };
 
 /** Whether one of its members is stored so. */

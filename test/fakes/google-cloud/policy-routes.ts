@@ -133,7 +133,7 @@ export const meddle = ({ world, knobs }: Pick<Site, 'world' | 'knobs'>, resource
     meddler.times -= 1;
     const { grant } = meddler;
     const policy = resource.policy.now();
-    if (grant === undefined) resource.policy.set({ ...policy, etag: newEtag() });
+    if (grant === undefined) resource.policy.set({ ...policy, etag: newEtag(world) });
     else changeMember(world, resource, { give: !isGiven(policy, grant), ...grant });
   }
 };

@@ -32,20 +32,38 @@ export interface Found {
   readonly parameters: Readonly<Record<string, string>>;
 }
 
-export const findRoute = (routes: readonly Route[], call: Pick<Call, 'method' | 'path' | 'verb'>): Found | undefined => {
-  for (const route of routes) {
-    const parameters = route.method === call.method ? match(route.pattern, call) : undefined;
-    if (parameters !== undefined) return { route, parameters };
-  }
-  return undefined;
+export type FindRoute = (call: Pick<Call, 'method' | 'path' | 'verb'>) => Found | undefined;
+
+interface Compiled {
+  readonly route: Route;
+  readonly verb: string;
+  readonly parts: readonly string[];
+  readonly open: boolean;
+}
+
+/** The first that fits answers. */
+export const createFinder = (routes: readonly Route[]): FindRoute => {
+  const compiled = routes.map((route): Compiled => {
+    const [way = '', verb = ''] = route.pattern.split(':');
+    const parts = way.split('/').slice(1);
+    return { route, verb, parts, open: parts.at(-1)?.endsWith('...}') === true };
+  });
+  const candidates = new Map<string, readonly Compiled[]>();
+  return ({ method, path, verb }) => {
+    const key = `${method} ${path.length} ${verb}`;
+    const known = candidates.get(key);
+    const fitting = known ?? compiled.filter(({ route, verb: wanted, parts, open }) => route.method === method && wanted === verb && (open ? path.length >= parts.length : path.length === parts.length));
+    // Whoever makes up methods must not fill the memory.
+    if (known === undefined && fitting.length > 0) candidates.set(key, fitting);
+    for (const { route, parts } of fitting) {
+      const parameters = match(parts, path);
+      if (parameters !== undefined) return { route, parameters };
+    }
+    return undefined;
+  };
 };
 
-const match = (pattern: string, { path, verb }: Pick<Call, 'path' | 'verb'>): Readonly<Record<string, string>> | undefined => {
-  const [way = '', wanted = ''] = pattern.split(':');
-  if (wanted !== verb) return undefined;
-  const parts = way.split('/').slice(1);
-  const open = parts.at(-1)?.endsWith('...}') === true;
-  if (open ? path.length < parts.length : path.length !== parts.length) return undefined;
+const match = (parts: readonly string[], path: Call['path']): Readonly<Record<string, string>> | undefined => {
   const parameters: Record<string, string> = {};
   for (const [index, part] of parts.entries()) {
     const value = path[index] ?? '';

@@ -43,7 +43,7 @@ const addRole = (world: World, { body }: Call, { id }: Project): Answer => {
   const permissions = list(role['includedPermissions']).map(text);
   const above = permissions.find((permission) => /^resourcemanager\.(?:folders|organizations)\./.test(permission));
   if (above !== undefined) return invalid(`Permission ${above} is not valid.`);
-  return ok({ ...role, name, etag: newEtag() }, () => world.roles.set(name, permissions));
+  return ok({ ...role, name, etag: newEtag(world) }, () => world.roles.set(name, permissions));
 };
 
 /** Only one whose subjects are those of its tokens. */

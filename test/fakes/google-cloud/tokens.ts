@@ -1,6 +1,4 @@
 /** Access tokens: opaque, minted here, and checked here with every call. */
-import { randomBytes } from 'node:crypto';
-
 import { type Answer, unauthenticated } from './answers.ts';
 import type { Knobs } from './knobs.ts';
 import type { Principal } from './members.ts';
@@ -16,15 +14,15 @@ export const createTokens = (world: World, knobs: Pick<Knobs, 'settings'>): Toke
   const tokens = new Map<string, { readonly principal: Principal; readonly expires: number }>();
   return {
     mint: (principal, seconds) => {
-      const token = `ya29.fake-${randomBytes(24).toString('base64url')}`;
-      const expires = Date.now() + seconds * 1000;
+      const token = `ya29.fake-${world.nature.bytes(24).toString('base64url')}`;
+      const expires = world.nature.now() + seconds * 1000;
       tokens.set(token, { principal, expires });
       return { token, expires: new Date(expires) };
     },
     check: (token) => {
       const minted = tokens.get(token);
       if (minted === undefined) return { refused: unauthenticated('ACCESS_TOKEN_TYPE_UNSUPPORTED') };
-      if (minted.expires <= Date.now()) return { refused: unauthenticated('ACCESS_TOKEN_EXPIRED') };
+      if (minted.expires <= world.nature.now()) return { refused: unauthenticated('ACCESS_TOKEN_EXPIRED') };
       if (!stands(world, minted.principal, knobs.settings.propagation)) return { refused: unauthenticated('ACCOUNT_STATE_INVALID') };
       return { caller: minted.principal };
     },

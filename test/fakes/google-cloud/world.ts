@@ -1,6 +1,8 @@
 /** Everything that the fake knows. Plain data: what it means is said by the files that use it. */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
+import type { Fields } from './json.ts';
+import type { Nature } from './nature.ts';
 import { versioned, type Versioned } from './versioned.ts';
 
 export interface Condition {
@@ -81,6 +83,8 @@ export interface Pool {
   readonly jwks: readonly object[];
   /** What the tokens must be for. */
   readonly tokenAudiences: readonly string[];
+  /** The claims of a token that its issuer signed and takes now, where that is asked instead of checking a signature. */
+  readonly claimsOf?: (token: string) => Fields | undefined;
   /** `{namespace}`, `{name}` and `{uid}`; the token's own subject when not told. */
   readonly subject?: string;
 }
@@ -95,6 +99,7 @@ export interface Attachment {
 }
 
 export interface World {
+  readonly nature: Nature;
   readonly url: string;
   readonly projects: Map<string, Project>;
   readonly resources: Map<string, Resource>;
@@ -116,7 +121,8 @@ export interface World {
   longestLifetime: number;
 }
 
-export const createWorld = (url: string): World => ({
+export const createWorld = (url: string, nature: Nature): World => ({
+  nature,
   url,
   projects: new Map(),
   resources: new Map(),
@@ -134,17 +140,17 @@ export const createWorld = (url: string): World => ({
 });
 
 /** Eight bytes as Google's etags are. */
-export const newEtag = (): string => Buffer.concat([Buffer.from([7]), randomBytes(7)]).toString('base64');
+export const newEtag = ({ nature }: Pick<World, 'nature'>): string => Buffer.concat([Buffer.from([7]), nature.bytes(7)]).toString('base64');
 
-export const newNumber = (digits: number): string => {
-  const value = BigInt(`0x${randomBytes(12).toString('hex')}`) % 10n ** BigInt(digits - 1);
+export const newNumber = ({ nature }: Pick<World, 'nature'>, digits: number): string => {
+  const value = BigInt(`0x${nature.bytes(12).toString('hex')}`) % 10n ** BigInt(digits - 1);
   return `1${value.toString().padStart(digits - 1, '0')}`;
 };
 
 export const shortHash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 20);
 
 export const addResource = (world: World, name: string, kind: string, parent?: string): Resource => {
-  const resource = { name, kind, policy: versioned<Policy>({ etag: newEtag(), bindings: [] }), ...(parent === undefined ? {} : { parent }) };
+  const resource = { name, kind, policy: versioned<Policy>(world.nature, { etag: newEtag(world), bindings: [] }), ...(parent === undefined ? {} : { parent }) };
   world.resources.set(name, resource);
   return resource;
 };
@@ -179,14 +185,16 @@ export const canonicalName = (world: World, name: string): string => {
   return `//iam.googleapis.com/projects/${project}/serviceAccounts/${found?.project === project ? found.uniqueId : account}`;
 };
 
+export const newKeyId = ({ nature }: Pick<World, 'nature'>): string => nature.bytes(20).toString('hex');
+
 /** Every account has one that Google keeps: nobody can log in with it, and nobody can take it away. */
 export const addSystemKey = (world: World, { uniqueId }: Account): void => {
-  const id = randomBytes(20).toString('hex');
-  world.keys.set(id, versioned<AccountKey>({ id, account: uniqueId, type: 'SYSTEM_MANAGED', origin: 'GOOGLE_PROVIDED', publicKey: '', validAfter: now(), disabled: false, deleted: false }));
+  const id = newKeyId(world);
+  world.keys.set(id, versioned<AccountKey>(world.nature, { id, account: uniqueId, type: 'SYSTEM_MANAGED', origin: 'GOOGLE_PROVIDED', publicKey: '', validAfter: now(world), disabled: false, deleted: false }));
 };
 
 /** As the wire has times. */
-export const now = (): string => new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+export const now = ({ nature }: Pick<World, 'nature'>): string => new Date(nature.now()).toISOString().replace(/\.\d+Z$/, 'Z');
 
 /** It, and what it lies in, up to the organisation. */
 export const lineage = (world: World, resource: Resource): readonly Resource[] => {
