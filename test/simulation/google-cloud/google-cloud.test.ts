@@ -1,0 +1,186 @@
+/** The real revoker of Google Cloud, in a simulated process, on the simulated server. */
+import { describe, expect, it } from 'vitest';
+
+import type { Credential } from '../../../src/revokers/revoker.ts';
+import type { Case } from '../../integration/revoker-case.ts';
+import { shortenLists } from './faults.ts';
+import type { Planted } from './people.ts';
+import type { Turn } from './truth.ts';
+import { createUniverse, type Universe, type UniverseOptions } from './universe.ts';
+
+const bucket = '//storage.googleapis.com/acme-artifacts';
+const secret = '//secretmanager.googleapis.com/projects/acme-ci/secrets/deploy';
+const later = { title: 'until later', expression: 'request.time < timestamp("2099-01-01T00:00:00Z")' };
+
+const plantAgent = ({ google }: Universe, name = 'build'): Planted =>
+  google.plant({
+    serviceAccount: { namespace: 'ci', name, uid: `uid-of-${name}` },
+    account: `ci-${name}`,
+    keys: 1,
+    hmacKeys: 1,
+    bindings: [
+      { resource: bucket, role: 'roles/storage.objectViewer' },
+      { resource: bucket, role: 'roles/storage.objectAdmin', condition: later },
+      { resource: secret, role: 'roles/secretmanager.secretAccessor', as: 'byUid' },
+      { resource: secret, role: 'roles/secretmanager.viewer', as: 'byName' },
+    ],
+  });
+
+const setUp = (options?: UniverseOptions) => {
+  const universe = createUniverse(options);
+  const { google } = universe;
+  const agent = plantAgent(universe);
+  const neighbour = plantAgent(universe, 'neighbour');
+  google.people.grant({ resource: bucket, role: 'roles/storage.objectViewer', member: 'user:ann@example.com' });
+  return { ...universe, universe, agent, neighbour, retired: universe.start().open(agent) };
+};
+
+const alive = ({ google }: Universe, holder: Planted): readonly string[] => google.truth.ways(holder).flatMap(({ id, works }) => (works ? [id] : []));
+
+/** As a run does it: find all, lock, find all again, revoke one by one, and ask until all is absent. */
+const offboard = async ({ scheduler, until }: Universe, retired: Case): Promise<readonly Credential[]> => {
+  const retry = async <T>(work: () => Promise<T>): Promise<T> => {
+    for (let tries = 0; ; tries += 1) {
+      const [ended] = await until(Promise.allSettled([work()]));
+      if (ended.status === 'fulfilled') return ended.value;
+      if (tries === 20) throw ended.reason;
+      await scheduler.run(scheduler.now() + 5_000);
+    }
+  };
+  await retry(async () => {
+    await retired.lock();
+    if ((await retired.observeLock()).state !== 'Present') throw new Error('not locked yet');
+  });
+  const { credentials } = await retry(() => retired.inventory());
+  for (const credential of credentials.filter(({ end }) => end.by === 'Revoke')) {
+    await retry(async () => {
+      await retired.revoke(credential);
+      if ((await retired.observe(credential)).state !== 'Absent') throw new Error(`${credential.id} is still there`);
+    });
+  }
+  return credentials;
+};
+
+describe('a whole offboarding on virtual time', () => {
+  it('finds what is there, locks it, ends it, and sees it gone, which is true', async () => {
+    const { universe, agent, neighbour, retired, google, trace } = setUp();
+    const before = google.foreignMembers();
+    const ways = alive(universe, agent);
+    expect(ways).toEqual(expect.arrayContaining([
+      `${bucket} roles/storage.objectViewer serviceAccount:${agent.email ?? ''}?uid=${agent.account ?? ''}`,
+      `projects/acme-ci/serviceAccounts/${agent.account ?? ''}/keys/${agent.keys[0] ?? ''}`,
+      `projects/acme-ci/hmacKeys/${agent.hmacKeys[0] ?? ''}`,
+      `impersonation of ${agent.email ?? ''}`,
+    ]));
+    const found = await offboard(universe, retired);
+    const plain = ways.filter((id) => !id.includes(' if:') && !id.startsWith('impersonation'));
+    expect(found.map(({ id }) => id)).toEqual(expect.arrayContaining(plain));
+    expect(alive(universe, agent)).toEqual([]);
+    expect(google.truth.ways(agent).filter(({ isStored }) => isStored)).toEqual([]);
+    expect(google.foreignMembers()).toEqual(before);
+    expect(alive(universe, neighbour)).toHaveLength(ways.length);
+    expect(google.effects.length).toBeGreaterThanOrEqual(8);
+    expect([...new Set(google.effects.map(({ of }) => of))]).toEqual(['ci/build']);
+    expect(trace.length).toBeGreaterThan(20);
+  });
+
+  it('goes the same way for the same seed, and another one for another', async () => {
+    const traceOf = async (seed: number): Promise<readonly string[]> => {
+      const { universe, retired, trace, scheduler, google } = setUp({ seed });
+      await offboard(universe, retired);
+      return [...trace, String(scheduler.now()), JSON.stringify(google.effects)];
+    };
+    const [one, again, other] = [await traceOf(7), await traceOf(7), await traceOf(8)];
+    expect(again).toEqual(one);
+    expect(other).not.toEqual(one);
+  });
+
+  it('goes through quotas, troubles, conflicts, and permissions that are taken away and come back', async () => {
+    const { universe, agent, neighbour, retired, google, scheduler } = setUp();
+    const before = google.foreignMembers();
+    google.knobs.refuse('TooManyRequests', { times: 5, retryAfter: 2 });
+    google.knobs.refuse('Unavailable', { times: 3, service: 'iam', retryAfter: 1 });
+    google.knobs.refuse('ServerError', { times: 2, service: 'storage', method: 'PUT', applied: true });
+    google.people.rewriteBeforeWrites(bucket, 3);
+    google.people.rewriteBeforeWrites(secret, 1, { role: 'roles/secretmanager.viewer', member: 'user:bob@example.com' });
+    scheduler.after(2_000, () => { google.people.takePermissions(); });
+    scheduler.after(40_000, () => { google.people.givePermissions(); });
+    await offboard(universe, retired);
+    expect(alive(universe, agent)).toEqual([]);
+    expect(google.foreignMembers().filter((line) => !before.includes(line))).toEqual([`${secret} roles/secretmanager.viewer user:bob@example.com`]);
+    expect(before.filter((line) => !google.foreignMembers().includes(line))).toEqual([]);
+    expect(google.effects.every(({ of }) => of === 'ci/build')).toBe(true);
+    expect(google.truth.works(neighbour)).toBe(true);
+  });
+
+  it('lies to nobody who asks for what was accepted and did not happen, or happens later', async () => {
+    const { universe, agent, retired, google } = setUp();
+    google.knobs.swallow(3);
+    google.knobs.queue(2, 12_000, { service: 'storage' });
+    await offboard(universe, retired);
+    expect(alive(universe, agent)).toEqual([]);
+  });
+});
+
+describe('what is true', () => {
+  it('ends only when the change is felt, and tells when that is', async () => {
+    const { universe, agent, google, scheduler } = setUp();
+    google.knobs.delay({ propagation: 60_000 });
+    await scheduler.run(120_000);
+    const turns: Turn[] = [];
+    google.truth.onChange((turn) => turns.push(turn));
+    google.people.setDisabled(agent.account ?? '', true);
+    await scheduler.run(scheduler.now() + 59_000);
+    expect(google.truth.works(agent)).toBe(true);
+    expect(turns).toEqual([]);
+    await scheduler.run(scheduler.now() + 2_000);
+    expect(turns.map(({ way }) => [way.kind, way.works])).toContainEqual(['Key', false]);
+    const own = `//iam.googleapis.com/projects/acme-ci/serviceAccounts/${agent.account ?? ''}`;
+    expect(alive(universe, agent).filter((id) => !id.startsWith(own))).toEqual([`${secret} roles/secretmanager.secretAccessor principal://iam.googleapis.com/${poolOf(google)}/kubernetes.serviceaccount.uid/uid-of-build`, `${secret} roles/secretmanager.viewer principal://iam.googleapis.com/${poolOf(google)}/subject/ns/ci/sa/build`]);
+    expect(new Set(turns.map(({ holder }) => holder))).toEqual(new Set(['ci/build']));
+  });
+
+  it('holds for access tokens that were taken before, and for accounts that come back', async () => {
+    const { agent, google, scheduler } = setUp();
+    const token = (): boolean | undefined => google.truth.ways(agent).find(({ kind }) => kind === 'AccessToken')?.works;
+    expect(google.truth.takeToken(agent, 3_600)).toBe(true);
+    const turns: Turn[] = [];
+    google.truth.onChange((turn) => turns.push(turn));
+    google.people.deleteAccount(agent.account ?? '');
+    expect([token(), google.truth.takeToken(agent, 3_600)]).toEqual([false, false]);
+    const own = google.truth.ways(agent).filter(({ id }) => id.includes(agent.account ?? ''));
+    expect(own.map(({ kind, works, isStored }) => `${kind} ${String(works)} ${String(isStored)}`)).toEqual(['Binding false true', 'Binding false true', 'Binding false true', 'Key false true']);
+    expect(own[1]?.id).toBe(`${bucket} roles/storage.objectViewer deleted:serviceAccount:${agent.email ?? ''}?uid=${agent.account ?? ''}`);
+    google.people.undeleteAccount(agent.account ?? '');
+    expect(token()).toBe(true);
+    expect(turns.filter(({ way }) => way.kind === 'AccessToken').map(({ way }) => way.works)).toEqual([false, true]);
+    await scheduler.run(3_601_000);
+    expect(token()).toBe(false);
+    expect(turns.filter(({ way }) => way.kind === 'AccessToken').map(({ way }) => way.works)).toEqual([false, true, false]);
+  });
+
+  it('is not what a stale read tells', async () => {
+    const { universe, agent, retired, google, scheduler } = setUp();
+    const { until } = universe;
+    await scheduler.run(100_000);
+    google.knobs.delay({ staleAccounts: 30_000, stalePolicies: 30_000 });
+    await scheduler.run(200_000);
+    google.people.setDisabled(agent.account ?? '', true);
+    expect(await until(retired.observeLock())).toMatchObject({ state: 'Absent' });
+    await scheduler.run(scheduler.now() + 31_000);
+    expect(await until(retired.observeLock())).toMatchObject({ state: 'Present' });
+  });
+});
+
+describe('a proxy that lies', () => {
+  it('passes on a part of each list, and whole policies', async () => {
+    const { universe, google } = setUp({ faults: () => ({ kind: 'Garbled', garble: shortenLists(() => 0.9) }) });
+    const retired = universe.start('operator-1.1').open(plantAgent(universe, 'other'));
+    const { credentials } = await universe.until(retired.inventory());
+    expect(credentials.filter(({ class: kind }) => kind.endsWith('Key'))).toEqual([]);
+    expect(credentials.filter(({ class: kind }) => kind === 'Binding')).toHaveLength(5);
+    expect(google.effects).toEqual([]);
+  });
+});
+
+const poolOf = (google: Universe['google']): string => google.connectorManifest({ namespaces: [] }).spec.googleCloud?.workloadIdentityPools?.[0]?.name ?? '';
