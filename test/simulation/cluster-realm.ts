@@ -52,13 +52,17 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace }: Clus
       const atSource = !cluster.tokens.isDeadAtSource(text);
       const works = atSource || cluster.servers.some((_, index) => cluster.tokens.worksAt(index, text));
       // Until its last part, all tokens look alike.
-      return works ? [{ id: `${legacy === undefined ? 'token' : `token in Secret ${legacy}`} of ${uid} ${text.slice(-60, -12)}`, class: 'Token', atSource }] : [];
+      const [what, credential] = legacy === undefined ? ['token', `tokens of serviceaccounts/${identity.namespace}/${identity.name}`] : [`token in Secret ${legacy}`, `secrets/${identity.namespace}/${legacy}`];
+      return works ? [{ id: `${what} of ${uid} ${text.slice(-60, -12)}`, credential, atSource }] : [];
     });
     const grants = cluster.access(identity).filter(({ through }) => through === 'Itself');
     return [
-      ...(account === undefined ? [] : [{ id: `account ${account.metadata.uid}`, class: 'Account', atSource: true }]),
+      ...(account === undefined ? [] : [{ id: `account ${account.metadata.uid}`, credential: `serviceaccounts/${identity.namespace}/${identity.name}`, atSource: true }]),
       ...tokens,
-      ...grants.map(({ kind, namespace: where, name }): Way => ({ id: `${kind} ${where ?? ''}/${name}`, class: 'Binding', atSource: true })),
+      ...grants.map(({ kind, namespace: where, name, uid }): Way => {
+        const credential = kind === 'RoleBinding' ? `rolebindings/${where ?? ''}/${name}` : `clusterrolebindings/${name}`;
+        return { id: `${credential} ${uid}`, credential, atSource: true };
+      }),
     ];
   };
 

@@ -67,6 +67,8 @@ export const isTrue = (object: { readonly status?: unknown }, type: string): boo
 
 export const createInvariants = (world: World): Invariants => {
   const enumeratedAt = new Map<Realm, number>();
+  /** Identities of which a run was Ready at some time. */
+  const retired = new Set<string>();
   const others = new Map(world.realms.map((realm) => [realm, realm.ofOthers()]));
   world.ways.onBorn((identity, realm, way) => {
     for (const run of runsOf(world, identity)) checkBirth(world, run, identity, realm, way.id);
@@ -78,7 +80,7 @@ export const createInvariants = (world: World): Invariants => {
     onPeople,
     onStored: (change) => {
       const isOperator = world.startedAt(change.by) !== undefined;
-      if (isOperator) checkFinalizers(world, change);
+      if (isOperator) checkFinalizers(change, retired);
       if (change.plural !== 'offboardings' || change.type === 'DELETED') return;
       const before = change.previous as OffboardingObject | undefined;
       const after = change.object as OffboardingObject;
@@ -87,7 +89,9 @@ export const createInvariants = (world: World): Invariants => {
       checkForgotten(before, after);
       checkIntent(world, before, after);
       checkConfirmed(world, before, after, change.by);
-      if (isTrue(after, 'Ready') && !isTrue(before, 'Ready')) checkReady(world, after, enumeratedAt);
+      if (!isTrue(after, 'Ready') || isTrue(before, 'Ready')) return;
+      checkReady(world, after, enumeratedAt);
+      retired.add(after.status?.identity ?? '');
     },
     onRequest: (request, realm) => {
       if (world.startedAt(request.from) === undefined) return;
@@ -169,12 +173,20 @@ const checkIntent = (world: World, before: OffboardingObject, after: Offboarding
 /** Two observations of one process span the settle time: so none is believed sooner than that after the process began. */
 const checkConfirmed = (world: World, before: OffboardingObject, after: OffboardingObject, by: string): void => {
   const age = world.now() - (world.startedAt(by) ?? 0);
+  const person = personOfRun(world, after);
   for (const { name, credentials = [] } of dependenciesOf(after)) {
-    const settleTime = world.realms.find((realm) => realm.name === name)?.settleTime ?? 0;
-    if (age >= settleTime) continue;
+    const realm = world.realms.find((each) => each.name === name);
+    if (realm === undefined || person === undefined) continue;
     const known = new Map(dependenciesOf(before).find((each) => each.name === name)?.credentials?.map((each) => [keyOf(each), each.state]));
-    const early = credentials.find((each) => each.state === 'Confirmed' && known.get(keyOf(each)) !== 'Confirmed');
-    if (early !== undefined) throw new Violation('SettlesInOneProcess', `${by} is ${String(Math.round(age))} ms old and believes that ${early.id} is gone, which must have held for ${String(settleTime)} ms`);
+    const confirmed = credentials.filter((each) => each.state === 'Confirmed' && known.get(keyOf(each)) !== 'Confirmed').map(({ id }) => id);
+    if (confirmed.length === 0) continue;
+    const { settleTime } = realm;
+    if (age < settleTime) throw new Violation('SettlesInOneProcess', `${by} is ${String(Math.round(age))} ms old and believes that ${confirmed.join(', ')} is gone, which must have held for ${String(settleTime)} ms`);
+    for (const { credential, diedAt, id } of world.ways.of(person, realm)) {
+      if (!confirmed.includes(credential)) continue;
+      if (diedAt === undefined) throw new Violation('NeverLies', `${nameOf(after)} says that ${credential} is confirmed, and ${id} works`);
+      if (world.now() - diedAt < settleTime) throw new Violation('SettleTimeHolds', `${nameOf(after)} says that ${credential} is confirmed ${String(Math.round(world.now() - diedAt))} ms after its end; an absence must hold ${String(settleTime)} ms`);
+    }
   }
 };
 
@@ -192,7 +204,7 @@ const checkAllowed = (world: World, request: WireRequest, realm: Realm): void =>
 
 const isOver = (run: OffboardingObject): boolean => run.status?.completedAt !== undefined;
 
-const checkFinalizers = (world: World, { object, previous, type }: Stored): void => {
+const checkFinalizers = ({ object, previous, type }: Stored, retired: ReadonlySet<string>): void => {
   const ours = (each: KubeObject | undefined): boolean => each?.metadata.finalizers?.some((name) => name.startsWith('offboard.dev/')) === true;
   if (!ours(previous) || (type !== 'DELETED' && ours(object))) return;
   if (object.kind === 'Offboarding') {
@@ -204,9 +216,7 @@ const checkFinalizers = (world: World, { object, previous, type }: Stored): void
   const { spec } = object as unknown as { readonly spec: { readonly serviceAccount: { readonly name: string }; readonly lifecycle?: { readonly onDelete?: string } } };
   if (object.metadata.deletionTimestamp === undefined || spec.lifecycle?.onDelete === 'Orphan') return;
   const identity = `${object.metadata.namespace ?? ''}/${spec.serviceAccount.name}`;
-  if (!world.offboardings().some((run) => run.status?.identity === identity && isTrue(run, 'Ready'))) {
-    throw new Violation('FinalizerLast', `WorkloadIdentity ${nameOf(object)} was let go, and no run of it is Ready`);
-  }
+  if (!retired.has(identity)) throw new Violation('FinalizerLast', `WorkloadIdentity ${nameOf(object)} was let go, and no run of it was ever Ready`);
 };
 
 /** After the lock was seen to hold, and after the end, nothing more is given out. */

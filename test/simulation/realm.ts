@@ -7,8 +7,8 @@ import type { IdentityPlan } from './plan.ts';
 export interface Way {
   /** Never the same for two. */
   readonly id: string;
-  /** In the terms of the system, such as `token` or `lease`. */
-  readonly class: string;
+  /** What the operator calls it in its status; the same for all that end together. */
+  readonly credential: string;
   /** False when only a cache still lets it in: at its source it has ended. */
   readonly atSource: boolean;
 }

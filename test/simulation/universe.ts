@@ -22,6 +22,9 @@ import { calmAt } from './plan.ts';
 import type { Person, Realm } from './realm.ts';
 import { createReplicas } from './replicas.ts';
 import type { Replicas } from './replicas.ts';
+import { createGoogleRealm } from './google-realm.ts';
+import type { OutsideOptions, OutsideRealm } from './vault-realm.ts';
+import { createVaultRealm } from './vault-realm.ts';
 import { createWays } from './ways.ts';
 
 export interface Outcome {
@@ -56,7 +59,11 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
   const clusterRealm = createClusterRealm({ scheduler, random: streamOf(plan.seed, 'cluster'), epoch, namespace });
   const { cluster } = clusterRealm;
   const admin = cluster.as('kubernetes-admin');
-  const realms: readonly Realm[] = [clusterRealm.realm];
+  const outside = (name: 'vault' | 'google', create: (options: OutsideOptions) => OutsideRealm): OutsideRealm | undefined =>
+    plan.identities.some((each) => each[name]) ? create({ scheduler, random: streamOf(plan.seed, name), epoch, namespace, cluster }) : undefined;
+  const vault = outside('vault', createVaultRealm);
+  const google = outside('google', createGoogleRealm);
+  const realms: readonly Realm[] = [clusterRealm.realm, ...[vault, google].flatMap((each) => each?.realm ?? [])];
   const identities = plan.identities.map(({ name }): Person => ({ namespace: 'ci', name }));
   const faults = createFaults(streamOf(plan.seed, 'wire'));
   const runs = (): readonly OffboardingObject[] => admin.list(offboardings) as unknown as readonly OffboardingObject[];
@@ -96,8 +103,12 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
 
   plan.identities.forEach((each, index) => {
     const identity = identities[index] as Person;
-    for (const realm of realms) realm.settle(identity, each);
-    clusterRealm.introduce(identity, each, []);
+    for (const realm of realms) if (realm.name === 'kubernetes' || each[realm.name]) realm.settle(identity, each);
+    const after = each.ordered && each.vault && each.google ? { after: ['google'] } : {};
+    clusterRealm.introduce(identity, each, [
+      ...(each.google && google !== undefined ? [google.dependencyOf(identity)] : []),
+      ...(each.vault && vault !== undefined ? [{ ...vault.dependencyOf(identity), ...after }] : []),
+    ]);
   });
   invariants.onPeople();
   const operators = replicas = createReplicas({

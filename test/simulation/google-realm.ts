@@ -1,0 +1,74 @@
+/** Google Cloud as a system in which an identity can get in: as its service account, by keys, and by members of policies that mean it. */
+import { connectors, serviceAccounts } from '../../src/kube/resources.ts';
+import { publishedPermissions } from '../env/google-roles.ts';
+import { between, chance } from './engine/random.ts';
+import { createSimulatedGoogle } from './google-cloud/server.ts';
+import type { Planted } from './google-cloud/people.ts';
+import { neighbour } from './people.ts';
+import type { Person, Realm } from './realm.ts';
+import type { OutsideOptions, OutsideRealm } from './vault-realm.ts';
+
+const settleTime = 20_000;
+/** Milliseconds by which a change is felt late, at most: less than the settle time, or that is a wrong one. */
+const mostPropagation = 10_000;
+const bucket = '//storage.googleapis.com/acme-artifacts';
+
+const claimsIn = (jwt: string): Readonly<Record<string, unknown>> | undefined => JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as Readonly<Record<string, unknown>>;
+
+export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: OutsideOptions): OutsideRealm => {
+  const admin = cluster.as('kubernetes-admin');
+  const claimsOf = (jwt: string) => (cluster.servers.some((_, index) => cluster.tokens.worksAt(index, jwt)) ? claimsIn(jwt) : undefined);
+  const google = createSimulatedGoogle({ scheduler, random, epoch, permissions: publishedPermissions, claimsOf });
+  admin.create(connectors, google.connectorManifest({ namespaces: ['ci'], settle: `${String(settleTime / 1000)}s`, timeout: '5s', accessTokenLifetime: '30s' }));
+
+  const planted = new Map<string, Planted>();
+  const plant = ({ namespace, name }: Person): void => {
+    const uid = admin.get(serviceAccounts, { namespace, name })?.metadata.uid ?? '';
+    planted.set(name, google.plant({
+      serviceAccount: { namespace, name, uid }, account: `sa-${name}`, keys: 1, bindings: [{ resource: bucket, role: 'roles/storage.objectViewer' }, { resource: bucket, role: 'roles/storage.objectAdmin', as: 'byName' }],
+    }));
+  };
+  plant({ namespace: 'ci', name: neighbour });
+
+  const realm: Realm = {
+    name: 'google',
+    servers: [google.server],
+    settleTime,
+    settle: plant,
+    waysIn: ({ name }) => {
+      const holder = planted.get(name);
+      return holder === undefined ? [] : google.truth.ways(holder).flatMap(({ id, works }) => (works ? [{ id, credential: id, atSource: true }] : []));
+    },
+    onChange: (listener) => { google.truth.onChange(listener); },
+    act: ({ name }, chances) => {
+      const holder = planted.get(name);
+      if (holder !== undefined && chance(chances, 0.2)) google.truth.takeToken(holder, 30);
+    },
+    isIrreversible: ({ method, path }) => method === 'DELETE' || (method === 'PUT' && path.includes('/iam')) || path.includes(':setIamPolicy'),
+    gives: () => false,
+    isEnumeration: ({ method, path }) => path.includes('getIamPolicy') || (method === 'GET' && /\/(iam|keys)(\?|$)/.test(path)),
+    ofOthers: () => {
+      const holder = planted.get(neighbour);
+      return [...google.foreignMembers(), ...(holder === undefined ? [] : google.truth.ways(holder).flatMap(({ id, works }) => (works ? [id] : [])))].join('\n');
+    },
+    knobs: [
+      { name: 'Propagation', on: (chances) => { google.knobs.delay({ propagation: between(chances, 500, mostPropagation) }); return () => { google.knobs.delay({ propagation: 0 }); }; } },
+      { name: 'StalePolicies', on: (chances) => { google.knobs.delay({ stalePolicies: between(chances, 500, mostPropagation) }); return () => { google.knobs.delay({ stalePolicies: 0 }); }; } },
+      { name: 'StaleAccounts', on: (chances) => { google.knobs.delay({ staleAccounts: between(chances, 500, mostPropagation) }); return () => { google.knobs.delay({ staleAccounts: 0 }); }; } },
+      { name: 'Swallowed', on: () => { google.knobs.swallow(3); return google.knobs.calm; } },
+      { name: 'Queued', on: (chances) => { google.knobs.queue(3, between(chances, 500, 15_000)); return google.knobs.calm; } },
+      { name: 'Refused', on: () => { google.knobs.refuse('Conflict', { times: 4 }); return google.knobs.calm; } },
+      { name: 'NotFound', on: () => { google.knobs.refuse('NotFound', { times: 4 }); return google.knobs.calm; } },
+      { name: 'Meddled', on: () => { google.people.rewriteBeforeWrites(bucket, 2); return () => undefined; } },
+      { name: 'NoRights', on: () => { google.people.takePermissions(); return google.people.givePermissions; } },
+    ],
+  };
+  return {
+    realm,
+    dependencyOf: ({ name }) => {
+      const holder = planted.get(name);
+      if (holder === undefined) throw new Error(`${name} has nothing in Google Cloud`);
+      return google.dependencyFor(holder);
+    },
+  };
+};
