@@ -2,7 +2,8 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { canaryType } from '../../src/kube/canary.ts';
 import type { Subject } from '../../src/kube/objects.ts';
-import { clusterRoleBindings, clusterRoles, configMaps, roleBindings, secrets, serviceAccounts, workloadIdentities } from '../../src/kube/resources.ts';
+import { clusterRoleBindings, clusterRoles, configMaps, roleBindings, secrets, serviceAccounts, validatingAdmissionPolicyBindings, workloadIdentities } from '../../src/kube/resources.ts';
+import { holds } from '../../src/revokers/kubernetes/lock-entries.ts';
 import type { Random } from '../../src/runtime/random.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { createCluster } from './cluster/cluster.ts';
@@ -45,27 +46,29 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace }: Clus
   admin.create(serviceAccounts, { metadata: { name: neighbour, namespace: 'ci' } });
   admin.create(roleBindings, { metadata: { name: `${neighbour}-edit`, namespace: 'ci' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' }, subjects: [{ kind: 'ServiceAccount', name: neighbour, namespace: 'ci' }] });
 
-  const tokensOf = ({ namespace: home, name }: Person) => cluster.tokens.all().filter((token) => token.namespace === home && token.name === name);
+  const tokensOf = ({ namespace: home, name }: Person) =>
+    cluster.tokens.all().flatMap((token, index) => (token.namespace === home && token.name === name ? [{ ...token, serial: index + 1 }] : []));
   const waysIn = (identity: Person): readonly Way[] => {
     const account = admin.get(serviceAccounts, identity);
-    const tokens = tokensOf(identity).flatMap(({ text, uid, legacy }): readonly Way[] => {
+    const tokens = tokensOf(identity).flatMap(({ text, uid, legacy, serial }): readonly Way[] => {
       const atSource = !cluster.tokens.isDeadAtSource(text);
       const works = atSource || cluster.servers.some((_, index) => cluster.tokens.worksAt(index, text));
-      // Until its last part, all tokens look alike.
       const [what, credential] = legacy === undefined ? ['token', `tokens of serviceaccounts/${identity.namespace}/${identity.name}`] : [`token in Secret ${legacy}`, `secrets/${identity.namespace}/${legacy}`];
-      return works ? [{ id: `${what} of ${uid} ${text.slice(-60, -12)}`, credential, atSource }] : [];
+      return works ? [{ id: `${what} ${String(serial)} of ${uid}`, credential, ...(legacy === undefined && { uid }), atSource }] : [];
     });
     const grants = cluster.access(identity).filter(({ through }) => through === 'Itself');
     return [
-      ...(account === undefined ? [] : [{ id: `account ${account.metadata.uid}`, credential: `serviceaccounts/${identity.namespace}/${identity.name}`, atSource: true }]),
+      ...(account === undefined ? [] : [{ id: `account ${account.metadata.uid}`, credential: `serviceaccounts/${identity.namespace}/${identity.name}`, uid: account.metadata.uid, atSource: true }]),
       ...tokens,
       ...grants.map(({ kind, namespace: where, name, uid }): Way => {
         const credential = kind === 'RoleBinding' ? `rolebindings/${where ?? ''}/${name}` : `clusterrolebindings/${name}`;
-        return { id: `${credential} ${uid}`, credential, atSource: true };
+        return { id: `${credential} ${uid}`, credential, uid, atSource: true };
       }),
     ];
   };
 
+  const policiesStand = (): boolean =>
+    admin.list(validatingAdmissionPolicyBindings).every((binding) => (binding as { readonly spec?: { readonly validationActions?: readonly string[] } }).spec?.validationActions?.includes('Deny') === true);
   const realm: Realm = {
     name: 'kubernetes',
     servers: cluster.servers,
@@ -84,6 +87,7 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace }: Clus
         if (resource.plural === 'serviceaccounts' || resource.plural === 'secrets' || resource.plural.endsWith('bindings')) listener();
       });
     },
+    isLocked: (identity) => cluster.servers.every(({ lock }) => holds(lock.data(), identity)) && policiesStand(),
     act: (identity, chances) => {
       const tokens = tokensOf(identity);
       const last = tokens.at(-1);

@@ -40,6 +40,7 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
       return holder === undefined ? [] : google.truth.ways(holder).flatMap(({ id, works }) => (works ? [{ id, credential: id, atSource: true }] : []));
     },
     onChange: (listener) => { google.truth.onChange(listener); },
+    isLocked: () => undefined,
     act: ({ name }, chances) => {
       const holder = planted.get(name);
       if (holder !== undefined && chance(chances, 0.2)) google.truth.takeToken(holder, 30);

@@ -4,7 +4,7 @@
  */
 import type { CredentialStatus, DependencyStatus, Target } from '../../src/api/v1alpha1/index.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
-import type { OffboardingObject } from '../../src/reconcile/objects.ts';
+import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
 import { kstatusViolations } from '../env/kstatus.ts';
 import type { WireRequest } from './engine/wire.ts';
 import type { Person, Realm } from './realm.ts';
@@ -12,7 +12,7 @@ import type { Ways } from './ways.ts';
 
 export const invariantNames = [
   'NeverLies', 'SettleTimeHolds', 'SettlesInOneProcess', 'NothingForgotten', 'NeighboursKeepTheirs', 'LockHolds', 'StaysDead', 'LooksLast',
-  'NothingBeforeItsTime', 'IntentFirst', 'FinalizerLast', 'RecordTells', 'ConditionsConform', 'Lives', 'ProcessLives', 'Alone',
+  'NothingBeforeItsTime', 'IntentFirst', 'FinalizerLast', 'RecordTells', 'ConditionsConform', 'InOrder', 'Lives', 'ProcessLives', 'Alone',
 ] as const;
 export type InvariantName = (typeof invariantNames)[number];
 
@@ -40,6 +40,7 @@ export interface World {
   readonly now: () => number;
   readonly realms: readonly Realm[];
   readonly ways: Ways;
+  readonly people: readonly Person[];
   readonly personOf: (target: Target['serviceAccount']) => Person | undefined;
   readonly offboardings: () => readonly OffboardingObject[];
   /** When a process of the operator began; undefined for anybody else. */
@@ -47,8 +48,9 @@ export interface World {
   /** True when a clock of the operator was set during this run: then what goes by the time of day may be early. */
   readonly clocksWereSet: () => boolean;
   readonly records: () => readonly KubeObject[];
-  /** Whether somebody with the right to took the lock of that identity away. */
-  readonly unlockedByPerson: (identity: Person) => boolean;
+  readonly waivers: () => readonly OffboardingWaiverObject[];
+  /** Who holds the operator's Lease, and since when. */
+  readonly leader: () => { readonly name: string; readonly since: number } | undefined;
 }
 
 export interface Invariants {
@@ -57,6 +59,9 @@ export interface Invariants {
   /** People have changed what is theirs. */
   readonly onPeople: () => void;
 }
+
+/** The wall-clock time at the beginning of each universe, in milliseconds since 1970. */
+export const epoch = Date.parse('2026-06-01T00:00:00Z');
 
 type Condition = { readonly type: string; readonly status: string; readonly reason: string };
 
@@ -69,6 +74,18 @@ export const createInvariants = (world: World): Invariants => {
   const enumeratedAt = new Map<Realm, number>();
   /** Identities of which a run was Ready at some time. */
   const retired = new Set<string>();
+  /** Since when the cluster's lock does not stand that once did. */
+  const lostAt = new Map<Person, number>();
+  const locked = new Set<Person>();
+  const lookAtLocks = (): void => {
+    const [cluster] = world.realms;
+    for (const person of world.people) {
+      if (cluster?.isLocked(person) === true) {
+        locked.add(person);
+        lostAt.delete(person);
+      } else if (locked.has(person) && !lostAt.has(person)) lostAt.set(person, world.now());
+    }
+  };
   const others = new Map(world.realms.map((realm) => [realm, realm.ofOthers()]));
   world.ways.onBorn((identity, realm, way) => {
     for (const run of runsOf(world, identity)) checkBirth(world, run, identity, realm, way.id);
@@ -79,6 +96,7 @@ export const createInvariants = (world: World): Invariants => {
   return {
     onPeople,
     onStored: (change) => {
+      if (change.plural === 'configmaps' || change.plural === 'validatingadmissionpolicybindings') lookAtLocks();
       const isOperator = world.startedAt(change.by) !== undefined;
       if (isOperator) checkFinalizers(change, retired);
       if (change.plural !== 'offboardings' || change.type === 'DELETED') return;
@@ -89,6 +107,7 @@ export const createInvariants = (world: World): Invariants => {
       checkForgotten(before, after);
       checkIntent(world, before, after);
       checkConfirmed(world, before, after, change.by);
+      checkLocked(world, after, lostAt);
       if (!isTrue(after, 'Ready') || isTrue(before, 'Ready')) return;
       checkReady(world, after, enumeratedAt);
       retired.add(after.status?.identity ?? '');
@@ -96,7 +115,11 @@ export const createInvariants = (world: World): Invariants => {
     onRequest: (request, realm) => {
       if (world.startedAt(request.from) === undefined) return;
       if (realm.isEnumeration(request)) enumeratedAt.set(realm, world.now());
-      if (realm.isIrreversible(request)) checkAllowed(world, request, realm);
+      if (realm.isIrreversible(request)) {
+        checkAllowed(world, request, realm);
+        checkAlone(world, request);
+        checkOrder(world, request, realm);
+      }
       if (request.method !== 'GET' && request.method !== 'LIST' && realm.ofOthers() !== others.get(realm)) {
         throw new Violation('NeighboursKeepTheirs', `${request.from} ${request.method} ${request.path} changed what others have in ${realm.name}:\n${others.get(realm) ?? ''}\n→ ${realm.ofOthers()}`);
       }
@@ -120,7 +143,10 @@ const checkReady = (world: World, run: OffboardingObject, enumeratedAt: Readonly
   let lastOfCluster = 0;
   for (const realm of world.realms) {
     const dependency = dependenciesOf(run).find(({ name }) => name === realm.name);
-    if (dependency?.state === 'Waived') continue;
+    if (dependency?.state === 'Waived') {
+      checkWaiver(world, run, realm.name);
+      continue;
+    }
     if (dependency === undefined && realm.name !== 'kubernetes' && world.ways.of(person, realm).length === 0) continue;
     const alive = realm.waysIn(person);
     if (alive.length > 0) throw new Violation('NeverLies', `${nameOf(run)} is Ready, and these work: ${alive.map(({ id }) => id).join(', ')}`);
@@ -138,6 +164,14 @@ const checkReady = (world: World, run: OffboardingObject, enumeratedAt: Readonly
   if (recordRef === undefined || !world.records().some(({ metadata: { name } }) => name === recordRef.name)) {
     throw new Violation('RecordTells', `${nameOf(run)} is Ready, and its record is not stored`);
   }
+};
+
+/** Longer than a status takes to be written. */
+const justNow = 30_000;
+
+const checkWaiver = (world: World, run: OffboardingObject, dependency: string): void => {
+  const inForce = world.waivers().some(({ spec }) => spec.offboardingRef.uid === run.metadata.uid && spec.dependency === dependency && Date.parse(spec.expiresAt) > epoch + world.now() - justNow);
+  if (!inForce && !world.clocksWereSet()) throw new Violation('NeverLies', `${nameOf(run)} is Ready without ${dependency}, and nobody has given that up`);
 };
 
 const keyOf = ({ id, uid }: CredentialStatus): string => `${id} ${uid ?? ''}`;
@@ -178,12 +212,12 @@ const checkConfirmed = (world: World, before: OffboardingObject, after: Offboard
     const realm = world.realms.find((each) => each.name === name);
     if (realm === undefined || person === undefined) continue;
     const known = new Map(dependenciesOf(before).find((each) => each.name === name)?.credentials?.map((each) => [keyOf(each), each.state]));
-    const confirmed = credentials.filter((each) => each.state === 'Confirmed' && known.get(keyOf(each)) !== 'Confirmed').map(({ id }) => id);
+    const confirmed = credentials.filter((each) => each.state === 'Confirmed' && known.get(keyOf(each)) !== 'Confirmed');
     if (confirmed.length === 0) continue;
     const { settleTime } = realm;
-    if (age < settleTime) throw new Violation('SettlesInOneProcess', `${by} is ${String(Math.round(age))} ms old and believes that ${confirmed.join(', ')} is gone, which must have held for ${String(settleTime)} ms`);
-    for (const { credential, diedAt, id } of world.ways.of(person, realm)) {
-      if (!confirmed.includes(credential)) continue;
+    if (age < settleTime) throw new Violation('SettlesInOneProcess', `${by} is ${String(Math.round(age))} ms old and believes that ${confirmed.map(({ id }) => id).join(', ')} is gone, which must have held for ${String(settleTime)} ms`);
+    for (const { credential, uid, diedAt, id } of world.ways.of(person, realm)) {
+      if (!confirmed.some((each) => each.id === credential && (uid === undefined || each.uid === undefined || each.uid === uid))) continue;
       if (diedAt === undefined) throw new Violation('NeverLies', `${nameOf(after)} says that ${credential} is confirmed, and ${id} works`);
       if (world.now() - diedAt < settleTime) throw new Violation('SettleTimeHolds', `${nameOf(after)} says that ${credential} is confirmed ${String(Math.round(world.now() - diedAt))} ms after its end; an absence must hold ${String(settleTime)} ms`);
     }
@@ -200,6 +234,38 @@ const checkAllowed = (world: World, request: WireRequest, realm: Realm): void =>
   const runs = world.offboardings().filter(({ spec, status }) => spec.mode === 'Enforce' && status?.revokeStartedAt !== undefined);
   const announced = runs.some((run) => dependenciesOf(run).some(({ name, credentials = [] }) => name === realm.name && credentials.some(({ revokeRequestedAt }) => revokeRequestedAt !== undefined)));
   if (!announced) throw new Violation('IntentFirst', `${request.from} ${request.method} ${request.path}, and no run has announced it`);
+};
+
+/** Milliseconds for which a request may be on its way. */
+const longestWay = 20_000;
+
+const checkAlone = (world: World, { from, method, path }: WireRequest): void => {
+  const leader = world.leader();
+  if (leader === undefined || leader.name === from || world.now() - leader.since < longestWay) return;
+  throw new Violation('Alone', `${from} ${method} ${path}, and ${leader.name} has led for ${String(Math.round(world.now() - leader.since))} ms`);
+};
+
+/** What comes after another dependency is not touched while anything of that works. */
+const checkOrder = (world: World, { from, method, path }: WireRequest, realm: Realm): void => {
+  for (const run of world.offboardings()) {
+    const person = personOfRun(world, run);
+    const after = run.status?.target?.dependencies?.find(({ name }) => name === realm.name)?.after ?? [];
+    for (const name of after) {
+      const before = world.realms.find((each) => each.name === name);
+      const isWaived = dependenciesOf(run).some((each) => each.name === name && each.state === 'Waived');
+      if (person === undefined || before === undefined || isWaived || world.ways.of(person, before).every(({ diedAt }) => diedAt !== undefined)) continue;
+      throw new Violation('InOrder', `${from} ${method} ${path} while ${name} still lets ${person.name} in, after which it is to come`);
+    }
+  }
+};
+
+/** A lock that was lost is told, or put back, soon. */
+const checkLocked = (world: World, run: OffboardingObject, lostAt: ReadonlyMap<Person, number>): void => {
+  const person = personOfRun(world, run);
+  const lost = person === undefined ? undefined : lostAt.get(person);
+  if (lost !== undefined && isTrue(run, 'Locked') && run.status?.completedAt === undefined && world.now() - lost > longestWay) {
+    throw new Violation('LockHolds', `${nameOf(run)} says that it is locked, and is not for ${String(Math.round(world.now() - lost))} ms`);
+  }
 };
 
 const isOver = (run: OffboardingObject): boolean => run.status?.completedAt !== undefined;
@@ -221,7 +287,7 @@ const checkFinalizers = ({ object, previous, type }: Stored, retired: ReadonlySe
 
 /** After the lock was seen to hold, and after the end, nothing more is given out. */
 const checkBirth = (world: World, run: OffboardingObject, identity: Person, realm: Realm, way: string): void => {
-  if (run.spec.mode !== 'Enforce' || world.unlockedByPerson(identity)) return;
+  if (run.spec.mode !== 'Enforce' || realm.isLocked(identity) === false) return;
   const { completedAt } = run.status ?? {};
   const dependency = dependenciesOf(run).find(({ name }) => name === realm.name);
   if (dependency === undefined || dependency.state === 'Waived') return;

@@ -1,6 +1,9 @@
 /** What people do to a run while it is under way, with kubectl: each act is one of `personActs`, and does nothing where there is nothing to do it to. */
 import type { Resource } from '../../src/kube/resources.ts';
-import { clusterRoleBindings, offboardingWaivers, offboardings, roleBindings, serviceAccounts, workloadIdentities } from '../../src/kube/resources.ts';
+import {
+  clusterRoleBindings, configMaps, offboardingWaivers, offboardings, roleBindings, serviceAccounts, validatingAdmissionPolicyBindings, workloadIdentities,
+} from '../../src/kube/resources.ts';
+import { lockConfigMap } from '../../src/revokers/kubernetes/lock-policies.ts';
 import type { OffboardingObject } from '../../src/reconcile/objects.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { Person } from './realm.ts';
@@ -8,6 +11,7 @@ import type { IdentityPlan, PersonAct } from './plan.ts';
 
 export const requester = 'alice';
 export const neighbour = 'neighbour';
+export const operatorNamespace = 'offboard-system';
 export const approver = 'bob';
 
 export interface People {
@@ -21,12 +25,14 @@ export interface PeopleOptions {
   /** The wall-clock time, as everybody but a clock that was set has it. */
   readonly wall: () => Date;
   readonly trace: (line: string) => void;
+  /** What somebody broke is mended by somebody else, a while later. */
+  readonly mend: (act: () => void) => void;
 }
 
 const runName = (identity: Person): string => `retire-${identity.name}`;
 
-export const createPeople = ({ cluster, wall, trace }: PeopleOptions): People => {
-  const [alice, bob] = [cluster.as(requester), cluster.as(approver)];
+export const createPeople = ({ cluster, wall, trace, mend }: PeopleOptions): People => {
+  const [alice, bob, admin] = [cluster.as(requester), cluster.as(approver), cluster.as('kubernetes-admin')];
   let serial = 0;
   const tried = (what: string, act: () => unknown): void => {
     try {
@@ -108,7 +114,12 @@ export const createPeople = ({ cluster, wall, trace }: PeopleOptions): People =>
       ask(identity, { ...plan, urgency: serial % 2 === 0 ? 'Emergency' : 'Routine', mode: 'Enforce', soak: 0 }, `${runName(identity)}-${String(serial)}`);
     },
     BreakGlass: (identity) => { changeRun(identity, { metadata: { finalizers: null } }, 'break the glass'); },
-    OrphanToken: () => undefined,
+    // Whoever may write in the operator's namespace can take every lock off; the operator must notice, and put it back.
+    TakeLockOff: () => { tried('empty the lock', () => admin.patch(configMaps, { namespace: operatorNamespace, name: lockConfigMap }, { data: null })); },
+    BreakPolicy: () => {
+      tried('let the lock deny nothing', () => admin.patch(validatingAdmissionPolicyBindings, { name: 'offboard-lock-identity' }, { spec: { validationActions: ['Audit'] } }));
+      mend(() => admin.patch(validatingAdmissionPolicyBindings, { name: 'offboard-lock-identity' }, { spec: { validationActions: ['Deny'] } }));
+    },
   };
 
   return {

@@ -46,7 +46,7 @@ export type WireFaultName = (typeof wireFaults)[number];
 
 export const personActs = [
   'Suspend', 'Resume', 'Cancel', 'Delete', 'Hasten', 'EndSoak', 'Enforce', 'Waive', 'UnWaive', 'BindAgain', 'DeleteAccount', 'RecreateAccount',
-  'MakeToken', 'OrphanToken', 'ShareBinding', 'DeleteIdentity', 'SecondRun', 'BreakGlass',
+  'MakeToken', 'ShareBinding', 'TakeLockOff', 'BreakPolicy', 'DeleteIdentity', 'SecondRun', 'BreakGlass',
 ] as const;
 export type PersonAct = (typeof personActs)[number];
 

@@ -9,6 +9,8 @@ export interface Way {
   readonly id: string;
   /** What the operator calls it in its status; the same for all that end together. */
   readonly credential: string;
+  /** Where the credential has one in the status: of another of the same name it is not this. */
+  readonly uid?: string;
   /** False when only a cache still lets it in: at its source it has ended. */
   readonly atSource: boolean;
 }
@@ -31,6 +33,8 @@ export interface Realm {
   readonly waysIn: (identity: Person) => readonly Way[];
   /** Told after anything began or ceased to work at its source, for some identity. */
   readonly onChange: (listener: () => void) => void;
+  /** Whether the identity can be given more, as people with every right have left it; undefined where nothing is locked here. */
+  readonly isLocked: (identity: Person) => boolean | undefined;
   /** One thing that whoever is this identity does: uses what it has, and gets more of it. Nothing where it is refused. */
   readonly act: (identity: Person, random: Random) => void;
   /** Whether a request, if it is taken, ends something for good: not a question, and not what can be taken back. */

@@ -3,8 +3,8 @@
  * come to their end and nothing came back for a while, or until one of them did not in the time that it has.
  */
 import type { KubeObject } from '../../src/kube/objects.ts';
-import { offboardingRecords, offboardings } from '../../src/kube/resources.ts';
-import type { OffboardingObject } from '../../src/reconcile/objects.ts';
+import { offboardingRecords, offboardingWaivers, offboardings } from '../../src/kube/resources.ts';
+import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
 import type { Logger } from '../../src/runtime/logger.ts';
 import { createClusterRealm } from './cluster-realm.ts';
 import type { Network } from './engine/network.ts';
@@ -14,9 +14,9 @@ import { createScheduler } from './engine/scheduler.ts';
 import type { WireServer } from './engine/wire.ts';
 import { createFaults } from './faults.ts';
 import type { World } from './invariants.ts';
-import { Violation, createInvariants } from './invariants.ts';
+import { Violation, createInvariants, epoch } from './invariants.ts';
 import { atTheEnd, isSettled, restsOn } from './liveness.ts';
-import { createPeople } from './people.ts';
+import { createPeople, operatorNamespace as namespace } from './people.ts';
 import type { Incident, Plan } from './plan.ts';
 import { calmAt } from './plan.ts';
 import type { Person, Realm } from './realm.ts';
@@ -42,10 +42,10 @@ export interface Outcome {
 
 /** Milliseconds after the last trouble within which everything has come to its end, or says which person it waits for. */
 export const bound = 1_200_000;
+/** Milliseconds until somebody mends what somebody else broke. */
+const mendedAfter = 20_000;
 /** Milliseconds for which whoever was retired goes on trying. */
 const afterlife = 20_000;
-const epoch = Date.parse('2026-06-01T00:00:00Z');
-const namespace = 'offboard-system';
 
 export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: boolean }): Promise<Outcome> => {
   const lines: string[] = [];
@@ -72,16 +72,22 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
   const stepped = plan.incidents.some(({ kind }) => kind === 'StepWall');
   const ways = createWays(scheduler.now, realms, identities);
   const world: World = {
-    now: scheduler.now, realms, ways,
+    now: scheduler.now, realms, ways, people: identities,
     personOf: ({ namespace: home, name }) => identities.find((each) => each.namespace === home && each.name === name),
     offboardings: runs,
     startedAt: (name) => replicas?.startedAt(name),
     clocksWereSet: () => stepped,
     records: () => admin.list(offboardingRecords),
-    unlockedByPerson: () => false,
+    waivers: () => admin.list(offboardingWaivers) as unknown as readonly OffboardingWaiverObject[],
+    leader: () => leader,
   };
   const invariants = createInvariants(world);
+  let leader: { readonly name: string; readonly since: number } | undefined;
   cluster.onChange((change) => {
+    if (change.resource.plural === 'leases') {
+      const name = (change.object as { readonly spec?: { readonly holderIdentity?: string } }).spec?.holderIdentity ?? '';
+      if (name !== leader?.name) leader = { name, since: scheduler.now() };
+    }
     trace(`${change.from} ${change.type} ${change.resource.plural} ${change.object.metadata.namespace ?? ''}/${change.object.metadata.name}${said(change.object, change.previous)}`);
     invariants.onStored({ ...change, by: change.from, plural: change.resource.plural });
   });
@@ -110,14 +116,12 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
       ...(each.vault && vault !== undefined ? [{ ...vault.dependencyOf(identity), ...after }] : []),
     ]);
   });
+  ways.look();
   invariants.onPeople();
   const operators = replicas = createReplicas({
     seed: plan.seed, count: plan.replicas, scheduler, network, epoch, namespace, origins: clusterRealm.realm.servers.map(({ origin }) => origin), fail,
     log: (name) => (traced ? traceLog(name, trace) : silent),
   });
-  const people = createPeople({ cluster, wall: () => new Date(epoch + scheduler.now()), trace });
-
-  const happened: string[] = [];
   let troubles = 0;
   const endsLater = (lasts: number, end: () => void): void => {
     troubles += 1;
@@ -126,6 +130,9 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
       end();
     });
   };
+  const people = createPeople({ cluster, wall: () => new Date(epoch + scheduler.now()), trace, mend: (act) => { endsLater(mendedAfter, act); } });
+
+  const happened: string[] = [];
   const happen = (incident: Incident): void => {
     const begin = (name: string): void => {
       happened.push(name);
@@ -203,7 +210,7 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
     fail(error);
   }
   operators.stop();
-  if (failure !== undefined && !(failure instanceof Violation)) throw failure;
+  if (failure !== undefined && !(failure instanceof Violation)) throw failure instanceof Error ? failure : new Error('a run failed', { cause: failure });
   return { violation: failure, milliseconds: scheduler.now(), events: scheduler.events(), ends: runs().map(restsOn), happened, trace: lines };
 };
 

@@ -66,6 +66,7 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
     waysIn: ({ name }) => [...(uids.get(name) ?? [])].flatMap((uid) =>
       vault.truth.working(uid).flatMap(({ what, credential, orphan }) => (orphan === true ? [] : [{ id: `${what} ${credential}`, credential, atSource: true }]))),
     onChange: (listener) => { vault.truth.onChange(listener); },
+    isLocked: () => undefined,
     act: (identity, chances) => {
       const { name } = identity;
       const jwt = cluster.tokens.all().findLast((token) => token.name === name && token.namespace === identity.namespace);
