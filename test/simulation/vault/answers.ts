@@ -34,6 +34,8 @@ const once = (thing: object, write: () => string): string => {
   return known;
 };
 
+const named = (policies: readonly string[]): readonly string[] => [...policies, 'default'].sort();
+
 const secondsLeft = (until: number, now: number): number => (until === Infinity ? 0 : Math.floor((until - now) / 1_000));
 
 export const leaseText = (lease: Lease, { text, now }: Core): string => {
@@ -52,7 +54,7 @@ export const tokenText = (token: Token, id: string, { text, now }: Core): string
     const seconds = ttl === Infinity ? 0 : ttl / 1_000;
     return JSON.stringify({
       accessor, creation_time: Math.floor(createdAt / 1_000), creation_ttl: seconds, display_name: 'token', entity_id: entityId, expire_time: expiresAt === Infinity ? null : text(expiresAt),
-      explicit_max_ttl: 0, issue_time: text(createdAt), meta, num_uses: 0, orphan: parent === undefined, path, policies: ['default', ...policies], renewable, type: 'service',
+      explicit_max_ttl: 0, issue_time: text(createdAt), meta, num_uses: 0, orphan: parent === undefined, path, policies: named(policies), renewable, type: 'service',
     }).slice(0, -1);
   });
   return `${fixed},"id":${JSON.stringify(id)},"ttl":${String(secondsLeft(token.expiresAt, now()))}}`;
@@ -76,7 +78,7 @@ export const authAnswer = ({ id, accessor, entityId, policies, meta, ttl, renewa
   body: JSON.stringify({
     request_id: '00000000-0000-4000-8000-000000000000', lease_id: '', renewable: false, lease_duration: 0, data: null, wrap_info: null, warnings: null,
     auth: {
-      client_token: id, accessor, policies: ['default', ...policies], token_policies: ['default', ...policies], metadata: meta, lease_duration: ttl === Infinity ? 0 : Math.floor(ttl / 1_000),
+      client_token: id, accessor, policies: named(policies), token_policies: named(policies), metadata: meta, lease_duration: ttl === Infinity ? 0 : Math.floor(ttl / 1_000),
       renewable, entity_id: entityId, token_type: 'service', orphan: parent === undefined, num_uses: 0,
     },
   }),

@@ -1,6 +1,6 @@
 /** Roles of auth mounts, secret ids, and certificates: what is read there, and what it takes to end it. */
 import type { WireAnswer } from '../engine/wire.ts';
-import { absent, empty, found, listed, refused } from './answers.ts';
+import { absent, empty, found, listed, refused, wrapped } from './answers.ts';
 import { carryOut } from './core.ts';
 import { type Path, textIn } from './request.ts';
 import { type AskedAs, type Route, route, writes } from './route.ts';
@@ -67,11 +67,11 @@ const appRole = (key: string): Route =>
     },
   );
 
-const noRole = (status: number, key: string): WireAnswer => refused(status, `role "${key.slice(key.lastIndexOf('/') + 1).toLowerCase()}" does not exist`);
+const noRole = (key: string): string => `role "${key.slice(key.lastIndexOf('/') + 1).toLowerCase()}" does not exist`;
 
 const secretIds = (key: string): Route =>
   route(['list'], ({ storage }) => {
-    if (!storage.appRoles.has(key)) return noRole(400, key);
+    if (!storage.appRoles.has(key)) return refused(400, noRole(key));
     return listed([...storage.secretIds.values()].flatMap(({ role, accessor }) => (role === key ? [accessor] : [])));
   });
 
@@ -79,7 +79,7 @@ const noEntry = (accessor: string): string => `failed to find accessor entry for
 
 const secretIdLookup = (key: string): Route =>
   route(['update'], ({ storage, body }) => {
-    if (!storage.appRoles.has(key)) return noRole(500, key);
+    if (!storage.appRoles.has(key)) return wrapped(500, noRole(key));
     const accessor = textIn(body, 'secret_id_accessor');
     if (storage.secretIds.get(accessor)?.role === key) return found(JSON.stringify({ secret_id_accessor: accessor, secret_id_num_uses: 0, secret_id_ttl: 0 }));
     return { status: 404, body: JSON.stringify({ data: { error: noEntry(accessor) } }) };
@@ -87,9 +87,9 @@ const secretIdLookup = (key: string): Route =>
 
 const secretIdDestroy = (key: string): Route =>
   route(['update'], ({ parts: { core }, storage, body }) => {
-    if (!storage.appRoles.has(key)) return noRole(500, key);
+    if (!storage.appRoles.has(key)) return wrapped(500, noRole(key));
     const accessor = textIn(body, 'secret_id_accessor');
-    if (storage.secretIds.get(accessor)?.role !== key) return refused(500, `1 error occurred:\n\t* ${noEntry(accessor)}\n\n`);
+    if (storage.secretIds.get(accessor)?.role !== key) return wrapped(500, noEntry(accessor));
     carryOut(core, 'SecretId', () => { core.store.write((written) => written.secretIds.delete(accessor)); });
     return empty;
   }, writes);

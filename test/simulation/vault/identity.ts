@@ -28,14 +28,14 @@ export const createIdentity = ({ store, now, newUuid, newId }: Core): Identity =
       if (known !== undefined) {
         // What the mount says of whoever logs in is written down each time.
         const aliases = known.aliases.map((each) => (each.name === alias.name && each.mountAccessor === alias.mountAccessor ? { ...each, metadata: alias.metadata } : each));
-        const same = known.aliases.every((each, at) => sameTexts(each.metadata, aliases[at]?.metadata ?? {}));
+        const same = known.aliases.every((each, at) => sameTexts(each.metadata ?? {}, aliases[at]?.metadata ?? {}));
         if (same) return known;
         const met = { ...known, aliases };
         put(met);
         return met;
       }
       const entity: Entity = {
-        id: newUuid(), name: `entity_${newId(8)}`, disabled: false, aliases: [{ ...alias, id: newUuid() }], metadata: {}, createdAt: now(), updatedAt: now(),
+        id: newUuid(), name: `entity_${newId(8)}`, disabled: false, aliases: [{ ...alias, id: newUuid() }], metadata: null, createdAt: now(), updatedAt: now(),
       };
       put(entity);
       return entity;

@@ -1,6 +1,6 @@
 /** Whoever logs in, and what comes of a token once it is there: by the wire and by people in the same way. */
 import type { WireAnswer } from '../engine/wire.ts';
-import { refused, wrapped } from './answers.ts';
+import { refused } from './answers.ts';
 import { carryOut } from './core.ts';
 import { aliasOf, type Identity, letsIn } from './identity.ts';
 import type { Mount, Parts } from './state.ts';
@@ -19,7 +19,7 @@ export const logIn = (parts: Parts, mountPath: string, roleName: string, jwt: st
   if (mount === undefined || role === undefined) return no(refused(400, `invalid role name "${roleName}"`));
   const account = review(jwt);
   if (account === undefined) return no(refused(403, 'permission denied'));
-  if (!letsIn(role, account)) return no(wrapped(403, 'service account name not authorized'));
+  if (!letsIn(role, account)) return no(refused(403, 'service account name not authorized'));
   const about = aboutOf(account);
   const alias = { name: aliasOf(account, role.aliasSource), mountAccessor: mount.accessor, mountPath: `auth/${mountPath}/`, metadata: about };
   const entity = identity.meet(alias);
@@ -59,7 +59,7 @@ export const logInByAppRole = ({ core: { store }, tokens, mounts, identity }: Pa
   const isKnown = !role.bindSecretId || [...storage.secretIds.values()].some((each) => each.role === key && each.id === secretId);
   if (!isKnown) return no(refused(400, 'invalid role or secret ID'));
   const meta = { role_name: key.slice(mountPath.length + 1) };
-  const entity = identity.meet({ name: roleId, mountAccessor: mounts.get(mountPath)?.accessor ?? '', mountPath: `auth/${mountPath}/`, metadata: {} });
+  const entity = identity.meet({ name: roleId, mountAccessor: mounts.get(mountPath)?.accessor ?? '', mountPath: `auth/${mountPath}/`, metadata: null });
   if (entity.disabled) return no(refused(403, 'permission denied'));
   return { token: tokens.make({ entityId: entity.id, path: `auth/${mountPath}/login`, meta, policies: role.policies, parent: undefined, ttl: role.ttl, owner: role.owner }) };
 };
@@ -69,7 +69,7 @@ export const makeToken = ({ tokens }: Parts, maker: Token, orphan: boolean, ttl 
   tokens.make({
     entityId: orphan ? '' : maker.entityId,
     path: orphan ? 'auth/token/create-orphan' : 'auth/token/create',
-    meta: {},
+    meta: null,
     policies: maker.policies,
     parent: orphan ? undefined : maker.accessor,
     ttl,

@@ -30,8 +30,16 @@ export const connectorManifest = ({ name = 'vault-sim', namespaces = ['ci'], tim
   },
 });
 
+export interface SecretManifest {
+  readonly apiVersion: 'v1';
+  readonly kind: 'Secret';
+  readonly metadata: { readonly name: string; readonly namespace: string };
+  readonly type: 'Opaque';
+  readonly data: Readonly<Record<string, string>>;
+}
+
 /** In the operator's namespace, where the Connector looks for it. */
-export const secretManifest = (namespace: string, token: string): object => ({
+export const secretManifest = (namespace: string, token: string): SecretManifest => ({
   apiVersion: 'v1',
   kind: 'Secret',
   metadata: { name: vaultSecret.name, namespace },

@@ -1,20 +1,22 @@
 /** The small world with the operator's own parts on it, through a process and its network: connectors, their inspection, the revoker. */
 import { createFakeKube } from '../../fakes/kube.ts';
 import type { Dependency, Target } from '../../../src/api/v1alpha1/index.ts';
-import { namespaces } from '../../../src/kube/resources.ts';
+import { namespaces, secrets } from '../../../src/kube/resources.ts';
 import { createStore } from '../../../src/kube/store.ts';
 import type { ConnectorObject, ConnectorReport } from '../../../src/revokers/connector.ts';
 import type { Revoker } from '../../../src/revokers/revoker.ts';
+import { createSecretReader } from '../../../src/revokers/secrets.ts';
 import { createVaultConnectors } from '../../../src/revokers/vault/connectors.ts';
 import { createVaultInspection } from '../../../src/revokers/vault/inspect.ts';
 import { createVaultKind } from '../../../src/revokers/vault/revoker.ts';
 import { createNetwork, type FaultsOf } from '../engine/network.ts';
 import { createProcess } from '../engine/process.ts';
 import { streamOf } from '../engine/random.ts';
-import { connectorManifest, dependencyFor } from './manifests.ts';
+import { connectorManifest, dependencyFor, secretManifest } from './manifests.ts';
 import { createPump } from './pump.ts';
 import { bot, createSmallWorld, role, type SmallWorld, there } from './small-world.ts';
 
+const operatorNamespace = 'offboard-system';
 export const never = new AbortController().signal;
 
 export interface OperatedWorld extends SmallWorld {
@@ -51,10 +53,11 @@ export const createOperatedWorld = (faults: FaultsOf = () => undefined, dependen
   const manifest = connectorManifest();
   const connector: ConnectorObject = { ...manifest, metadata: { ...manifest.metadata, uid: 'of-the-connector', resourceVersion: '1', creationTimestamp: '' } };
   store.upsert(connector);
-  let token = world.operator.id;
+  const handOver = (token: string): void => { kube.put(secrets, { ...secretManifest(operatorNamespace, token) }); };
+  handOver(world.operator.id);
   const connectors = createVaultConnectors({
     client: kube.client, store, clock, connect, random: streamOf(7, 'operator'), userAgent: 'offboard/test', mayAct: () => true, allowLoopbackHttp: false,
-    readSecret: () => Promise.resolve(token), ownToken: () => Promise.reject(new Error('nobody logs in by Kubernetes here')),
+    readSecret: createSecretReader(kube.client, operatorNamespace), ownToken: () => Promise.reject(new Error('nobody logs in by Kubernetes here')),
   });
   const inspect = createVaultInspection(connectors);
   return {
@@ -64,7 +67,7 @@ export const createOperatedWorld = (faults: FaultsOf = () => undefined, dependen
     target: { serviceAccount: bot, dependencies: [dependency] },
     inspect: () => pump.during(() => inspect(connector, never)),
     during: pump.during,
-    handOver: (next) => { token = next; },
+    handOver,
   };
 };
 

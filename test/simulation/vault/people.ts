@@ -164,7 +164,7 @@ export const createPeople = (parts: Parts): People => {
     addCertificate: (serial, pem, owner) => { store.write(({ certificates }) => certificates.set(serial, { serial, pem, revokedAt: 0, owner: owner?.uid })); },
     operatorToken: (id) =>
       tokens.make({
-        ...(id !== undefined && { id }), entityId: '', path: 'auth/token/create-orphan', meta: {}, policies: operatorPolicies.names, parent: undefined, ttl: operatorPeriod, owner: undefined,
+        ...(id !== undefined && { id }), entityId: '', path: 'auth/token/create-orphan', meta: null, policies: operatorPolicies.names, parent: undefined, ttl: operatorPeriod, owner: undefined,
       }),
     operatorPolicies,
     setUp: () => {

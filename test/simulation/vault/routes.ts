@@ -92,7 +92,7 @@ const makeAlias = route(['update'], ({ parts, storage, body }) => {
   const mount = [...parts.mounts.values()].find(({ accessor }) => accessor === mountAccessor);
   if (mount === undefined) return refused(400, `invalid mount accessor "${mountAccessor}"`);
   if (parts.identity.byAlias(storage, mountAccessor, name) !== undefined) return empty;
-  const { id, aliases } = parts.identity.meet({ name, mountAccessor, mountPath: `auth/${mount.path}/`, metadata: {} });
+  const { id, aliases } = parts.identity.meet({ name, mountAccessor, mountPath: `auth/${mount.path}/`, metadata: null });
   return found(JSON.stringify({ canonical_id: id, id: aliases[0]?.id ?? '' }));
 }, writes);
 

@@ -61,7 +61,7 @@ describe('a token', () => {
     const { ask, people, login, truth } = createSmallWorld();
     const token = login();
     const orphan = there(people.orphan(token));
-    expect(ask('POST', 'auth/token/lookup-accessor', { accessor: orphan.accessor })).toMatchObject({ body: { data: { entity_id: '', orphan: true, path: 'auth/token/create-orphan', meta: {} } } });
+    expect(ask('POST', 'auth/token/lookup-accessor', { accessor: orphan.accessor })).toMatchObject({ body: { data: { entity_id: '', orphan: true, path: 'auth/token/create-orphan', meta: null } } });
     people.revokeToken(token.accessor);
     people.setDisabled(bot, true);
     expect(people.isTaken(orphan)).toBe(true);

@@ -205,8 +205,9 @@ const openStage = (): Stage => {
       return Promise.resolve();
     },
     lockable: () => {
-      const { updatedAt: _, ...entity } = there(people.entity(mine.account));
-      return Promise.resolve(entity);
+      const { updatedAt: _, metadata, ...entity } = there(people.entity(mine.account));
+      // The server tells none in two ways.
+      return Promise.resolve({ ...entity, metadata: metadata ?? {} });
     },
     deny: () => { knobs.withdraw(); },
     advance: pump.pass,

@@ -15,7 +15,8 @@ export interface Token {
   /** Empty where it belongs to no entity. */
   readonly entityId: string;
   readonly path: string;
-  readonly meta: Readonly<Record<string, string>>;
+  /** Null where nothing was ever said. */
+  readonly meta: Readonly<Record<string, string>> | null;
   readonly policies: readonly string[];
   /** The accessor of the token that it was made with, and ends with. */
   readonly parent: string | undefined;
@@ -46,7 +47,7 @@ export interface Alias {
   readonly name: string;
   readonly mountAccessor: string;
   readonly mountPath: string;
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, string>> | null;
 }
 
 export interface Entity {
@@ -54,7 +55,7 @@ export interface Entity {
   readonly name: string;
   readonly disabled: boolean;
   readonly aliases: readonly Alias[];
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, string>> | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
