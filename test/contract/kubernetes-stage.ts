@@ -37,7 +37,7 @@ export const clusterRole = (name: string): RoleBinding['roleRef'] => ({ apiGroup
 export const role = (name: string): RoleBinding['roleRef'] => ({ apiGroup: rbac, kind: 'Role', name });
 
 /** Fills a fake cluster; what it says of the target is what an inventory must list. */
-export const plant = (kube: FakeKube): Target => {
+export const plant = (kube: Pick<FakeKube, 'put'>): Target => {
   const { metadata } = kube.put(serviceAccounts, { metadata: account });
   kube.put(serviceAccounts, { metadata: { namespace: 'ci', name: 'other' } });
   for (const owner of ['bot', 'other']) {

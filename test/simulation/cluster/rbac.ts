@@ -104,7 +104,7 @@ export interface Right {
   /** `*` is every verb. */
   readonly verb: string;
   readonly group?: string;
-  /** The plural, with a subresource behind a slash. */
+  /** The plural, with a subresource behind a slash; `*` is every one. */
   readonly resource: string;
   readonly namespace?: string;
   readonly name?: string;
@@ -117,6 +117,6 @@ export interface Right {
 export const meets = (taken: Right, { verb, group = '', resource, subresource, namespace, name }: ResourceAttributes): boolean =>
   (taken.verb === '*' || taken.verb === verb) &&
   (taken.group === undefined || taken.group === group) &&
-  taken.resource === (subresource === undefined ? resource : `${resource ?? ''}/${subresource}`) &&
+  (taken.resource === '*' || taken.resource === (subresource === undefined ? resource : `${resource ?? ''}/${subresource}`)) &&
   (taken.namespace === undefined || namespace === undefined || taken.namespace === namespace) &&
   (taken.name === undefined || name === undefined || taken.name === name);

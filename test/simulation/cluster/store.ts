@@ -90,6 +90,8 @@ export const createStore = ({ now, epoch }: { readonly now: () => number; readon
   let version = 100;
   let oldest = version;
   let uids = 0;
+  let stamped = -1;
+  let stamp = '';
 
   const collectionOf = (kind: Kind): Collection => {
     const known = collections.get(kind);
@@ -137,6 +139,11 @@ export const createStore = ({ now, epoch }: { readonly now: () => number; readon
       listeners.push(listener);
     },
     uid: () => `00000000-0000-4000-8000-${String((uids += 1)).padStart(12, '0')}`,
-    timestamp: () => `${new Date(epoch + now()).toISOString().slice(0, 19)}Z`,
+    timestamp: () => {
+      const second = Math.floor((epoch + now()) / 1000);
+      if (second !== stamped) stamp = `${new Date(second * 1000).toISOString().slice(0, 19)}Z`;
+      stamped = second;
+      return stamp;
+    },
   };
 };

@@ -85,7 +85,9 @@ export const createWrites = (store: Store, defaults: Defaults): Writes => {
       // The answer shows the object as the patch left it, with the version that it had.
       return dryEntry(kind, result);
     }
-    return isSame(result, before) ? found : store.update(found, result, author.by);
+    // A patch of the status is the very object where it changes nothing.
+    const isUnchanged = result === before || (!(status && kind.custom) && isSame(result, before));
+    return isUnchanged ? found : store.update(found, result, author.by);
   };
 
   const remove: Writes['remove'] = (kind, namespace, name, { uid, resourceVersion }, author) => {
