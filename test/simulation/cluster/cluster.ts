@@ -3,7 +3,7 @@
  * its watches, its memory of tokens and its view of the lock may be late, as with the real ones.
  */
 import type { KubeObject, ResourceAttributes } from '../../../src/kube/objects.ts';
-import { clusterRoles, type Resource, roles, serviceAccounts } from '../../../src/kube/resources.ts';
+import { clusterRoles, type Resource, roles } from '../../../src/kube/resources.ts';
 import type { Random } from '../../../src/runtime/random.ts';
 import type { Scheduler } from '../engine/scheduler.ts';
 import type { WireServer } from '../engine/wire.ts';
@@ -16,10 +16,11 @@ import { createReads } from './reads.ts';
 import { createAuthorize, requestToken } from './reviews.ts';
 import { seed } from './seeds.ts';
 import { createServer } from './server.ts';
+import { stamp, type Stamp } from './stamps.ts';
 import { type Change, createStore, type Store, type StoredObject } from './store.ts';
 import { type AccountKey, type Authenticator, type Bound, createAuthenticator, createTokens, type Token, type Tokens } from './tokens.ts';
 import { createWatches, type Watches } from './watches.ts';
-import { type Author, createWrites, type Defaults, type Preconditions, type Writes } from './writes.ts';
+import { type Author, createWrites, type Preconditions, type Writes } from './writes.ts';
 
 export type { Right, Grant } from './rbac.ts';
 export type { Bound, Token } from './tokens.ts';
@@ -36,8 +37,8 @@ export interface ClusterOptions {
   readonly namespaces?: readonly string[];
   /** The time at the beginning of the universe, in milliseconds since 1970. */
   readonly epoch?: number;
-  /** What the API server fills in where a manifest says nothing. */
-  readonly defaults?: Defaults;
+  /** False: no mutating policies, as on a cluster older than Kubernetes 1.36. */
+  readonly stamps?: boolean;
 }
 
 /** One API server. */
@@ -130,7 +131,7 @@ interface ServerState {
   readonly authenticator: Authenticator;
 }
 
-const asGiven: Defaults = (_, object) => object;
+const unstamped: Stamp = (_, object) => object;
 
 const unwrap = <T extends object>(result: T | Failure, verb: string): T => {
   if (isFailure(result)) throw errorOf(result, verb);
@@ -138,9 +139,9 @@ const unwrap = <T extends object>(result: T | Failure, verb: string): T => {
 };
 
 export const createCluster = (options: ClusterOptions): Cluster => {
-  const { scheduler, random, servers: count = 2, namespace, namespaces = [], epoch = usualEpoch, defaults = asGiven } = options;
+  const { scheduler, random, servers: count = 2, namespace, namespaces = [], epoch = usualEpoch, stamps = true } = options;
   const store = createStore({ now: scheduler.now, epoch });
-  const writes = createWrites(store, withBuiltIn(defaults));
+  const writes = createWrites(store, stamps ? stamp : unstamped);
   const tokens = createTokens({ store, now: scheduler.now, epoch });
   const reads = createReads(store);
   const operator: User = { name: userOf({ namespace, name: operatorName }), groups: groupsOf(namespace) };
@@ -170,7 +171,9 @@ export const createCluster = (options: ClusterOptions): Cluster => {
     if (found === undefined) throw new Error(`there is no API server ${String(server)}`);
     return found;
   };
-  const authorOf = (user: string, server = 0): Author => ({ by: { user, from: 'people' }, denies: (write) => states[server]?.wire.lock.denies(write), mayGrant: () => undefined });
+  const authorOf = (user: string, server = 0): Author => ({
+    by: { user, from: 'people' }, user: { name: user, groups: ['system:authenticated'] }, denies: (write) => states[server]?.wire.lock.denies(write), mayGrant: () => undefined,
+  });
   seed(writes, namespace, namespaces, authorOf('kubernetes-admin'));
   for (const { wire } of states) wire.restart();
   const controllers = createControllers({ scheduler, random, store, writes, tokens, authorOf });
@@ -256,13 +259,4 @@ const grantCheck = (store: Store, operator: User, may: (attributes: ResourceAttr
   const groups = operator.groups.map((group) => JSON.stringify(group)).join(' ');
   const message = `${kind.qualified} "${object.metadata.name}" is forbidden: user "${operator.name}" (groups=[${groups}]) is attempting to grant RBAC permissions not currently held:`;
   return { code: 403, reason: 'Forbidden', message, details: { name: object.metadata.name, group: rbacGroup, kind: kind.plural } };
-};
-
-const accounts = kindFor(serviceAccounts);
-
-/** A pod that names no account runs as `default`. */
-const withBuiltIn = (defaults: Defaults): Defaults => (kind, object) => {
-  if (kind.plural !== 'pods' || kind.group !== accounts.group) return defaults(kind, object);
-  const spec = (object['spec'] ?? {}) as Readonly<Record<string, unknown>>;
-  return defaults(kind, { ...object, spec: { serviceAccountName: 'default', ...spec } });
 };

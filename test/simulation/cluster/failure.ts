@@ -25,7 +25,7 @@ export const detailsOf = ({ group, plural }: Pick<Kind, 'group' | 'plural'>, nam
   ...(name !== undefined && { name }), ...(group !== '' && { group }), kind: plural,
 });
 
-const ofKind = (kind: Kind, name: string): FailureDetails => ({ ...detailsOf(kind, name), kind: kind.kind });
+const ofKind = (kind: Kind, name: string): FailureDetails => ({ ...detailsOf(kind, name === '' ? undefined : name), kind: kind.kind });
 
 export const notFound = (kind: Kind, name: string): Failure => ({
   code: 404, reason: 'NotFound', message: `${kind.qualified} "${name}" not found`, details: detailsOf(kind, name),
@@ -45,8 +45,8 @@ export const wrongPrecondition = (kind: Kind, name: string, why: string): Failur
   code: 409, reason: 'Conflict', details: ofKind(kind, name), message: `Operation cannot be fulfilled on ${kind.kind}${kind.group === '' ? '' : `.${kind.group}`} "${name}": ${why}`,
 });
 
-export const invalid = (kind: Kind, name: string, why: string): Failure => ({
-  code: 422, reason: 'Invalid', details: ofKind(kind, name), message: `${kind.kind}${kind.group === '' ? '' : `.${kind.group}`} "${name}" is invalid: ${why}`,
+export const invalid = (kind: Kind, name: string, why: string, { field, reason }: { readonly field: string; readonly reason: string }): Failure => ({
+  code: 422, reason: 'Invalid', details: { ...ofKind(kind, name), causes: [{ reason, message: why, field }] }, message: `${kind.kind}${kind.group === '' ? '' : `.${kind.group}`} "${name}" is invalid: ${field}: ${why}`,
 });
 
 /** Says no more than that: of a patch whose test failed, or whose path is not there. */

@@ -9,7 +9,7 @@ import { differenceOf, type Expected, lockConfigMap } from '../../../src/revoker
 import type { Scheduler } from '../engine/scheduler.ts';
 import { deniedBy, type Failure } from './failure.ts';
 import { type Kind, kindFor } from './kinds.ts';
-import { lockPolicies } from './seeds.ts';
+import { lockPolicies } from './policies.ts';
 import type { Change, Store, StoredObject } from './store.ts';
 
 /** A write that a policy may deny. */

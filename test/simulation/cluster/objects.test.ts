@@ -4,7 +4,7 @@ import { addFinalizer, removeFinalizer } from '../../../src/kube/finalizers.ts';
 import { isAlreadyExists, isConflict, isExpired, isNamespaceTerminating, isNotFound, isRbacForbidden } from '../../../src/kube/errors.ts';
 import { createLeaseLock } from '../../../src/kube/lease.ts';
 import type { KubeObject, Pod } from '../../../src/kube/objects.ts';
-import { configMaps, leases, namespaces, offboardings, pods, secrets, serviceAccounts } from '../../../src/kube/resources.ts';
+import { configMaps, leases, namespaces, offboardings, offboardingWaivers, pods, secrets, serviceAccounts } from '../../../src/kube/resources.ts';
 import { createServerVersion } from '../../../src/kube/version.ts';
 import { type ClusterWorld, createClusterWorld, operatorNamespace } from './world.ts';
 
@@ -12,7 +12,7 @@ const never = new AbortController().signal;
 const failure = async (world: ClusterWorld, work: Promise<unknown>): Promise<unknown> =>
   world.ended(work.then(() => { throw new Error('it was not refused'); }, (error: unknown) => error));
 
-const run = { metadata: { name: 'run' }, spec: { mode: 'Enforce' }, status: { phase: 'Forged' } };
+const run = { metadata: { name: 'run' }, spec: { mode: 'Plan' }, status: { phase: 'Forged' } };
 
 describe('an object', () => {
   it('is created with a UID, a version and a time of the server, and without a status of ours', async () => {
@@ -43,12 +43,12 @@ describe('an object', () => {
     const world = createClusterWorld();
     const key = { namespace: 'ci', name: 'run' };
     const { metadata } = await world.ended(world.client.create<KubeObject>(offboardings, 'ci', run));
-    const body = { metadata: { labels: { a: 'b' } }, spec: { mode: 'DryRun' }, status: { phase: 'Seen' } };
+    const body = { metadata: { labels: { a: 'b' } }, spec: { mode: 'Other' }, status: { phase: 'Seen' } };
     const status = await world.ended(world.client.patch<KubeObject>(offboardings, key, { type: 'merge', subresource: 'status', body }));
-    expect(status).toMatchObject({ spec: { mode: 'Enforce' }, status: { phase: 'Seen' }, metadata: { generation: 1 } });
+    expect(status).toMatchObject({ spec: { mode: 'Plan' }, status: { phase: 'Seen' }, metadata: { generation: 1 } });
     expect(status.metadata.labels).toBeUndefined();
     const main = await world.ended(world.client.patch<KubeObject>(offboardings, key, { type: 'merge', body: { ...body, status: { phase: 'Forged' } } }));
-    expect(main).toMatchObject({ spec: { mode: 'DryRun' }, status: { phase: 'Seen' }, metadata: { generation: 2, labels: { a: 'b' }, uid: metadata.uid } });
+    expect(main).toMatchObject({ spec: { mode: 'Other' }, status: { phase: 'Seen' }, metadata: { generation: 2, labels: { a: 'b' }, uid: metadata.uid } });
   });
 
   it('is not written where nothing changes', async () => {
@@ -56,7 +56,7 @@ describe('an object', () => {
     const key = { namespace: 'ci', name: 'run' };
     const { metadata } = await world.ended(world.client.create<KubeObject>(offboardings, 'ci', run));
     const version = world.cluster.version();
-    const same = await world.ended(world.client.patch<KubeObject>(offboardings, key, { type: 'merge', body: { spec: { mode: 'Enforce', other: null } } }));
+    const same = await world.ended(world.client.patch<KubeObject>(offboardings, key, { type: 'merge', body: { spec: { mode: 'Plan', other: null } } }));
     expect([same.metadata.resourceVersion, world.cluster.version()]).toEqual([metadata.resourceVersion, version]);
   });
 
@@ -102,6 +102,29 @@ describe('an object', () => {
     const answer = await world.ended(world.transport.request({ verb: 'create', resource: 'serviceaccounts', method: 'POST', path, body: { metadata: { name: 'x' } } }));
     expect(answer).toMatchObject({ kind: 'ServiceAccount', metadata: { name: 'x' } });
     expect(world.cluster.as('alice').get(serviceAccounts, { namespace: operatorNamespace, name: 'x' })).toBeUndefined();
+  });
+});
+
+describe('an object of ours', () => {
+  const key = { namespace: 'ci', name: 'run' };
+
+  it('is stored with what its definition fills in, and with who asked for it', () => {
+    const alice = createClusterWorld().cluster.as('alice');
+    const spec = { mode: 'Plan', requestedBy: { username: 'forged' }, enforcedBy: { username: 'forged' } };
+    const who = { username: 'alice', groups: ['system:authenticated'] };
+    const made = alice.create(offboardings, { metadata: key, spec });
+    expect(made['spec']).toEqual({ mode: 'Plan', requestedBy: who, urgency: 'Routine', soak: '0s', suspend: false });
+    expect(made.metadata.finalizers).toBeUndefined();
+    const enforced = alice.patch(offboardings, key, { spec: { mode: 'Enforce', cancel: { reason: 'x' } } });
+    expect(enforced).toMatchObject({ spec: { enforcedBy: who, cancel: { requestedBy: who } }, metadata: { finalizers: ['offboard.dev/offboarding'], generation: 2 } });
+    expect(alice.create(offboardingWaivers, { metadata: key, spec: {} })['spec']).toMatchObject({ approvedBy: who });
+  });
+
+  it('is not stamped by an older cluster', () => {
+    const alice = createClusterWorld({ stamps: false }).cluster.as('alice');
+    const made = alice.create(offboardings, { metadata: key, spec: { mode: 'Enforce' } });
+    expect(made['spec']).not.toHaveProperty('requestedBy');
+    expect(made.metadata.finalizers).toBeUndefined();
   });
 });
 

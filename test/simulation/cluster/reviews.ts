@@ -1,7 +1,7 @@
 /** Questions that are asked by POST and stored nowhere. */
 import type { ResourceAttributes, SubjectAccessReview } from '../../../src/kube/objects.ts';
-import { secrets, pods, serviceAccounts } from '../../../src/kube/resources.ts';
-import { badRequest, detailsOf, type Failure, invalid, notFound } from './failure.ts';
+import { pods, secrets, serviceAccounts, tokenRequests } from '../../../src/kube/resources.ts';
+import { badRequest, type Failure, invalid, notFound, wrongPrecondition } from './failure.ts';
 import { kindFor } from './kinds.ts';
 import type { LockView } from './lock.ts';
 import { groupsOf, type User, userOf, whyAllowed } from './rbac.ts';
@@ -56,6 +56,7 @@ interface TokenRequest {
 }
 
 const accounts = kindFor(serviceAccounts);
+const requests = kindFor(tokenRequests);
 const boundKinds = { Secret: kindFor(secrets), Pod: kindFor(pods) } as const;
 const leastSeconds = 600;
 
@@ -75,15 +76,15 @@ export const requestToken = ({ store, tokens, lock }: TokenContext, namespace: s
   const { uid } = account.object.metadata;
   const asked = body.metadata?.uid;
   if (asked !== undefined && asked !== '' && asked !== uid) return conflict(name, `the UID in the token request (${asked}) does not match the UID of the service account (${uid})`);
-  if (seconds < leastSeconds) return invalid(accounts, name, `spec.expirationSeconds: Invalid value: ${String(seconds)}: may not specify a duration less than 10 minutes`);
+  if (seconds < leastSeconds) {
+    return invalid(requests, '', `Invalid value: ${String(seconds)}: may not specify a duration less than 10 minutes`, { field: 'spec.expirationSeconds', reason: 'FieldValueInvalid' });
+  }
   const bound = boundObjectRef === undefined ? undefined : boundTo(store, namespace, name, boundObjectRef);
   if (bound !== undefined && 'code' in bound) return bound;
   return tokens.issue(account, { audiences: audiences !== undefined && audiences.length > 0 ? audiences : undefined, bound, seconds });
 };
 
-const conflict = (name: string, why: string): Failure => ({
-  code: 409, reason: 'Conflict', message: `Operation cannot be fulfilled on serviceaccounts "${name}": ${why}`, details: detailsOf(accounts, name),
-});
+const conflict = (name: string, why: string): Failure => wrongPrecondition(requests, name, why);
 
 const boundTo = (store: Store, namespace: string, account: string, { kind, name = '', uid }: NonNullable<NonNullable<TokenRequest['spec']>['boundObjectRef']>): Bound | Failure => {
   if (kind !== 'Secret' && kind !== 'Pod') return badRequest(`cannot bind token for serviceaccount "${account}" to object of type "${kind ?? ''}"`);

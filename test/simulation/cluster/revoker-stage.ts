@@ -19,7 +19,7 @@ import type { FaultsOf, WireFault } from '../engine/network.ts';
 import { streamOf } from '../engine/random.ts';
 import type { WireAnswer, WireRequest } from '../engine/wire.ts';
 import type { Hands, StoredObject } from './cluster.ts';
-import { type ClusterWorld, createClusterWorld, operatorNamespace } from './world.ts';
+import { type ClusterWorld, createClusterWorld, createPump, operatorNamespace } from './world.ts';
 
 const instead = (status: number, body: unknown, type = 'application/json'): WireFault => {
   const answer: WireAnswer = { status, headers: { 'content-type': type }, body: typeof body === 'string' ? body : JSON.stringify(body) };
@@ -71,26 +71,6 @@ const createWire = (): Wire => {
       healthy = after;
     },
     writes: () => writes,
-  };
-};
-
-/** Virtual time goes by as fast as it can be run, and what is asked for beside that comes in between. */
-const createPump = ({ scheduler }: ClusterWorld): { readonly move: (milliseconds: number) => Promise<void>; readonly stop: () => Promise<void> } => {
-  let running = true;
-  let turns = Promise.resolve();
-  const move = (milliseconds: number): Promise<void> => (turns = turns.then(() => scheduler.run(scheduler.now() + milliseconds)));
-  const pump = async (): Promise<void> => {
-    while (running) {
-      await move(1);
-    }
-  };
-  const pumping = pump();
-  return {
-    move,
-    stop: () => {
-      running = false;
-      return pumping;
-    },
   };
 };
 

@@ -128,6 +128,7 @@ const get = ({ store }: ServerParts, { request, parsed: { kind, namespace, name 
 
 const authorOf = ({ lock, operator, mayGrant }: ServerParts, { user, request }: Call): Author => ({
   by: { user: user.name, from: request.from },
+  user,
   denies: lock.denies,
   mayGrant: user === operator ? mayGrant : () => undefined,
 });

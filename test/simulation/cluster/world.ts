@@ -57,3 +57,23 @@ export const createClusterWorld = (options: Partial<ClusterOptions> & { readonly
     pass: (milliseconds) => scheduler.run(scheduler.now() + milliseconds),
   };
 };
+
+/** Virtual time goes by as fast as it can be run, and what is asked for beside that comes in between. */
+export const createPump = ({ scheduler }: Pick<ClusterWorld, 'scheduler'>): { readonly move: (milliseconds: number) => Promise<void>; readonly stop: () => Promise<void> } => {
+  let running = true;
+  let turns = Promise.resolve();
+  const move = (milliseconds: number): Promise<void> => (turns = turns.then(() => scheduler.run(scheduler.now() + milliseconds)));
+  const pump = async (): Promise<void> => {
+    while (running) {
+      await move(1);
+    }
+  };
+  const pumping = pump();
+  return {
+    move,
+    stop: () => {
+      running = false;
+      return pumping;
+    },
+  };
+};

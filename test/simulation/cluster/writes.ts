@@ -1,15 +1,19 @@
 /** What a write does to the store, or why it is refused: the same for the operator, for people and for controllers. */
 import type { ObjectMeta } from '../../../src/kube/objects.ts';
 import { namespaces } from '../../../src/kube/resources.ts';
+import { asStored } from './defaults.ts';
 import { alreadyExists, badRequest, type Failure, invalid, isFailure, modified, notFound, terminating, unprocessable, wrongPrecondition } from './failure.ts';
 import { type Kind, kindFor } from './kinds.ts';
 import type { Write } from './lock.ts';
 import { isSame, jsonPatch, mergePatch } from './patches.ts';
+import type { User } from './rbac.ts';
+import type { Stamp } from './stamps.ts';
 import type { Entry, Store, StoredObject, Writer } from './store.ts';
 
 /** Who writes, and who looks at it before it is stored. */
 export interface Author {
   readonly by: Writer;
+  readonly user: User;
   readonly denies: (write: Write) => Failure | undefined;
   /** Whether he may hand on the role of this binding. */
   readonly mayGrant: (kind: Kind, object: StoredObject) => Failure | undefined;
@@ -34,10 +38,8 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** What is filled in where a manifest says nothing. */
-export type Defaults = (kind: Kind, object: StoredObject) => StoredObject;
-
-export const createWrites = (store: Store, defaults: Defaults): Writes => {
+/** `stamp` writes what no manifest may claim. */
+export const createWrites = (store: Store, stamp: Stamp): Writes => {
   const namespaceKind = kindFor(namespaces);
 
   const namespaceRefusal: Writes['namespaceRefusal'] = (kind, namespace, name) => {
@@ -52,14 +54,15 @@ export const createWrites = (store: Store, defaults: Defaults): Writes => {
     const sketch = body['metadata'] as Partial<ObjectMeta> & { readonly generateName?: string };
     const uid = store.uid();
     const name = sketch.name ?? (sketch.generateName === undefined ? '' : `${sketch.generateName}${uid.slice(-5)}`);
-    if (name === '') return invalid(kind, '', 'metadata.name: Required value: name or generateName is required');
+    if (name === '') return invalid(kind, '', 'Required value: name or generateName is required', { field: 'metadata.name', reason: 'FieldValueRequired' });
     if (sketch.namespace !== undefined && namespace !== sketch.namespace) return badRequest('the namespace of the provided object does not match the namespace sent on the request');
     const { status, ...rest } = body;
     const { resourceVersion: _, uid: __, deletionTimestamp: ___, generation: ____, ...given } = sketch;
     const metadata: ObjectMeta = {
       ...given, name, ...(namespace !== undefined && { namespace }), uid, resourceVersion: '', creationTimestamp: store.timestamp(), ...(kind.counted && { generation: 1 }),
     };
-    const object = defaults(kind, { ...rest, ...(status !== undefined && !kind.custom && { status }), kind: kind.kind, apiVersion: kind.apiVersion, metadata });
+    const asked = { ...rest, ...(status !== undefined && !kind.custom && { status }), kind: kind.kind, apiVersion: kind.apiVersion, metadata };
+    const object = asStored(kind, stamp(kind, asked, undefined, author.user));
     const refusal = namespaceRefusal(kind, namespace, name) ?? author.denies({ operation: 'CREATE', kind, namespace, name, object, before: undefined }) ?? author.mayGrant(kind, object);
     if (refusal !== undefined) return refusal;
     const there = store.find(kind, namespace, name);
@@ -75,8 +78,8 @@ export const createWrites = (store: Store, defaults: Defaults): Writes => {
     if (!isFields(patched) || !isFields(patched['metadata'])) return unprocessable;
     const object = patched as StoredObject;
     if (object.metadata.resourceVersion !== before.metadata.resourceVersion) return modified(kind, name);
-    if (object.metadata.uid !== before.metadata.uid) return invalid(kind, name, `metadata.uid: Invalid value: "${object.metadata.uid}": field is immutable`);
-    const result = status && kind.custom ? withStatus(before, object) : withMain(kind, before, object);
+    if (object.metadata.uid !== before.metadata.uid) return invalid(kind, name, `Invalid value: "${object.metadata.uid}": field is immutable`, { field: 'metadata.uid', reason: 'FieldValueInvalid' });
+    const result = status && kind.custom ? withStatus(before, object) : withMain(kind, before, stamp(kind, object, before, author.user));
     if (isFailure(result)) return result;
     const refusal = author.denies({ operation: 'UPDATE', kind, namespace, name, object: result, before }) ?? author.mayGrant(kind, result);
     if (refusal !== undefined) return refusal;
@@ -135,8 +138,8 @@ const withMain = (kind: Kind, before: StoredObject, patched: StoredObject): Stor
   const { labels, annotations, finalizers, ownerReferences, managedFields } = patched.metadata;
   const added = was.deletionTimestamp === undefined ? undefined : (finalizers ?? []).find((each) => was.finalizers?.includes(each) !== true);
   if (added !== undefined) {
-    const why = 'metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers';
-    return invalid(kind, was.name, `${why} []string{"${added}"}`);
+    const why = `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"${added}"}`;
+    return invalid(kind, was.name, why, { field: 'metadata.finalizers', reason: 'FieldValueForbidden' });
   }
   const { status: _, kind: __, apiVersion: ___, metadata: ____, ...main } = patched;
   const { status, kind: _____, apiVersion: ______, metadata: _______, ...mainBefore } = before;
@@ -149,5 +152,5 @@ const withMain = (kind: Kind, before: StoredObject, patched: StoredObject): Stor
     ...(isAsked && { generation: (was.generation ?? 0) + 1 }),
   };
   const kept = kind.custom ? status : patched['status'];
-  return { ...main, ...(kept !== undefined && { status: kept }), kind: kind.kind, apiVersion: kind.apiVersion, metadata };
+  return asStored(kind, { ...main, ...(kept !== undefined && { status: kept }), kind: kind.kind, apiVersion: kind.apiVersion, metadata });
 };
