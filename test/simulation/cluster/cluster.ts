@@ -24,7 +24,7 @@ import { type Author, createWrites, type Preconditions, type Writes } from './wr
 
 export type { Right, Grant } from './rbac.ts';
 export type { Bound, Token } from './tokens.ts';
-export type { StoredObject, Writer } from './store.ts';
+export type { StoredObject } from './store.ts';
 
 export interface ClusterOptions {
   readonly scheduler: Scheduler;

@@ -165,8 +165,7 @@ const create = (parts: ServerParts, call: Call): WireAnswer => {
   if (subresource === 'token' && kind.plural === 'serviceaccounts') {
     const token = requestToken(parts, namespace ?? '', name ?? '', body);
     if (isFailure(token)) return answerOf(token);
-    const expirationTimestamp = parts.store.timestamp();
-    return created(JSON.stringify({ ...body, kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1', status: { token: token.text, expirationTimestamp } }));
+    return created(JSON.stringify({ ...body, kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1', status: { token: token.text, expirationTimestamp: token.expiry } }));
   }
   if (subresource !== undefined) return notServed;
   return answered(parts.writes.create(kind, namespace, body, authorOf(parts, call), query.get('dryRun') === 'All'), request, created);

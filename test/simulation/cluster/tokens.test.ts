@@ -23,6 +23,13 @@ const review = async (world: ClusterWorld, account: { readonly namespace: string
   if (asked === undefined) throw new Error('no such server');
   return world.ended(reviewToken(asked, account, token, audiences, never));
 };
+const refusalOf = (act: () => unknown): unknown => {
+  try {
+    return act();
+  } catch (error) {
+    return error;
+  }
+};
 const fresh = (): readonly string[] => ['https://kubernetes.default.svc.cluster.local', `offboard-nonce`];
 const refused = (cause: string): object => ({ said: 'Refused', cause });
 
@@ -120,6 +127,7 @@ describe('a token', () => {
     expect(isConflict(await ask({ uid: 'another' }, {}))).toBe(true);
     expect(isNotFound(await ask({ uid: account.uid }, { boundObjectRef: { kind: 'Secret', name: 'x' } }), secrets, 'x')).toBe(true);
     expect(await ask({}, { expirationSeconds: 599 })).toMatchObject({ code: 422 });
+    expect(await ask({}, { expirationSeconds: 600 })).toMatchObject({ status: { expirationTimestamp: expect.stringMatching(/^2026-11-23T10:10:0/) as string } });
   });
 
   it('lets its account do what is bound to it, and is known where that is nothing', async () => {
@@ -190,6 +198,7 @@ describe('an access review', () => {
     world.cluster.take({ verb: 'bind', group: rbac, resource: 'clusterroles' });
     const patch = (name: string): Promise<unknown> =>
       world.ended(world.client.patch(roleBindings, { namespace: 'ci', name }, { type: 'merge', body: { subjects: null } })).catch((error: unknown) => error);
+    expect(refusalOf(() => alice.patch(roleBindings, { namespace: 'ci', name: 'view' }, { roleRef: { name: 'missing' } }))).toMatchObject({ code: 422 });
     expect(isRbacForbidden(await patch('view'))).toBe(true);
     expect(await patch('missing')).toMatchObject({ code: 404, details: { name: 'missing' } });
   });

@@ -34,6 +34,8 @@ export interface Token extends AccountKey {
   /** Milliseconds of the universe. */
   readonly madeAt: number;
   readonly expiresAt: number;
+  /** The same as objects have it; undefined where it has no end. */
+  readonly expiry: string | undefined;
 }
 
 export interface Tokens {
@@ -71,9 +73,11 @@ export const createTokens = ({ store, now, epoch }: TokensOptions): Tokens => {
   const boundKinds = { Secret: kindFor(secrets), Pod: kindFor(pods) } as const;
   const seconds = (at: number): number => Math.floor((epoch + at) / 1000);
 
-  const keep = (token: Omit<Token, 'text'>, claims: object): Token => {
+  const keep = (token: Omit<Token, 'text' | 'expiry'>, claims: object): Token => {
     const text = `${header}.${encode(claims)}.${signature}`;
-    const kept = { ...token, text };
+    const { expiresAt } = token;
+    const expiry = expiresAt === never ? undefined : `${new Date(epoch + expiresAt).toISOString().slice(0, 19)}Z`;
+    const kept = { ...token, text, expiry };
     known.set(text, kept);
     return kept;
   };

@@ -141,6 +141,7 @@ const withMain = (kind: Kind, before: StoredObject, patched: StoredObject): Stor
     const why = `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"${added}"}`;
     return invalid(kind, was.name, why, { field: 'metadata.finalizers', reason: 'FieldValueForbidden' });
   }
+  if (!isSame(patched['roleRef'], before['roleRef'])) return invalid(kind, was.name, `Invalid value: ${JSON.stringify(patched['roleRef'])}: cannot change roleRef`, { field: 'roleRef', reason: 'FieldValueInvalid' });
   const { status: _, kind: __, apiVersion: ___, metadata: ____, ...main } = patched;
   const { status, kind: _____, apiVersion: ______, metadata: _______, ...mainBefore } = before;
   const isAsked = kind.counted && !isSame(main, mainBefore);
