@@ -12,7 +12,7 @@ import type { Nature } from './nature.ts';
 import { elsewhere, policyRoutes, serviceOf } from './policy-routes.ts';
 import { projectRoutes } from './projects.ts';
 import { protectedRoutes } from './protected.ts';
-import { type Call, createFinder, type Found, takeApart } from './router.ts';
+import { type Address, type Call, createFinder, type Found, takeApart } from './router.ts';
 import { setUpRoutes } from './set-up.ts';
 import { createTokens, type Tokens } from './tokens.ts';
 import { createWorld, type World } from './world.ts';
@@ -44,6 +44,8 @@ export interface Core {
   readonly arrive: (asked: Asked) => Arrived;
 }
 
+const mostAddresses = 1_000;
+
 export const createCore = (url: string, nature: Nature): Core => {
   const world = createWorld(url, nature);
   const knobs = createKnobs(nature);
@@ -61,6 +63,17 @@ export const createCore = (url: string, nature: Nature): Core => {
     ...policyRoutes(site),
     ...setUpRoutes(site),
   ]);
+
+  const addresses = new Map<string, Address>();
+  /** The same is asked again and again. */
+  const addressOf = (sent: string): Address => {
+    const known = addresses.get(sent);
+    if (known !== undefined) return known;
+    if (addresses.size >= mostAddresses) addresses.clear();
+    const address = takeApart(sent);
+    addresses.set(sent, address);
+    return address;
+  };
 
   const identify = (call: Omit<Call, 'caller'>): { readonly caller: Call['caller'] } | { readonly refused: Answer } => {
     const authorization = String(call.headers['authorization'] ?? '');
@@ -88,10 +101,7 @@ export const createCore = (url: string, nature: Nature): Core => {
   return {
     ...site,
     arrive: ({ method, url: sent, headers, body }) => {
-      const question = sent.indexOf('?');
-      const pathname = question < 0 ? sent : sent.slice(0, question);
-      const query = new URLSearchParams(question < 0 ? '' : sent.slice(question + 1));
-      const asked = { method, ...takeApart(pathname), query, headers, body: parse(body, String(headers['content-type'] ?? '')) };
+      const asked = { method, ...addressOf(sent), headers, body: parse(body, String(headers['content-type'] ?? '')) };
       const found = findRoute(hmacPath(asked));
       const service = found === undefined ? 'unknown' : found.route.service === 'other' ? serviceOf(elsewhere(world, found.parameters['name'] ?? '')) : found.route.service;
       const who = found?.route.open === true ? { caller: undefined } : identify(asked);

@@ -34,29 +34,39 @@ export interface Found {
 
 export type FindRoute = (call: Pick<Call, 'method' | 'path' | 'verb'>) => Found | undefined;
 
-interface Compiled {
-  readonly route: Route;
+interface Pattern {
   readonly verb: string;
   readonly parts: readonly string[];
+  /** The last part takes all that is left. */
   readonly open: boolean;
 }
 
+/** There are as many as the services have, and each simulated world asks for all of them. */
+const patterns = new Map<string, Pattern>();
+
+const patternOf = (text: string): Pattern => {
+  const known = patterns.get(text);
+  if (known !== undefined) return known;
+  const [way = '', verb = ''] = text.split(':');
+  const parts = way.split('/').slice(1);
+  const pattern = { verb, parts, open: parts.at(-1)?.endsWith('...}') === true };
+  patterns.set(text, pattern);
+  return pattern;
+};
+
 /** The first that fits answers. */
 export const createFinder = (routes: readonly Route[]): FindRoute => {
-  const compiled = routes.map((route): Compiled => {
-    const [way = '', verb = ''] = route.pattern.split(':');
-    const parts = way.split('/').slice(1);
-    return { route, verb, parts, open: parts.at(-1)?.endsWith('...}') === true };
-  });
-  const candidates = new Map<string, readonly Compiled[]>();
+  const byMethod = new Map<string, { readonly route: Route; readonly pattern: Pattern }[]>();
+  for (const route of routes) {
+    const pattern = patternOf(route.pattern);
+    const key = `${route.method}:${pattern.verb}`;
+    const known = byMethod.get(key);
+    if (known === undefined) byMethod.set(key, [{ route, pattern }]);
+    else known.push({ route, pattern });
+  }
   return ({ method, path, verb }) => {
-    const key = `${method} ${path.length} ${verb}`;
-    const known = candidates.get(key);
-    const fitting = known ?? compiled.filter(({ route, verb: wanted, parts, open }) => route.method === method && wanted === verb && (open ? path.length >= parts.length : path.length === parts.length));
-    // Whoever makes up methods must not fill the memory.
-    if (known === undefined && fitting.length > 0) candidates.set(key, fitting);
-    for (const { route, parts } of fitting) {
-      const parameters = match(parts, path);
+    for (const { route, pattern: { parts, open } } of byMethod.get(`${method}:${verb}`) ?? []) {
+      const parameters = (open ? path.length >= parts.length : path.length === parts.length) ? match(parts, path) : undefined;
       if (parameters !== undefined) return { route, parameters };
     }
     return undefined;
@@ -64,19 +74,24 @@ export const createFinder = (routes: readonly Route[]): FindRoute => {
 };
 
 const match = (parts: readonly string[], path: Call['path']): Readonly<Record<string, string>> | undefined => {
+  // Most are told apart by their first words.
+  for (const [index, part] of parts.entries()) if (!part.startsWith('{') && part !== path[index]) return undefined;
   const parameters: Record<string, string> = {};
   for (const [index, part] of parts.entries()) {
-    const value = path[index] ?? '';
     if (part.endsWith('...}')) parameters[part.slice(1, -4)] = path.slice(index).join('/');
-    else if (part.startsWith('{')) parameters[part.slice(1, -1)] = value;
-    else if (part !== value) return undefined;
+    else if (part.startsWith('{')) parameters[part.slice(1, -1)] = path[index] ?? '';
   }
   return parameters;
 };
 
-/** The path and the custom method of a request, decoded after they were taken apart. */
-export const takeApart = (pathname: string): Pick<Call, 'path' | 'verb'> => {
+export type Address = Pick<Call, 'path' | 'verb' | 'query'>;
+
+/** Path, custom method and query as they were sent, decoded after they were taken apart. */
+export const takeApart = (sent: string): Address => {
+  const question = sent.indexOf('?');
+  const pathname = question < 0 ? sent : sent.slice(0, question);
   const segments = pathname.split('/').slice(1);
   const [, last = segments.at(-1) ?? '', verb = ''] = /^(.*):([A-Za-z]+)$/.exec(segments.at(-1) ?? '') ?? [];
-  return { path: [...segments.slice(0, -1), last].map(decodeURIComponent), verb };
+  const query = new URLSearchParams(question < 0 ? '' : sent.slice(question + 1));
+  return { path: [...segments.slice(0, -1), last].map((segment) => (segment.includes('%') ? decodeURIComponent(segment) : segment)), verb, query };
 };

@@ -175,7 +175,7 @@ describe('what is true', () => {
 describe('a proxy that lies', () => {
   it('passes on a part of each list, and whole policies', async () => {
     const { universe, google } = setUp({ faults: () => ({ kind: 'Garbled', garble: shortenLists(() => 0.9) }) });
-    const retired = universe.start('operator-1.1').open(plantAgent(universe, 'other'));
+    const retired = universe.start({ name: 'operator-1.1' }).open(plantAgent(universe, 'other'));
     const { credentials } = await universe.until(retired.inventory());
     expect(credentials.filter(({ class: kind }) => kind.endsWith('Key'))).toEqual([]);
     expect(credentials.filter(({ class: kind }) => kind === 'Binding')).toHaveLength(5);

@@ -1,7 +1,8 @@
 /** A small universe around the simulated Google Cloud: one process with the real revoker in it, and nothing else of the operator. */
 import { createStore } from '../../../src/kube/store.ts';
 import type { ConnectorObject } from '../../../src/revokers/connector.ts';
-import { createGoogleConnectors } from '../../../src/revokers/google-cloud/connectors.ts';
+import type { GoogleClient } from '../../../src/revokers/google-cloud/api.ts';
+import { createGoogleConnectors, type GoogleConnectors } from '../../../src/revokers/google-cloud/connectors.ts';
 import { createGoogleCloudKind } from '../../../src/revokers/google-cloud/revoker.ts';
 import { publishedPermissions } from '../../env/google-roles.ts';
 import { createFakeKube } from '../../fakes/kube.ts';
@@ -20,7 +21,7 @@ export interface Universe {
   /** Requests and faults, in order. */
   readonly trace: readonly string[];
   /** A process in which the real revoker runs, with a connector to it all. */
-  readonly start: (name?: string) => Operator;
+  readonly start: (options?: StartOptions) => Operator;
   /** Lets events run until the promise has settled; throws when that takes longer than so many virtual milliseconds. */
   readonly until: <T>(promise: Promise<T>, limit?: number) => Promise<T>;
 }
@@ -28,6 +29,14 @@ export interface Universe {
 export interface Operator {
   readonly process: Process;
   readonly open: (planted: Planted, options?: DependencyOptions) => Case;
+  /** As when the Connector is made anew: nothing is remembered of the services. */
+  readonly reconnect: () => void;
+}
+
+export interface StartOptions {
+  readonly name?: string;
+  /** Throws in place of a request where the client library is to fail in a way that nobody expected. */
+  readonly beforeRequest?: () => void;
 }
 
 export interface UniverseOptions {
@@ -35,6 +44,26 @@ export interface UniverseOptions {
   readonly faults?: FaultsOf;
   readonly connector?: Partial<ConnectorOptions>;
 }
+
+/** With one client for each of the connectors', since what is remembered hangs on that. */
+const guarded = ({ connect }: GoogleConnectors, beforeRequest: () => void): GoogleConnectors['connect'] => {
+  const clients = new WeakMap<GoogleClient, GoogleClient>();
+  const guard = (client: GoogleClient): GoogleClient => {
+    const known = clients.get(client) ?? {
+      ...client,
+      request: (request, signal) => {
+        beforeRequest();
+        return client.request(request, signal);
+      },
+    };
+    clients.set(client, known);
+    return known;
+  };
+  return async (...asked) => {
+    const connection = await connect(...asked);
+    return { ...connection, client: guard(connection.client) };
+  };
+};
 
 export const epoch = Date.UTC(2026, 0, 1);
 
@@ -47,20 +76,32 @@ export const createUniverse = ({ seed = 1, faults = () => undefined, connector =
     scheduler,
     google,
     trace,
-    start: (name = 'operator-0.1') => {
+    start: ({ name = 'operator-0.1', beforeRequest = () => undefined } = {}) => {
       const process = createProcess({ name, scheduler, network, epoch });
       const { clock } = process;
       const random = streamOf(seed, name);
       const store = createStore<ConnectorObject>();
-      const { metadata, ...manifest } = google.connectorManifest({ namespaces: ['ci'], settle: '0s', ...connector });
-      store.upsert({ ...manifest, metadata: { ...metadata, uid: 'connector', resourceVersion: '1', creationTimestamp: '' } });
+      const { metadata, spec } = google.connectorManifest({ namespaces: ['ci'], settle: '0s', ...connector });
+      let versions = 0;
+      const put = (): void => {
+        versions += 1;
+        store.upsert({ spec, metadata: { ...metadata, uid: `connector-${versions}`, resourceVersion: String(versions), creationTimestamp: '' } });
+      };
+      put();
       const connectors = createGoogleConnectors({
         client: createFakeKube().client, store, clock, random, connect: process.connect, userAgent: 'offboard/test', mayAct: process.isAlive, allowLoopbackHttp: false,
         readSecret: () => Promise.reject(new Error('nobody logs in by a key here')),
         ownToken: () => Promise.reject(new Error('nobody logs in by federation here')),
       });
-      const kind = createGoogleCloudKind({ connectors, clock, random, isForeign: () => false });
-      return { process, open: (planted, options) => caseOf(kind, planted.serviceAccount, google.dependencyFor(planted, options)) };
+      const kind = createGoogleCloudKind({ connectors: { ...connectors, connect: guarded(connectors, beforeRequest) }, clock, random, isForeign: () => false });
+      return {
+        process,
+        open: (planted, options) => caseOf(kind, planted.serviceAccount, google.dependencyFor(planted, options)),
+        reconnect: () => {
+          put();
+          connectors.changed('google');
+        },
+      };
     },
     until: async (promise, limit = 600_000) => {
       const seen = { isSettled: false };
