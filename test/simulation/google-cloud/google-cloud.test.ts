@@ -3,10 +3,13 @@ import { describe, expect, it } from 'vitest';
 
 import type { Credential } from '../../../src/revokers/revoker.ts';
 import type { Case } from '../../integration/revoker-case.ts';
+import { streamOf } from '../engine/random.ts';
+import { createScheduler } from '../engine/scheduler.ts';
 import { shortenLists } from './faults.ts';
 import type { Planted } from './people.ts';
+import { createSimulatedGoogle } from './server.ts';
 import type { Turn } from './truth.ts';
-import { createUniverse, type Universe, type UniverseOptions } from './universe.ts';
+import { createUniverse, epoch, type Universe, type UniverseOptions } from './universe.ts';
 
 const bucket = '//storage.googleapis.com/acme-artifacts';
 const secret = '//secretmanager.googleapis.com/projects/acme-ci/secrets/deploy';
@@ -122,6 +125,88 @@ describe('a whole offboarding on virtual time', () => {
   });
 });
 
+describe('what comes between', () => {
+  it('is found by the next look: a role, a key, an account that is enabled again', async () => {
+    const { universe, agent, retired, google } = setUp();
+    await offboard(universe, retired);
+    google.people.grant({ resource: bucket, role: 'roles/storage.objectViewer', member: `serviceAccount:${agent.email ?? ''}` });
+    google.people.addKey(agent.email ?? '');
+    google.people.setDisabled(agent.account ?? '', false);
+    expect(google.truth.works(agent)).toBe(true);
+    await offboard(universe, retired);
+    expect(google.truth.ways(agent).filter(({ works, isStored }) => works || isStored)).toEqual([]);
+  });
+
+  it('is a death in the middle of a write, after which another process ends what is left', async () => {
+    const { universe, agent, google, scheduler } = setUp();
+    const [first, second] = [universe.start({ name: 'operator-0.1' }), universe.start({ name: 'operator-0.2' })];
+    const dying = first.open(agent);
+    const hanging = dying.lock().then(() => dying.endAll());
+    const seen = google.truth.onChange(({ way }) => {
+      if (way.kind === 'Key') first.process.kill();
+    });
+    await scheduler.run(600_000, () => !first.process.isAlive());
+    await scheduler.run(scheduler.now() + 60_000);
+    seen();
+    await expect(Promise.race([hanging, Promise.resolve('nothing comes of it')])).resolves.toBe('nothing comes of it');
+    const before = google.effects.length;
+    expect(google.truth.ways(agent).some(({ isStored }) => isStored)).toBe(true);
+    await offboard(universe, second.open(agent));
+    expect(google.truth.ways(agent).filter(({ works, isStored }) => works || isStored)).toEqual([]);
+    expect([...new Set(google.effects.slice(before).map(({ from }) => from))]).toEqual(['operator-0.2']);
+  });
+
+  it('is an account that is deleted, and comes back with nothing that would let anybody in', async () => {
+    const { universe, agent, google } = setUp();
+    const retired = universe.start().open(agent, { onRetire: 'Delete' });
+    const { credentials } = await universe.until(retired.inventory());
+    expect(credentials.at(-1)?.class).toBe('ServiceAccount');
+    await offboard(universe, retired);
+    expect(google.people.account(agent.account ?? '')).toMatchObject({ deleted: true });
+    google.people.undeleteAccount(agent.account ?? '');
+    expect(google.people.account(agent.account ?? '')).toMatchObject({ deleted: false, disabled: true });
+    expect(alive(universe, agent)).toEqual([]);
+  });
+});
+
+describe('a login over the wire', () => {
+  const claims = (name: string) => ({ aud: 'whatever', exp: epoch / 1_000 + 600, 'kubernetes.io': { namespace: 'ci', serviceaccount: { name, uid: `uid-of-${name}` } } });
+
+  it('is given to whom the cluster knows, and to act as the account to whom its policy lets', () => {
+    const scheduler = createScheduler();
+    const google = createSimulatedGoogle({
+      scheduler,
+      random: streamOf(1, 'google'),
+      epoch,
+      permissions: [],
+      claimsOf: (token) => (token.startsWith('of ') ? { ...claims(token.slice(3)), aud: tokenAudience() } : undefined),
+    });
+    const provider = google.connectorManifest({ namespaces: [] }).spec.googleCloud?.workloadIdentityPools?.[0]?.provider;
+    const tokenAudience = (): string => provider?.tokenAudience ?? '';
+    const agent = google.plant({ serviceAccount: { namespace: 'ci', name: 'build', uid: 'uid-of-build' }, account: 'ci-build' });
+    const ask = (path: string, body: object, token?: string) => {
+      const answer = google.server.handle({ from: 'agent', method: 'POST', path, headers: { 'content-type': 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) }, body: JSON.stringify(body) });
+      return { status: answer.status, body: JSON.parse('body' in answer ? answer.body : '') as Readonly<Record<string, string>> };
+    };
+    const exchange = (subject: string) => ask('/v1/token', { grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', audience: provider?.audience, subject_token: subject });
+    const enter = (token = '') => ask(`/v1/projects/-/serviceAccounts/${agent.email ?? ''}:generateAccessToken`, { scope: ['x'] }, token).status;
+    expect(exchange('forged').status).toBe(400);
+    const [mine, other] = [exchange('of build').body['access_token'], exchange('of other').body['access_token']];
+    expect([enter(mine), enter(other), enter('ya29.none')]).toEqual([200, 403, 401]);
+    google.people.setDisabled(agent.account ?? '', true);
+    expect(enter(mine)).toBe(400);
+  });
+
+  it('answers whatever is sent', () => {
+    const { google } = setUp();
+    const ask = (method: string, path: string, body?: string) => google.server.handle({ from: 'x', method, path, headers: {}, body });
+    expect(ask('GET', '/v1/projects/%E0%A4%A').status).toBe(400);
+    expect(ask('BREW', '/').status).toBe(404);
+    expect(ask('POST', '/v1/token', '{').status).toBe(400);
+    expect(ask('GET', '/v1/projects/acme-ci/serviceAccounts/x').status).toBe(401);
+  });
+});
+
 describe('what is true', () => {
   it('ends only when the change is felt, and tells when that is', async () => {
     const { universe, agent, google, scheduler } = setUp();
@@ -169,6 +254,51 @@ describe('what is true', () => {
     expect(await until(retired.observeLock())).toMatchObject({ state: 'Absent' });
     await scheduler.run(scheduler.now() + 31_000);
     expect(await until(retired.observeLock())).toMatchObject({ state: 'Present' });
+  });
+});
+
+describe('a write', () => {
+  const writer = () => {
+    const { google, scheduler, neighbour } = setUp();
+    const ask = (method: string, path: string, body?: object, token?: string): Readonly<Record<string, unknown>> => {
+      const headers = { 'metadata-flavor': 'Google', 'content-type': 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) };
+      const answer = google.server.handle({ from: 'operator-0.1', method, path, headers, body: body && JSON.stringify(body) });
+      return { status: answer.status, ...JSON.parse('body' in answer ? answer.body : '{}') as object };
+    };
+    const token = String(ask('GET', '/computeMetadata/v1/instance/service-accounts/default/token')['access_token']);
+    const path = '/storage/v1/b/acme-artifacts/iam';
+    const { etag } = ask('GET', `${path}?optionsRequestedPolicyVersion=3`, undefined, token);
+    const wipe = () => ask('PUT', path, { etag, version: 3, bindings: [] }, token)['status'];
+    const email = google.people.account(neighbour.account ?? '').email;
+    return { google, scheduler, wipe, disable: () => ask('POST', `/v1/projects/acme-ci/serviceAccounts/${email}:disable`, {}, token)['status'] };
+  };
+
+  it('that takes from others what is theirs is told, with whose it was', () => {
+    const { google, wipe, disable } = writer();
+    const before = google.foreignMembers();
+    expect([wipe(), disable()]).toEqual([200, 200]);
+    expect(google.effects.map(({ of = 'nobody planted', what }) => `${of}: ${what.replace(/uid:\d+|(?<=Accounts\/).*(?=:)/, '…').replace(/\{.*\}/, '(on a condition)')}`)).toEqual([
+      `ci/build: removed roles/storage.objectViewer … of ${bucket}`,
+      `ci/neighbour: removed roles/storage.objectViewer … of ${bucket}`,
+      `nobody planted: removed roles/storage.objectViewer user:ann@example.com of ${bucket}`,
+      `ci/build: removed roles/storage.objectAdmin … (on a condition) of ${bucket}`,
+      `ci/neighbour: removed roles/storage.objectAdmin … (on a condition) of ${bucket}`,
+      'ci/neighbour: POST /v1/projects/acme-ci/serviceAccounts/…:disable',
+    ]);
+    expect(before.filter((line) => !google.foreignMembers().includes(line))).toEqual([`${bucket} roles/storage.objectViewer user:ann@example.com`]);
+  });
+
+  it('that is queued is decided on when its turn comes, and fails where somebody was faster', async () => {
+    for (const [isFaster, effects] of [[false, 5], [true, 0]] as const) {
+      const { google, scheduler, wipe } = writer();
+      google.knobs.queue(1, 5_000);
+      expect([wipe(), google.effects.length]).toEqual([200, 0]);
+      if (isFaster) google.people.rewrite(bucket);
+      await scheduler.run(4_999);
+      expect(google.effects).toEqual([]);
+      await scheduler.run(5_001);
+      expect(google.effects).toHaveLength(effects);
+    }
   });
 });
 
