@@ -25,14 +25,17 @@ export interface Refusing extends Match {
   readonly applied?: boolean;
 }
 
+/** Takes back what is left of it, and nothing else. */
+export type Undo = () => void;
+
 export interface GoogleKnobs {
   readonly delay: (delays: Delays) => void;
   /** The next so many of these calls are refused. A 403 does not tell whether there is such a thing, nor does a 404 name it. */
-  readonly refuse: (how: Refusal, which: Refusing) => void;
+  readonly refuse: (how: Refusal, which: Refusing) => Undo;
   /** The next so many writes are answered as if they were done, and nothing happens. */
-  readonly swallow: (times: number, match?: Match) => void;
+  readonly swallow: (times: number, match?: Match) => Undo;
   /** The next so many writes are answered as if they were done, and are decided on in so many milliseconds: by then they may fail. */
-  readonly queue: (times: number, delay: number, match?: Match) => void;
+  readonly queue: (times: number, delay: number, match?: Match) => Undo;
   /** `testIamPermissions` says yes to all. */
   readonly failOpen: (on: boolean) => void;
   /** Nothing goes wrong any more. What is queued still comes. */
@@ -69,8 +72,13 @@ const answers: Readonly<Record<Refusal, Answer>> = {
 export const createServerFaults = ({ knobs }: Pick<Core, 'knobs'>, turned: () => void): ServerFaults => {
   let propagation = 0;
   const doomed: Doomed[] = [];
-  const doom = (left: number, fate: Fate, match: Match): void => {
-    doomed.push({ match, path: match.path === undefined ? undefined : new RegExp(match.path), fate, left });
+  const doom = (left: number, fate: Fate, match: Match): Undo => {
+    const one: Doomed = { match, path: match.path === undefined ? undefined : new RegExp(match.path), fate, left };
+    doomed.push(one);
+    return () => {
+      const index = doomed.indexOf(one);
+      if (index >= 0) doomed.splice(index, 1);
+    };
   };
   return {
     propagation: () => propagation,
@@ -81,10 +89,11 @@ export const createServerFaults = ({ knobs }: Pick<Core, 'knobs'>, turned: () =>
     },
     refuse: (how, { times, retryAfter, applied, ...match }) => {
       const { status, body } = answers[how];
-      knobs.add({ match, times, fault: { kind: 'status', status, body, ...(retryAfter !== undefined && { retryAfter: String(retryAfter) }), ...(applied !== undefined && { applied }) } });
+      const id = knobs.add({ match, times, fault: { kind: 'status', status, body, ...(retryAfter !== undefined && { retryAfter: String(retryAfter) }), ...(applied !== undefined && { applied }) } });
+      return () => { knobs.remove(id); };
     },
-    swallow: (times, match = {}) => { doom(times, 'Swallowed', match); },
-    queue: (times, delay, match = {}) => { doom(times, { inMilliseconds: delay }, match); },
+    swallow: (times, match = {}) => doom(times, 'Swallowed', match),
+    queue: (times, delay, match = {}) => doom(times, { inMilliseconds: delay }, match),
     failOpen: (on) => { knobs.set({ testPermissionsFailOpen: on }); },
     calm: () => {
       knobs.reset();

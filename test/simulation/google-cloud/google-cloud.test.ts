@@ -288,6 +288,14 @@ describe('a write', () => {
     expect(before.filter((line) => !google.foreignMembers().includes(line))).toEqual([`${bucket} roles/storage.objectViewer user:ann@example.com`]);
   });
 
+  it('that would be refused, swallowed or queued is done once that is taken back', () => {
+    const { google, wipe } = writer();
+    const undo = [google.knobs.refuse('Unavailable', { times: 9 }), google.knobs.swallow(9), google.knobs.queue(9, 5_000)];
+    expect([wipe(), google.effects.length]).toEqual([503, 0]);
+    for (const one of undo) one();
+    expect([wipe(), google.effects.length]).toEqual([200, 5]);
+  });
+
   it('that is queued is decided on when its turn comes, and fails where somebody was faster', async () => {
     for (const [isFaster, effects] of [[false, 5], [true, 0]] as const) {
       const { google, scheduler, wipe } = writer();
