@@ -37,7 +37,7 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
     settle: plant,
     waysIn: ({ name }) => {
       const holder = planted.get(name);
-      return holder === undefined ? [] : google.truth.ways(holder).flatMap(({ id, works }) => (works ? [{ id, credential: id, atSource: true }] : []));
+      return holder === undefined ? [] : google.truth.ways(holder).flatMap(({ id, works, isStored }) => (works ? [{ id, credential: id, atSource: isStored }] : []));
     },
     onChange: (listener) => { google.truth.onChange(listener); },
     isLocked: () => undefined,
@@ -56,10 +56,10 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
       { name: 'Propagation', on: (chances) => { google.knobs.delay({ propagation: between(chances, 500, mostPropagation) }); return () => { google.knobs.delay({ propagation: 0 }); }; } },
       { name: 'StalePolicies', on: (chances) => { google.knobs.delay({ stalePolicies: between(chances, 500, mostPropagation) }); return () => { google.knobs.delay({ stalePolicies: 0 }); }; } },
       { name: 'StaleAccounts', on: (chances) => { google.knobs.delay({ staleAccounts: between(chances, 500, mostPropagation) }); return () => { google.knobs.delay({ staleAccounts: 0 }); }; } },
-      { name: 'Swallowed', on: () => { google.knobs.swallow(3); return google.knobs.calm; } },
-      { name: 'Queued', on: (chances) => { google.knobs.queue(3, between(chances, 500, 15_000)); return google.knobs.calm; } },
-      { name: 'Refused', on: () => { google.knobs.refuse('Conflict', { times: 4 }); return google.knobs.calm; } },
-      { name: 'NotFound', on: () => { google.knobs.refuse('NotFound', { times: 4 }); return google.knobs.calm; } },
+      { name: 'Swallowed', on: () => google.knobs.swallow(3) },
+      { name: 'Queued', on: (chances) => google.knobs.queue(3, between(chances, 500, 15_000)) },
+      { name: 'Refused', on: () => google.knobs.refuse('Conflict', { times: 4 }) },
+      { name: 'NotFound', on: () => google.knobs.refuse('NotFound', { times: 4 }) },
       { name: 'Meddled', on: () => { google.people.rewriteBeforeWrites(bucket, 2); return () => undefined; } },
       { name: 'NoRights', on: () => { google.people.takePermissions(); return google.people.givePermissions; } },
     ],
