@@ -73,6 +73,7 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace }: Clus
     name: 'kubernetes',
     servers: cluster.servers,
     settleTime,
+    propagation: 0,
     settle: (identity, plan) => {
       admin.create(serviceAccounts, { metadata: identity });
       for (const { resource, body } of bindingsOf(identity, plan)) admin.create(resource, body);

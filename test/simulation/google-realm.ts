@@ -34,6 +34,7 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
     name: 'google',
     servers: [google.server],
     settleTime,
+    propagation: mostPropagation,
     settle: plant,
     waysIn: ({ name }) => {
       const holder = planted.get(name);

@@ -152,7 +152,7 @@ const checkReady = (world: World, run: OffboardingObject, enumeratedAt: Readonly
     if (alive.length > 0) throw new Violation('NeverLies', `${nameOf(run)} is Ready, and these work: ${alive.map(({ id }) => id).join(', ')}`);
     const last = Math.max(0, ...world.ways.of(person, realm).map(({ diedAt }) => diedAt ?? 0));
     if (realm.name === 'kubernetes') lastOfCluster = last + realm.settleTime;
-    if (world.now() - last < realm.settleTime) {
+    if (world.now() - last < realm.settleTime - realm.propagation) {
       throw new Violation('SettleTimeHolds', `${nameOf(run)} is Ready ${String(Math.round(world.now() - last))} ms after the last way into ${realm.name} ended; an absence must hold ${String(realm.settleTime)} ms`);
     }
     const looked = enumeratedAt.get(realm) ?? 0;
@@ -219,7 +219,7 @@ const checkConfirmed = (world: World, before: OffboardingObject, after: Offboard
     for (const { credential, uid, diedAt, id } of world.ways.of(person, realm)) {
       if (!confirmed.some((each) => each.id === credential && (uid === undefined || each.uid === undefined || each.uid === uid))) continue;
       if (diedAt === undefined) throw new Violation('NeverLies', `${nameOf(after)} says that ${credential} is confirmed, and ${id} works`);
-      if (world.now() - diedAt < settleTime) throw new Violation('SettleTimeHolds', `${nameOf(after)} says that ${credential} is confirmed ${String(Math.round(world.now() - diedAt))} ms after its end; an absence must hold ${String(settleTime)} ms`);
+      if (world.now() - diedAt < settleTime - realm.propagation) throw new Violation('SettleTimeHolds', `${nameOf(after)} says that ${credential} is confirmed ${String(Math.round(world.now() - diedAt))} ms after its end; an absence must hold ${String(settleTime)} ms`);
     }
   }
 };
@@ -292,5 +292,6 @@ const checkBirth = (world: World, run: OffboardingObject, identity: Person, real
   const dependency = dependenciesOf(run).find(({ name }) => name === realm.name);
   if (dependency === undefined || dependency.state === 'Waived') return;
   if (isTrue(run, 'Ready')) throw new Violation('StaysDead', `${nameOf(run)} is Ready, and ${way} works since`);
-  if (completedAt === undefined && isTrue(run, 'Locked')) throw new Violation('LockHolds', `${nameOf(run)} is locked, and ${way} was given out since`);
+  // Whoever cancels it has everything unlocked.
+  if (completedAt === undefined && run.spec.cancel === undefined && isTrue(run, 'Locked')) throw new Violation('LockHolds', `${nameOf(run)} is locked, and ${way} was given out since`);
 };

@@ -27,6 +27,8 @@ export interface Realm {
   readonly servers: readonly WireServer[];
   /** Milliseconds for which an absence must hold here before it may be believed. */
   readonly settleTime: number;
+  /** Milliseconds by which what has ended there may go on being felt, at most: a part of the settle time. */
+  readonly propagation: number;
   /** Gives the identity what it has there, before anything happens. */
   readonly settle: (identity: Person, plan: IdentityPlan) => void;
   /** What of an identity works at this very moment, by whatever cache. */

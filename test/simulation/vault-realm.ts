@@ -62,6 +62,7 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
     name: 'vault',
     servers: [vault.wire],
     settleTime,
+    propagation: 0,
     settle: begin,
     waysIn: ({ name }) => [...(uids.get(name) ?? [])].flatMap((uid) =>
       vault.truth.working(uid).flatMap(({ what, credential, orphan }) => (orphan === true ? [] : [{ id: `${what} ${credential}`, credential, atSource: true }]))),
