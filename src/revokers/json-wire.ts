@@ -59,13 +59,14 @@ export interface JsonWireOptions {
   readonly onRequest?: ((request: { readonly code: string }) => void) | undefined;
 }
 
+const busy = (address: string) => (): Error => retryable('Timeout', `there was no turn at ${address} in time: others are asking it`);
+
 export const createJsonWire = (options: JsonWireOptions): JsonWire => {
   const { breaker, clock, address, patience, describe } = options;
   return {
     ask: async (question, until, signal) => {
       for (let repeats = 0; ; repeats += 1) {
-        const busy = retryable('Timeout', `there was no turn at ${address} in time: others are asking it`);
-        const answer = await withDeadline(clock, until - clock.monotonic(), busy, signal, (waiting) =>
+        const answer = await withDeadline(clock, until - clock.monotonic(), busy(address), signal, (waiting) =>
           breaker.run(() => exchange(options, question, until, signal), (settled) => diagnose(settled, options, signal), waiting),
         );
         if (!patience.asked(answer.status)) return answer;

@@ -96,7 +96,7 @@ const holdForOthers = async ({ session, options: { clock, name, spec } }: Parts,
   }
 };
 
-const late = (address: string): OutcomeError => retryable('Timeout', `the login to ${address} did not end in time`);
+const late = (address: string) => (): OutcomeError => retryable('Timeout', `the login to ${address} did not end in time`);
 
 interface Exchanged {
   readonly answer: WireAnswer;
