@@ -34,7 +34,8 @@ export interface ClusterRealmOptions {
 /** What no universe keeps secret. */
 const signingKey = `-----BEGIN PRIVATE KEY-----\n${Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, 'simulation')]).toString('base64')}\n-----END PRIVATE KEY-----\n`;
 const publicKey = createPublicKey(createPrivateKey(signingKey)).export({ type: 'spki', format: 'pem' }).toString();
-const settleTime = 15_000;
+/** Longer than what an API server remembers of a token. */
+const settleTime = 12_000;
 
 export const createClusterRealm = ({ scheduler, random, epoch, namespace }: ClusterRealmOptions): ClusterRealm => {
   const cluster = createCluster({ scheduler, random, namespace, namespaces: ['ci'], epoch });

@@ -8,9 +8,9 @@ import { neighbour } from './people.ts';
 import type { Person, Realm } from './realm.ts';
 import type { OutsideOptions, OutsideRealm } from './vault-realm.ts';
 
-const settleTime = 20_000;
+const settleTime = 14_000;
 /** Milliseconds by which a change is felt late, at most: less than the settle time, or that is a wrong one. */
-const mostPropagation = 10_000;
+const mostPropagation = 6_000;
 const bucket = '//storage.googleapis.com/acme-artifacts';
 
 const claimsIn = (jwt: string): Readonly<Record<string, unknown>> | undefined => JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as Readonly<Record<string, unknown>>;
@@ -19,7 +19,7 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
   const admin = cluster.as('kubernetes-admin');
   const claimsOf = (jwt: string) => (cluster.servers.some((_, index) => cluster.tokens.worksAt(index, jwt)) ? claimsIn(jwt) : undefined);
   const google = createSimulatedGoogle({ scheduler, random, epoch, permissions: publishedPermissions, claimsOf });
-  admin.create(connectors, google.connectorManifest({ namespaces: ['ci'], settle: `${String(settleTime / 1000)}s`, timeout: '5s', accessTokenLifetime: '30s' }));
+  admin.create(connectors, google.connectorManifest({ namespaces: ['ci'], settle: `${String(settleTime / 1000)}s`, timeout: '5s', accessTokenLifetime: '20s' }));
 
   const planted = new Map<string, Planted>();
   const plant = ({ namespace, name }: Person): void => {
@@ -44,7 +44,7 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
     isLocked: () => undefined,
     act: ({ name }, chances) => {
       const holder = planted.get(name);
-      if (holder !== undefined && chance(chances, 0.2)) google.truth.takeToken(holder, 30);
+      if (holder !== undefined && chance(chances, 0.2)) google.truth.takeToken(holder, 20);
     },
     isIrreversible: ({ method, path }) => method === 'DELETE' || (method === 'PUT' && path.includes('/iam')) || path.includes(':setIamPolicy'),
     gives: () => false,

@@ -6,7 +6,7 @@ import type { Random } from '../../src/runtime/random.ts';
 import { between, chance, pick, streamOf } from './engine/random.ts';
 
 /** Milliseconds. Until then things break; then all that was broken is mended, and everything must come to its end. */
-export const calmAt = 120_000;
+export const calmAt = 80_000;
 
 export interface Plan {
   readonly seed: number;
@@ -72,7 +72,7 @@ export const draw = (seed: number): Plan => {
 
 const drawIdentity = (random: Random, index: number): IdentityPlan => ({
   name: `agent-${String(index)}`,
-  at: between(random, 5_000, 20_000),
+  at: between(random, 2_000, 8_000),
   by: chance(random, 0.8) ? 'Offboarding' : 'Deletion',
   mode: chance(random, 0.9) ? 'Enforce' : 'Plan',
   urgency: chance(random, 0.8) ? 'Routine' : 'Emergency',
@@ -102,8 +102,8 @@ const serversOf = (identities: readonly IdentityPlan[]): readonly [ServerName, .
 ];
 
 const drawIncident = (random: Random, replicas: number, identities: number, servers: readonly [ServerName, ...ServerName[]]): Incident => {
-  const at = between(random, 1_000, calmAt * 0.7);
-  const lasts = between(random, 500, 30_000);
+  const at = between(random, 1_000, calmAt * 0.6);
+  const lasts = between(random, 500, 25_000);
   const replica = Math.floor(random() * replicas);
   const server = pick(random, servers);
   const of = random();

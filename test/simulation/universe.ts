@@ -45,7 +45,7 @@ export const bound = 1_200_000;
 /** Milliseconds until somebody mends what somebody else broke. */
 const mendedAfter = 20_000;
 /** Milliseconds for which whoever was retired goes on trying. */
-const afterlife = 20_000;
+const afterlife = 8_000;
 
 export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: boolean }): Promise<Outcome> => {
   const lines: string[] = [];

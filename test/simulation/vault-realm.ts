@@ -24,7 +24,7 @@ export interface OutsideOptions {
   readonly cluster: Cluster;
 }
 
-const settleTime = 20_000;
+const settleTime = 12_000;
 const roleOf = ({ name }: { readonly name: string }): string => `ci-${name}`;
 
 export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster }: OutsideOptions): OutsideRealm => {
