@@ -129,19 +129,26 @@ const attempt = (act: () => unknown): void => {
   }
 };
 
-/** Every binding of the neighbour, with each version that only he has a part in. */
+/** Whom bindings name beside those who are retired, and the neighbour's account. */
 const othersIn = (cluster: Cluster, who: string): string => {
   const hands = cluster.as('kubernetes-admin');
-  const his = [...hands.list(roleBindings), ...hands.list(clusterRoleBindings)].filter((binding) => (binding as { readonly subjects?: readonly Subject[] }).subjects?.some(({ name }) => name === who) === true);
   const account = hands.get(serviceAccounts, { namespace: 'ci', name: who })?.metadata.uid;
-  return `${account ?? 'gone'} ${his.map(({ metadata: { namespace, name, uid } }) => `${namespace ?? ''}/${name} ${uid}`).join(', ')}`;
+  const bindings = [...hands.list(roleBindings), ...hands.list(clusterRoleBindings)].flatMap((binding) => {
+    const { metadata: { namespace, name, uid } } = binding;
+    const others = ((binding as { readonly subjects?: readonly Subject[] }).subjects ?? []).filter((subject) => !isAgent.test(subject.name)).map((subject) => subject.name);
+    return others.length === 0 ? [] : [`${namespace ?? ''}/${name} ${uid} ${others.sort().join(' ')}`];
+  });
+  return `${account ?? 'gone'} ${bindings.join(', ')}`;
 };
+
+const isAgent = /^agent-\d+$/;
 
 type Knob = Realm['knobs'][number];
 
 const knobsOf = (cluster: Cluster): readonly Knob[] => [
   { name: 'LateWatches', on: (random) => later(cluster, random, 3_000) },
   { name: 'VeryLateWatches', on: (random) => later(cluster, random, 30_000) },
+  { name: 'SmallPages', on: () => { cluster.pageAt(2); return () => { cluster.pageAt(Infinity); }; } },
   { name: 'LateLock', on: (random) => {
     const { lock } = pick(random, cluster.servers as unknown as readonly [Cluster['servers'][number], ...Cluster['servers']]);
     lock.setLag(between(random, 100, 8_000));

@@ -48,6 +48,8 @@ export interface World {
   /** True when a clock of the operator was set during this run: then what goes by the time of day may be early. */
   readonly clocksWereSet: () => boolean;
   readonly records: () => readonly KubeObject[];
+  /** Whether something runs as that account. */
+  readonly isInUse: (account: Target['serviceAccount']) => boolean;
   readonly waivers: () => readonly OffboardingWaiverObject[];
   /** Who holds the operator's Lease, and since when. */
   readonly leader: () => { readonly name: string; readonly since: number } | undefined;

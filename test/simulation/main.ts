@@ -57,6 +57,8 @@ const playMany = async (): Promise<boolean> => {
       if (!values.json) say(report.outcome(plan, outcome));
       continue;
     }
+    // Who asks for JSON asks whether, and not why.
+    if (values.json) break;
     const small = await shrink(plan, outcome, (smaller) => simulate(smaller, { trace: false }));
     const again = await simulate(without(plan, (index) => small.kept.includes(index)), { trace: true });
     say(report.failure(plan, small.kept, again));

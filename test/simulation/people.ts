@@ -4,7 +4,7 @@ import {
   clusterRoleBindings, configMaps, offboardingWaivers, offboardings, roleBindings, serviceAccounts, validatingAdmissionPolicyBindings, workloadIdentities,
 } from '../../src/kube/resources.ts';
 import { lockConfigMap } from '../../src/revokers/kubernetes/lock-policies.ts';
-import type { OffboardingObject } from '../../src/reconcile/objects.ts';
+import type { OffboardingObject, WorkloadIdentityObject } from '../../src/reconcile/objects.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { Person } from './realm.ts';
 import type { IdentityPlan, PersonAct } from './plan.ts';
@@ -17,6 +17,8 @@ export const approver = 'bob';
 export interface People {
   /** Asks for the end of the identity. */
   readonly retire: (identity: Person, plan: IdentityPlan) => void;
+  /** Takes Vault out of what it depends on, where the operator knows of it. */
+  readonly undeclare: (identity: Person) => void;
   readonly act: (act: PersonAct, identity: Person, plan: IdentityPlan) => void;
 }
 
@@ -123,6 +125,11 @@ export const createPeople = ({ cluster, wall, trace, mend }: PeopleOptions): Peo
   };
 
   return {
+    undeclare: (identity) => {
+      const { spec, status } = (alice.get(workloadIdentities, identity) ?? {}) as unknown as Partial<WorkloadIdentityObject>;
+      if (status?.dependencies?.some(({ name }) => name === 'vault') !== true) return;
+      change(workloadIdentities, identity, identity.name, { spec: { dependencies: (spec?.dependencies ?? []).filter(({ name }) => name !== 'vault') } }, 'take Vault out of its dependencies');
+    },
     retire: (identity, plan) => {
       if (plan.by === 'Offboarding') ask(identity, plan, runName(identity));
       else acts.DeleteIdentity(identity, plan);

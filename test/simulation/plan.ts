@@ -4,6 +4,7 @@
  */
 import type { Random } from '../../src/runtime/random.ts';
 import { between, chance, pick, streamOf } from './engine/random.ts';
+import { storyOf } from './stories.ts';
 
 /** Milliseconds. Until then things break; then all that was broken is mended, and everything must come to its end. */
 export const calmAt = 80_000;
@@ -31,8 +32,12 @@ export interface IdentityPlan {
   readonly clusterBinding: boolean;
   readonly vault: boolean;
   readonly google: boolean;
-  /** Vault comes after Google. */
+  /** Vault comes after Google, or else after the cluster. */
   readonly ordered: boolean;
+  /** Milliseconds after its end is asked for until which a pod runs as it; 0: none does. */
+  readonly inUse: number;
+  /** Vault is taken out of its dependencies before its end is asked for. */
+  readonly undeclared: boolean;
 }
 
 export const serverNames = ['apiserver-a', 'apiserver-b', 'vault', 'google'] as const;
@@ -50,6 +55,14 @@ export const personActs = [
 ] as const;
 export type PersonAct = (typeof personActs)[number];
 
+export type Reaction =
+  /** As soon as the first revoke is announced, a binding of its own becomes somebody else's as well. */
+  | 'ShareAtTheLastMoment'
+  /** While the operator reads a shared binding and before it writes it, somebody is added to it. */
+  | 'AddWhileRead'
+  /** The process that deletes the account dies with that, and before the next one looks another account has the name. */
+  | 'RebornAfterDelete';
+
 /** Something that happens at a time, in milliseconds; what lasts does so `for` as many. */
 export type Incident = { readonly at: number } & (
   | { readonly kind: 'Kill'; readonly replica: number; readonly for: number }
@@ -58,19 +71,24 @@ export type Incident = { readonly at: number } & (
   | { readonly kind: 'Freeze'; readonly replica: number; readonly for: number }
   | { readonly kind: 'StepWall'; readonly replica: number; readonly by: number }
   | { readonly kind: 'Wire'; readonly server: ServerName; readonly fault: WireFaultName; readonly calls: 'Reads' | 'Writes' | 'All'; readonly share: number; readonly for: number }
-  | { readonly kind: 'Knob'; readonly server: ServerName; readonly knob: number; readonly for: number }
+  /** By its name, or by a fraction of all of that server. */
+  | { readonly kind: 'Knob'; readonly server: ServerName; readonly knob: number | string; readonly for: number }
   | { readonly kind: 'Person'; readonly act: PersonAct; readonly identity: number }
+  /** Somebody who waits for the operator to do something, and then is faster than it. */
+  | { readonly kind: 'Reaction'; readonly reaction: Reaction; readonly identity: number }
 );
 
 /** The same plan for the same seed. */
 export const draw = (seed: number): Plan => {
   const random = streamOf(seed, 'plan');
   const replicas = chance(random, 0.3) ? 2 : 1;
-  const identities = Array.from({ length: chance(random, 0.25) ? 2 : 1 }, (_, index) => drawIdentity(random, index));
-  return { seed, replicas, identities, incidents: drawIncidents(random, replicas, identities) };
+  const more = streamOf(seed, 'stories');
+  const identities = Array.from({ length: chance(random, 0.25) ? 2 : 1 }, (_, index) => drawIdentity(random, more, index));
+  const incidents = [...drawIncidents(random, replicas, identities), ...storyOf(more, replicas, identities)];
+  return { seed, replicas, identities, incidents: incidents.sort((one, other) => one.at - other.at) };
 };
 
-const drawIdentity = (random: Random, index: number): IdentityPlan => ({
+const drawIdentity = (random: Random, more: Random, index: number): IdentityPlan => ({
   name: `agent-${String(index)}`,
   at: between(random, 2_000, 8_000),
   by: chance(random, 0.8) ? 'Offboarding' : 'Deletion',
@@ -84,14 +102,15 @@ const drawIdentity = (random: Random, index: number): IdentityPlan => ({
   vault: chance(random, 0.45),
   google: chance(random, 0.2),
   ordered: chance(random, 0.2),
+  inUse: chance(more, 0.12) ? between(more, 2_000, 15_000) : 0,
+  undeclared: chance(more, 0.15),
 });
 
 const drawIncidents = (random: Random, replicas: number, identities: readonly IdentityPlan[]): readonly Incident[] => {
   // A run without trouble is worth something as well: nothing hides the lie that is told in fair weather.
   const count = chance(random, 0.1) ? 0 : 1 + Math.floor(random() ** 2 * 9);
   const servers = serversOf(identities);
-  const incidents = Array.from({ length: count }, () => drawIncident(random, replicas, identities.length, servers));
-  return incidents.sort((one, other) => one.at - other.at);
+  return Array.from({ length: count }, () => drawIncident(random, replicas, identities.length, servers));
 };
 
 const serversOf = (identities: readonly IdentityPlan[]): readonly [ServerName, ...ServerName[]] => [

@@ -3,9 +3,10 @@
  * come to their end and nothing came back for a while, or until one of them did not in the time that it has.
  */
 import type { KubeObject } from '../../src/kube/objects.ts';
-import { offboardingRecords, offboardingWaivers, offboardings } from '../../src/kube/resources.ts';
+import { offboardingRecords, offboardingWaivers, offboardings, pods } from '../../src/kube/resources.ts';
 import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
 import type { Logger } from '../../src/runtime/logger.ts';
+import { createClaims } from './claims.ts';
 import { createClusterRealm } from './cluster-realm.ts';
 import type { Network } from './engine/network.ts';
 import { createNetwork } from './engine/network.ts';
@@ -19,6 +20,7 @@ import { atTheEnd, isSettled, restsOn } from './liveness.ts';
 import { createPeople, operatorNamespace as namespace } from './people.ts';
 import type { Incident, Plan } from './plan.ts';
 import { calmAt } from './plan.ts';
+import { type Reactions, createReactions } from './reactions.ts';
 import type { Person, Realm } from './realm.ts';
 import { createReplicas } from './replicas.ts';
 import type { Replicas } from './replicas.ts';
@@ -44,6 +46,8 @@ export interface Outcome {
 export const bound = 1_200_000;
 /** Milliseconds until somebody mends what somebody else broke. */
 const mendedAfter = 20_000;
+/** Milliseconds before its end is asked for. */
+const undeclaredBefore = 2_500;
 /** Milliseconds for which whoever was retired goes on trying. */
 const afterlife = 8_000;
 
@@ -79,17 +83,23 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
     clocksWereSet: () => stepped,
     records: () => admin.list(offboardingRecords),
     waivers: () => admin.list(offboardingWaivers) as unknown as readonly OffboardingWaiverObject[],
+    isInUse: ({ namespace: home, name }) => admin.list(pods, home).some((pod) => (pod as { readonly spec?: { readonly serviceAccountName?: string } }).spec?.serviceAccountName === name),
     leader: () => leader,
   };
   const invariants = createInvariants(world);
+  const claims = createClaims(world);
   let leader: { readonly name: string; readonly since: number } | undefined;
+  let reactions: Reactions | undefined;
   cluster.onChange((change) => {
     if (change.resource.plural === 'leases') {
       const name = (change.object as { readonly spec?: { readonly holderIdentity?: string } }).spec?.holderIdentity ?? '';
       if (name !== leader?.name) leader = { name, since: scheduler.now() };
     }
     trace(`${change.from} ${change.type} ${change.resource.plural} ${change.object.metadata.namespace ?? ''}/${change.object.metadata.name}${said(change.object, change.previous)}`);
-    invariants.onStored({ ...change, by: change.from, plural: change.resource.plural });
+    const stored = { ...change, by: change.from, plural: change.resource.plural };
+    invariants.onStored(stored);
+    claims.onStored(stored);
+    reactions?.onStored(stored);
   });
 
   const servers = realms.flatMap((realm) => realm.servers.map((server): WireServer => ({
@@ -98,23 +108,40 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
       const answer = server.handle(request);
       if (realm.gives(request)) ways.look();
       invariants.onRequest(request, realm);
+      claims.onAnswered(request, realm, answer.status);
+      if (world.startedAt(request.from) !== undefined) reactions?.onAnswered(request, answer.status);
       return answer;
     },
   })));
   const wire = createNetwork({ scheduler, random: streamOf(plan.seed, 'network'), servers, faults: faults.of, trace });
   const network: Network = {
     ...wire,
-    send: (origin, request, receiver) => (replicas?.onSend(request.from) === 'Lost' ? () => undefined : wire.send(origin, request, receiver)),
+    send: (origin, request, receiver) => {
+      // Thrown here it would only be one more error of the network to whoever sends.
+      try {
+        claims.onSent(request);
+      } catch (error) {
+        fail(error);
+      }
+      return replicas?.onSend(request.from) === 'Lost' ? () => undefined : wire.send(origin, request, receiver);
+    },
   };
 
   plan.identities.forEach((each, index) => {
     const identity = identities[index] as Person;
     for (const realm of realms) if (realm.name === 'kubernetes' || each[realm.name]) realm.settle(identity, each);
-    const after = each.ordered && each.vault && each.google ? { after: ['google'] } : {};
+    const after = each.ordered ? { after: [each.google ? 'google' : 'kubernetes'] } : {};
     clusterRealm.introduce(identity, each, [
       ...(each.google && google !== undefined ? [google.dependencyOf(identity)] : []),
       ...(each.vault && vault !== undefined ? [{ ...vault.dependencyOf(identity), ...after }] : []),
     ]);
+  });
+  plan.identities.forEach((each, index) => {
+    const { namespace: home, name } = identities[index] as Person;
+    if (each.inUse === 0) return;
+    const pod = { namespace: home, name: `${name}-pod` };
+    admin.create(pods, { metadata: pod, spec: { serviceAccountName: name, containers: [{ name: 'agent', image: 'agent' }] } });
+    scheduler.after(each.at + each.inUse, () => { admin.remove(pods, pod); });
   });
   ways.look();
   invariants.onPeople();
@@ -131,6 +158,17 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
     });
   };
   const people = createPeople({ cluster, wall: () => new Date(epoch + scheduler.now()), trace, mend: (act) => { endsLater(mendedAfter, act); } });
+
+  const meddlers = reactions = createReactions({
+    cluster, scheduler,
+    kill: (process) => { operators.kill(Number(/^operator-(\d+)/.exec(process)?.[1] ?? 0), mendedAfter / 5); },
+    mend: (act) => { endsLater(mendedAfter, act); },
+    onPeople: (what) => {
+      trace(`people: ${what}`);
+      ways.look();
+      invariants.onPeople();
+    },
+  });
 
   const happened: string[] = [];
   const happen = (incident: Incident): void => {
@@ -164,7 +202,8 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
         return;
       case 'Knob': {
         const realm = realms.find((each) => each.servers.some(({ name }) => name === incident.server));
-        const knob = realm?.knobs[Math.floor(incident.knob * realm.knobs.length)];
+        const wanted = incident.knob;
+        const knob = typeof wanted === 'string' ? realm?.knobs.find(({ name }) => name === wanted) : realm?.knobs[Math.floor(wanted * realm.knobs.length)];
         if (realm === undefined || knob === undefined) return;
         begin(`${realm.name} ${knob.name}`);
         endsLater(incident.for, knob.on(streamOf(plan.seed, `knob ${String(incident.at)}`)));
@@ -178,11 +217,22 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
         people.act(incident.act, identity, asked);
         ways.look();
         invariants.onPeople();
+        return;
+      }
+      case 'Reaction': {
+        const identity = identities[incident.identity];
+        if (identity === undefined) return;
+        begin(incident.reaction);
+        meddlers.arm(incident.reaction, identity);
       }
     }
   };
   for (const incident of plan.incidents) scheduler.after(incident.at, () => { happen(incident); });
-  plan.identities.forEach((each, index) => { scheduler.after(each.at, () => { people.retire(identities[index] as Person, each); }); });
+  plan.identities.forEach((each, index) => {
+    const identity = identities[index] as Person;
+    if (each.undeclared) scheduler.after(each.at - undeclaredBefore, () => { people.undeclare(identity); });
+    scheduler.after(each.at, () => { people.retire(identity, each); });
+  });
 
   const acting = streamOf(plan.seed, 'agents');
   const live = (identity: Person): void => {

@@ -116,6 +116,8 @@ export interface Cluster {
   readonly take: (right: Right) => () => void;
   readonly controllers: Controllers;
   readonly compact: () => void;
+  /** How many objects a page of a list has at most, whatever is asked for. */
+  readonly pageAt: (most: number) => void;
   readonly cutWatches: (plural?: string) => void;
   readonly version: () => number;
 }
@@ -199,6 +201,7 @@ export const createCluster = (options: ClusterOptions): Cluster => {
     },
     controllers,
     compact: store.compact,
+    pageAt: reads.pageAt,
     cutWatches: (plural) => {
       for (const { wire } of states) wire.watches.cut(plural);
     },

@@ -7,6 +7,8 @@ import type { Entry, Store } from './store.ts';
 export interface Reads {
   /** The text of a list. */
   readonly list: (request: Parsed, metadataOnly: boolean) => string | Failure;
+  /** From now on no page has more than that, whatever is asked for: a server may give fewer. */
+  readonly pageAt: (most: number) => void;
 }
 
 /** The rest of a list at the version of its first page. */
@@ -18,6 +20,7 @@ interface Rest {
 export const createReads = (store: Store): Reads => {
   const rests = new Map<string, Rest>();
   let serial = 0;
+  let most = Infinity;
 
   const begin = ({ kind, namespace, query }: Parsed): readonly Entry[] | string => {
     const selector = selectorOf(kind, query);
@@ -28,6 +31,7 @@ export const createReads = (store: Store): Reads => {
   };
 
   return {
+    pageAt: (entries) => { most = entries; },
     list: (request, metadataOnly) => {
       const token = request.query.get('continue') ?? '';
       const rest = token === '' ? undefined : rests.get(token);
@@ -38,7 +42,8 @@ export const createReads = (store: Store): Reads => {
       const entries = rest?.entries ?? begin(request);
       if (typeof entries === 'string') return badRequest(entries);
       const version = rest?.version ?? store.version();
-      const limit = Number(request.query.get('limit') ?? 0);
+      const asked = Number(request.query.get('limit') ?? 0);
+      const limit = asked > 0 ? Math.min(asked, most) : 0;
       const isCut = limit > 0 && entries.length > limit;
       let next: string | undefined;
       if (isCut) {

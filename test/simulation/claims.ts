@@ -1,0 +1,125 @@
+/** What a status says of one thing, held against what is true at that moment; and who may say and do it at all. */
+import type { CredentialStatus, DependencyStatus } from '../../src/api/v1alpha1/index.ts';
+import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
+import type { WireRequest } from './engine/wire.ts';
+import type { Stored, World } from './invariants.ts';
+import { Violation } from './invariants.ts';
+import type { Realm } from './realm.ts';
+import type { Life } from './ways.ts';
+
+export interface Claims {
+  readonly onStored: (change: Stored) => void;
+  /** A process of the operator sends this; whether it will ever arrive is not known. */
+  readonly onSent: (request: WireRequest) => void;
+  /** This took effect, or was refused by the realm itself. */
+  readonly onAnswered: (request: WireRequest, realm: Realm, status: number) => void;
+}
+
+export const createClaims = (world: World): Claims => {
+  /** Which dependencies of which runs were ever given up. */
+  const waived = new Set<string>();
+  /** How many ends of something were taken by each. */
+  const taken = new Map<Realm, number>();
+  return {
+    onStored: ({ plural, type, object, previous, by }) => {
+      if (plural === 'offboardingwaivers') {
+        const { offboardingRef, dependency } = (object as OffboardingWaiverObject).spec;
+        waived.add(`${offboardingRef.uid} ${dependency}`);
+      }
+      if (plural === 'serviceaccounts' && type === 'DELETED' && world.startedAt(by) !== undefined) checkTarget(world, object.metadata.uid, object.metadata.name);
+      if (plural !== 'offboardings' || type === 'DELETED' || previous === undefined || world.startedAt(by) === undefined) return;
+      const [before, after] = [previous as OffboardingObject, object as OffboardingObject];
+      if (before.status === after.status) return;
+      checkAbsent(world, before, after);
+      checkWaived(waived, after);
+      checkAlone(world, before, after);
+      checkInUse(world, before, after);
+      checkRevoked(world, before, after, taken);
+    },
+    onSent: (request) => {
+      if (world.startedAt(request.from) === undefined || !isAct(request)) return;
+      const leader = world.leader()?.name;
+      if (leader !== request.from) throw new Violation('Alone', `${request.from} sends ${request.method} ${request.path}, and ${leader ?? 'nobody'} leads`);
+    },
+    onAnswered: (request, realm, status) => {
+      if (realm.isIrreversible(request) && isTaken(status)) taken.set(realm, (taken.get(realm) ?? 0) + 1);
+    },
+  };
+};
+
+/** Each process tries to lead, and tells of itself; tokens are asked for, and questions are, by whoever only watches as well. */
+const isAct = ({ method, path }: WireRequest): boolean => method !== 'GET' && method !== 'LIST' && !/\/leases|\/events|reviews|\/token(\?|$)/.test(path);
+
+/** What is refused for our own sake, or fails, has ended nothing. */
+const isTaken = (status: number): boolean => status < 400 || status === 404;
+
+const nameOf = ({ metadata: { namespace, name } }: OffboardingObject): string => `${namespace ?? ''}/${name}`;
+
+const dependenciesOf = ({ status }: OffboardingObject): readonly DependencyStatus[] => status?.dependencies ?? [];
+
+const keyOf = ({ id, uid }: CredentialStatus): string => `${id} ${uid ?? ''}`;
+
+const isGone = (status: CredentialStatus | undefined): boolean => status?.state === 'Absent' || status?.state === 'Confirmed';
+
+const livesOf = (world: World, { status }: OffboardingObject, realm: Realm): readonly Life[] => {
+  const person = status?.target === undefined ? undefined : world.personOf(status.target.serviceAccount);
+  return person === undefined ? [] : world.ways.of(person, realm);
+};
+
+/** One that took the name of another is another. */
+const isOf = ({ id, uid }: CredentialStatus, life: Life): boolean => life.credential === id && (uid === undefined || life.uid === undefined || life.uid === uid);
+
+/** Milliseconds. What was made again a moment ago was not there yet when it was asked about. */
+const moment = 30_000;
+
+/** Also what is not believed yet is told to people. Where a change is felt late, what is stored is no lie before it is felt. */
+const checkAbsent = (world: World, before: OffboardingObject, after: OffboardingObject): void => {
+  for (const realm of world.realms) {
+    if (realm.name === 'google') continue;
+    const known = new Map(credentialsOf(before, realm).map((each) => [keyOf(each), each]));
+    for (const credential of credentialsOf(after, realm)) {
+      if (!isGone(credential) || isGone(known.get(keyOf(credential)))) continue;
+      const alive = livesOf(world, after, realm).find((life) => isOf(credential, life) && life.diedAt === undefined && world.now() - life.bornAt > moment);
+      if (alive !== undefined) throw new Violation('NeverLies', `${nameOf(after)} says that ${credential.id} is absent, and ${alive.id} works`);
+    }
+  }
+};
+
+const credentialsOf = (run: OffboardingObject, realm: Realm): readonly CredentialStatus[] => dependenciesOf(run).find(({ name }) => name === realm.name)?.credentials ?? [];
+
+const checkWaived = (waived: ReadonlySet<string>, after: OffboardingObject): void => {
+  const unasked = dependenciesOf(after).find(({ name, state }) => state === 'Waived' && !waived.has(`${after.metadata.uid} ${name}`));
+  if (unasked !== undefined) throw new Violation('NeverLies', `${nameOf(after)} says that ${unasked.name} is waived, and nobody ever gave it up`);
+};
+
+/** Whoever took the name of one that went is somebody else. */
+const checkTarget = ({ offboardings }: World, uid: string, name: string): void => {
+  if (name.startsWith('offboard-canary-') || offboardings().some(({ status }) => status?.target?.serviceAccount.uid === uid)) return;
+  throw new Violation('NeighboursKeepTheirs', `the account ${name} with UID ${uid} was deleted, and nobody asked for its end`);
+};
+
+/** What still runs as the identity holds a Routine run up before it begins. */
+const checkInUse = (world: World, before: OffboardingObject, after: OffboardingObject): void => {
+  if (before.status?.startedAt !== undefined || after.status?.startedAt === undefined || after.spec.urgency === 'Emergency') return;
+  const { serviceAccount } = after.status.target ?? {};
+  if (serviceAccount !== undefined && world.isInUse(serviceAccount)) throw new Violation('NothingBeforeItsTime', `${nameOf(after)} starts, and a pod runs as ${serviceAccount.name}`);
+};
+
+const isUnderWay = ({ spec, status }: OffboardingObject): boolean => spec.mode === 'Enforce' && status?.startedAt !== undefined && status.completedAt === undefined;
+
+const checkAlone = (world: World, before: OffboardingObject, after: OffboardingObject): void => {
+  if (before.status?.startedAt !== undefined || !isUnderWay(after)) return;
+  const other = world.offboardings().find((run) => run.metadata.uid !== after.metadata.uid && run.status?.identity === after.status?.identity && isUnderWay(run));
+  if (other !== undefined) throw new Violation('Alone', `${nameOf(after)} starts, and ${nameOf(other)} is under way for the same identity`);
+};
+
+/** That every revoke was accepted takes at least one that was, wherever something works that was to be revoked. */
+const checkRevoked = (world: World, before: OffboardingObject, after: OffboardingObject, taken: ReadonlyMap<Realm, number>): void => {
+  if (before.status?.revokedAt !== undefined || after.status?.revokedAt === undefined) return;
+  for (const realm of world.realms) {
+    if ((taken.get(realm) ?? 0) > 0) continue;
+    const asked = credentialsOf(after, realm).filter(({ revokeRequestedAt }) => revokeRequestedAt !== undefined);
+    const alive = livesOf(world, after, realm).find((life) => life.diedAt === undefined && asked.some((credential) => isOf(credential, life)));
+    if (alive !== undefined) throw new Violation('NeverLies', `${nameOf(after)} says that every revoke was accepted; ${realm.name} has taken none, and ${alive.id} works`);
+  }
+};

@@ -1,0 +1,108 @@
+/** What there is, is not all looked for, or not kept. */
+import { type Mutant, aTiredEngineer } from './mutant.ts';
+
+const verify = 'src/reconcile/offboarding/verify.ts';
+const assessment = 'src/reconcile/offboarding/assessment.ts';
+const tracking = 'src/policy/tracking.ts';
+
+export const looking: readonly Mutant[] = [
+  {
+    name: 'no-last-look',
+    lie: 'What was issued since the first look is never looked for.',
+    who: aTiredEngineer,
+    patches: [
+      { file: assessment, find: 'const enumerated = enumeratedAt !== undefined && ended !== undefined && enumeratedAt >= ended;', replace: 'const enumerated = enumeratedAt !== -1;' },
+      { file: verify, find: '  await Promise.all(begun.map((revoker) => enumerateOne(run, revoker, context, signal)));\n', replace: '' },
+    ],
+  },
+  {
+    name: 'last-look-before-the-issuers-end',
+    lie: 'The last look at a system is taken while the identity can still log in to it.',
+    who: aTiredEngineer,
+    patches: [
+      {
+        file: assessment,
+        find: 'return ends.length < all.length ? undefined : Math.max(Number.NEGATIVE_INFINITY, ...ends);',
+        replace: 'return ends.length > all.length ? undefined : Number.NEGATIVE_INFINITY;',
+      },
+    ],
+  },
+  {
+    name: 'last-look-ignores-the-new',
+    lie: 'What the last look finds, and the first did not, is passed over.',
+    who: aTiredEngineer,
+    patches: [
+      {
+        file: verify,
+        find: 'mergeFresh(tracked, credentials, clock.monotonic());',
+        replace: `mergeFresh(
+      tracked,
+      credentials.filter((found) => tracked.some((entry) => trackedKey(entry.credential) === trackedKey(found))),
+      clock.monotonic(),
+    );`,
+      },
+    ],
+  },
+  {
+    name: 'last-look-from-the-cache',
+    lie: 'What a watch, or a sweep of a while ago, does not show is told not to be there.',
+    who: 'tidb-operator: the finalizer goes when a cache shows nothing any more',
+    source: 'https://github.com/pingcap/tidb-operator/issues/6532',
+    patches: [{ file: verify, find: "revoker.inventory(run.draft.target, 'Fresh', signal);", replace: "revoker.inventory(run.draft.target, 'Cached', signal);" }],
+  },
+  {
+    name: 'reads-from-any-version',
+    lie: 'What an API server remembers is taken for what is stored.',
+    who: 'scylla-operator: a stale cache is taken for what there is',
+    source: 'https://github.com/scylladb/scylla-operator/issues/2492',
+    patches: [
+      {
+        file: 'src/kube/client.ts',
+        find: "callForObject('get', resource, { method: 'GET', path: pathTo(resource, key) }, options, key.name),",
+        replace: "callForObject('get', resource, { method: 'GET', path: pathTo(resource, key, { resourceVersion: '0' }) }, options, key.name),",
+      },
+      {
+        file: 'src/kube/client.ts',
+        find: '{ fieldSelector, labelSelector, limit, continue: next });',
+        replace: "{ fieldSelector, labelSelector, limit, continue: next, resourceVersion: next === undefined ? '0' : undefined });",
+      },
+    ],
+  },
+  {
+    name: 'vault-standby-believed',
+    lie: 'What a standby does not know yet is told not to be there.',
+    who: aTiredEngineer,
+    patches: [{ file: 'src/revokers/vault/wire.ts', find: '...(request.notBefore?.index !== undefined && {', replace: "...(request.notBefore?.index === 'never' && {" }],
+  },
+  {
+    name: 'unlisted-is-forgotten',
+    lie: 'A credential that a list does not show is not followed any more.',
+    who: aTiredEngineer,
+    patches: [
+      {
+        file: tracking,
+        find: 'const result = new Map(tracked.map((entry) => [trackedKey(entry.credential), entry]));',
+        replace: `const shown = new Set(found.map(trackedKey));
+  const result = new Map(tracked.filter((entry) => !fresh || shown.has(trackedKey(entry.credential))).map((entry) => [trackedKey(entry.credential), entry]));`,
+      },
+    ],
+  },
+  {
+    name: 'confirmed-for-ever',
+    lie: 'What was confirmed and is seen again stays confirmed.',
+    who: aTiredEngineer,
+    patches: [{ file: tracking, find: '} else if (!isOpen(known) && credential.seen && fresh) {', replace: '} else if (!isOpen(known) && credential.seen && !fresh && fresh) {' }],
+  },
+  {
+    name: 'return-unnoticed',
+    lie: 'A run that has ended stays Ready while the identity is back.',
+    who: aTiredEngineer,
+    patches: [{ file: 'src/reconcile/returned.ts', find: 'return fresh.credentials.filter(isReturn);', replace: 'return fresh.credentials.filter((credential) => isReturn(credential) && known.has(credential.id));' }],
+  },
+  {
+    name: 'undeclared-forgotten',
+    lie: 'A dependency that was taken out of the spec is not retired, though it still holds credentials.',
+    who: aTiredEngineer,
+    patches: [{ file: 'src/policy/dependencies.ts', find: 'return (stored ?? []).reduce<readonly Dependency[]>((all, each) => {', replace: 'return (stored ?? []).slice(0, 0).reduce<readonly Dependency[]>((all, each) => {' }],
+  },
+];
