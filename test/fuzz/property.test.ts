@@ -8,7 +8,7 @@ const check = (env: Readonly<Record<string, string>>): string => {
   const script = `
     import fc from 'fast-check';
     import { registerHooks } from 'node:module';
-    registerHooks({ resolve: (name, context, next) => (name === 'vitest' ? { url: 'data:text/javascript,export const expect={getState:()=>({testPath:"a.test.ts",currentTestName:"x > y"})}', shortCircuit: true } : next(name, context)) });
+    registerHooks({ resolve: (name, context, next) => (name === 'vitest' ? { url: 'data:text/javascript,export const vi={setConfig:()=>undefined};export const expect={getState:()=>({testPath:"a.test.ts",currentTestName:"x > y"})}', shortCircuit: true } : next(name, context)) });
     const { holds } = await import('./test/fuzz/property.ts');
     let tried = 0;
     try { holds(fc.property(fc.nat(), fc.nat(), (a, b) => { tried += 1; return a + b < 50; })); } catch (error) { console.log(error.message); }

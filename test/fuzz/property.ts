@@ -8,11 +8,14 @@
  */
 import { relative } from 'node:path';
 import fc from 'fast-check';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { printedSeed } from '../fakes/random.ts';
 
 const seed = printedSeed('fuzz') | 0;
 const path = process.env['FUZZ_PATH'];
+
+// As long as it takes: how many inputs there are is for whoever asks.
+if (process.env['FUZZ_RUNS'] !== undefined) vi.setConfig({ testTimeout: 3_600_000 });
 
 /** Inputs for one property where nobody says how many. One that is dear asks for fewer. */
 const usualRuns = 200;
@@ -37,7 +40,7 @@ const parameters = (runs: number) => ({
 });
 
 const report = (details: fc.RunDetails<unknown>): void => {
-  if (details.failed) throw new Error(`${fc.defaultReportMessage(details) ?? ''}\n\nTry it again: ${replay(details)}`, { cause: details.errorInstance });
+  if (details.failed) throw new Error(`${fc.defaultReportMessage(details)}\n\nTry it again: ${replay(details)}`, { cause: details.errorInstance });
 };
 
 /** The property holds when the predicate neither throws nor returns false. `runs` is out of the usual 200. */
