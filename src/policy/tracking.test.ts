@@ -111,6 +111,12 @@ describe('a fresh enumeration', () => {
     expect(tracked[1]?.status.returned).toBe(98);
   });
 
+  it('keeps one that was seen to go and is listed all the same, beside another of its name', () => {
+    const gone = aTracked({ status: { state: 'Absent' }, absentSince: 0 });
+    const { tracked } = mergeFresh([gone], [aCredential(), aCredential({ uid: 'uid-2' })], 0);
+    expect(tracked.map(({ credential }) => credential.uid)).toEqual(['uid-1', 'uid-2']);
+  });
+
   it('keeps an account that was re-created apart from the one that was revoked', () => {
     const account = aTracked({ credential: { id: 'serviceaccounts/ci/a', class: 'ServiceAccount' }, status: { state: 'Confirmed' } });
     const second = aCredential({

@@ -33,6 +33,7 @@ export const mergeCached = (tracked: readonly Tracked[], found: readonly Credent
 const merge = (tracked: readonly Tracked[], found: readonly Credential[], monotonic: number, fresh: boolean): Merge => {
   const result = new Map(tracked.map((entry) => [trackedKey(entry.credential), entry]));
   const byId = Map.groupBy(tracked, ({ credential }) => credential.id);
+  const foundKeys = new Set(found.map(trackedKey));
   let foundNew = false;
   for (const credential of found) {
     const key = trackedKey(credential);
@@ -40,8 +41,8 @@ const merge = (tracked: readonly Tracked[], found: readonly Credential[], monoto
     if (known === undefined) {
       const earlier = credential.seen ? (byId.get(credential.id) ?? []).filter((entry) => sameKind(entry, credential)) : [];
       // An earlier one that was not seen to go stays: what a watch shows may be the older of the two, and what shows another may
-      // be a dependency that has lost its storage.
-      for (const entry of earlier) if (wasSeenGone(entry)) result.delete(trackedKey(entry.credential));
+      // be a dependency that has lost its storage. One that is found beside it stays as well.
+      for (const entry of earlier) if (wasSeenGone(entry) && !foundKeys.has(trackedKey(entry.credential))) result.delete(trackedKey(entry.credential));
       const previous = earlier.findLast((entry) => wasSeenGone(entry) || entry.status.revokeRequestedAt !== undefined || entry.status.returned !== undefined);
       result.set(key, previous === undefined ? track(credential) : returned(credential, previous, monotonic));
       foundNew = true;
