@@ -108,8 +108,8 @@ const theOne = (all: readonly Tracked[], { credential }: Tracked): Tracked => {
 };
 
 const trackedOne: fc.Arbitrary<Tracked> = fc
-  .tuple(credentials, fc.array(steps, { maxLength: 8 }), fc.constantFrom(0, 15_000))
+  .tuple(credentials, fc.array(steps, { maxLength: 5 }), fc.constantFrom(0, 15_000))
   .map(([credential, life, settle]) => life.reduce((so, step) => (so.tracked.status.state === 'Confirmed' && step.kind === 'look' ? so : after(so, step, settle)), born(credential)).tracked);
 
 /** What a run tracks of one dependency: each key once. */
-export const trackedThings: fc.Arbitrary<readonly Tracked[]> = fc.uniqueArray(trackedOne, { maxLength: 12, selector: ({ credential }) => trackedKey(credential) });
+export const trackedThings: fc.Arbitrary<readonly Tracked[]> = fc.uniqueArray(trackedOne, { maxLength: 8, selector: ({ credential }) => trackedKey(credential) });
