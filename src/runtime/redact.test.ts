@@ -27,6 +27,8 @@ describe('redact', () => {
     ['a connection string', "host=db password='hunter2' user=u", `host=db password='${mask}' user=u`],
     ['a token of a TokenRequest', '{"status":{"token":"opaque"}}', `{"status":{"token":"${mask}"}}`],
     ['a signed address', 'https://host/x?sig=abc%2F12&n=1', `https://host/x?sig=${mask}&n=1`],
+    ['what follows a line end that is written out', String.raw`a\nX-Vault-Token: root b\nBearer 3f9c0d1b-2a c\npassword=hunter2`, String.raw`a\nX-Vault-Token: ${mask} b\nBearer ${mask} c\npassword=${mask}`],
+    ['what a line end before it makes long enough', `\n${'aB3'.repeat(10)}x`, `\\${mask}`],
     ['a GitHub token', `ghp_abcdefghijklmnopqrstuvwxyz0123456789`, mask],
     ['a private key', `-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\nend`, `${mask}\\nend`],
     ['a private key cut off', 'x -----BEGIN PRIVATE KEY-----\\nMIIEvQ', `x ${mask}`],

@@ -13,7 +13,12 @@ export const mask = '[redacted]';
 const searched = 64 * 1024;
 
 /** `text` without secrets and on one line. Applying it twice changes nothing more. */
-export const redact = (text: string): string => escapeControls(maskSecrets(limit(text, searched)));
+export const redact = (text: string): string => {
+  const masked = maskSecrets(limit(text, searched));
+  const escaped = escapeControls(masked);
+  // What is written out may stand before something as a letter would, and make a shape of it.
+  return escaped === masked ? masked : maskSecrets(escaped);
+};
 
 /**
  * `text` for a message that people read: without secrets, every white space and control one blank, no longer than `length`.
@@ -23,7 +28,8 @@ export const redactText = (text: string, length = 500): string => {
   const bounded = text.slice(0, length * 8);
   // The first half of a secret has no known shape any more.
   const masked = maskSecrets(bounded.length < text.length ? bounded.replace(/[\w.+/=~-]+$/, '…') : bounded);
-  return limit(masked.replace(unprintable, ' ').replace(/\s+/g, ' ').trim(), length);
+  // Blanks that were many, or none that a shape knows, are one by now.
+  return limit(maskSecrets(masked.replace(unprintable, ' ').replace(/\s+/g, ' ').trim()), length);
 };
 
 /** At most `length` characters of `text`; what was cut off shows as "…". No character is cut in half. */
@@ -43,12 +49,12 @@ const shapes: readonly Shape[] = [
   [/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)/g, mask],
   // User and password, or a token, inside an address; a password may hold an "@" itself.
   [/(?<=[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"'<>]+(?=@)/gi, mask],
-  [/(?<=\bauthorization["']?\s{0,4}[:=]\s{0,4}["']?)(?!\[redacted\])[^\s"'][^"'\r\n]*/gi, mask],
-  [/(?<=\b(?:bearer|basic)\s{1,4})(?!\[redacted\])[\w.~+/=-]{8,}/gi, (match) => (/[^a-z]/.test(match) || match.length >= 16 ? mask : match)],
-  [/(?<=\bx-vault-token["']?\s{0,4}[:=]\s{0,4}["']?)[^\s"',;]+/gi, mask],
+  [/(?<=(?:\b|\\[nrt])authorization["']?\s{0,4}[:=]\s{0,4}["']?)(?!\[redacted\])[^\s"'][^"'\r\n]*/gi, mask],
+  [/(?<=(?:\b|\\[nrt])(?:bearer|basic)\s{1,4})(?!\[redacted\])[\w.~+/=-]{8,}/gi, (match) => (/[^a-z]/.test(match) || match.length >= 16 ? mask : match)],
+  [/(?<=(?:\b|\\[nrt])x-vault-token["']?\s{0,4}[:=]\s{0,4}["']?)(?!\[redacted\])[^\s"',;]+/gi, mask],
   // "password": "…" and password=…, not the words of a sentence: "secret: not found".
   [/(?<=["'](?:[\w-]{0,40}[_-])?(?:password|passwd|secret|token|secret_id|private_key|api_?key)["']\s{0,4}:\s{0,4}")(?!\[redacted\])(?:[^"\\]|\\.)+/gi, mask],
-  [/(?<=\b(?:[\w-]{0,40}[_-])?(?:password|passwd|secret|token|secret_id|private_key|api_?key|sig|signature)=["']?)(?!\[redacted\])[^\s"'&,;]+/gi, mask],
+  [/(?<=(?:\b|\\[nrt])(?:[\w-]{0,40}[_-])?(?:password|passwd|secret|token|secret_id|private_key|api_?key|sig|signature)=["']?)(?!\[redacted\])[^\s"'&,;]+/gi, mask],
   // A JSON Web Token, signed (3 parts, of which the last may be cut off) or encrypted (5).
   [/(?:(?<=\\[nrt])|(?<![\w-]))eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)*/g, mask],
   // HashiCorp Vault and OpenBao tokens of both generations.
@@ -58,8 +64,18 @@ const shapes: readonly Shape[] = [
   [/[\w+/-]{32,}={0,2}/g, (match) => maskRandom(match)],
 ];
 
-const maskSecrets = (text: string): string =>
-  shapes.reduce((result, [shape, by]) => (typeof by === 'string' ? result.replace(shape, by) : result.replace(shape, by)), text);
+/** What is masked may make a shape of what stands beside it, so that it is looked at again, until nothing changes. */
+const maskSecrets = (text: string): string => {
+  let masked = text;
+  for (let times = 0; times < mostTimes; times += 1) {
+    const before = masked;
+    masked = shapes.reduce((result, [shape, by]) => (typeof by === 'string' ? result.replace(shape, by) : result.replace(shape, by)), before);
+    if (masked === before) break;
+  }
+  return masked;
+};
+
+const mostTimes = 4;
 
 /** Long base64 is masked; paths, names and digests are not. What tells them apart is how often the kind of character changes. */
 const maskRandom = (text: string): string => {
