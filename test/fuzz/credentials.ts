@@ -18,7 +18,7 @@ const end: fc.Arbitrary<CredentialEnd> = fc.oneof(
 );
 
 export const credentials: fc.Arbitrary<Credential> = fc
-  .record({ id: word, uid: fc.option(fc.constantFrom('1', '2', '3'), { nil: undefined }), class: fc.constantFrom('Token', 'RoleBinding', 'Lease', 'constructor'), grants: fc.option(fc.array(word, { maxLength: 20 }), { nil: undefined }), end, seen: fc.boolean() })
+  .record({ id: word, uid: fc.option(fc.constantFrom('1', '2', '3'), { nil: undefined }), class: fc.constantFrom('Token', 'RoleBinding', 'Lease'), grants: fc.option(fc.array(word, { maxLength: 20 }), { nil: undefined }), end, seen: fc.boolean() })
   .map(({ uid, grants, ...rest }) => ({ ...rest, ...(uid === undefined ? {} : { uid }), ...(grants === undefined ? {} : { grants }) }));
 
 /** Milliseconds, with what breaks a reckoning among them. */
