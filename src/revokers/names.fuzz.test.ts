@@ -178,7 +178,7 @@ describe('any policy of Google Cloud', () => {
   const members = fc.constantFrom('serviceAccount:agent@acme.iam.gserviceaccount.com', 'serviceAccount:AGENT@acme.iam.gserviceaccount.com', 'deleted:serviceAccount:agent@acme.iam.gserviceaccount.com?uid=112', 'user:agent@acme.iam.gserviceaccount.com', 'serviceAccount:agent@acme.iam.gserviceaccount.com.evil.example', 'allUsers', 'user:😀@x', 'deleted:serviceAccount:agent@acme.iam.gserviceaccount.com?uid=1129', 'principalSet://iam.googleapis.com/x/*');
   const condition = fc.option(fc.record({ title: fc.string({ unit: 'binary' }), expression: fc.constantFrom('true', '{{ .x }}') }), { nil: undefined });
   const bindings = fc.array(fc.tuple(fc.constantFrom('roles/viewer', 'roles/editor'), fc.array(members, { maxLength: 5 }), condition).map(([role, all, when]) => ({ role, members: all, ...(when !== undefined && { condition: when }), unknown: { kept: [1] } })), { maxLength: 5 });
-  const holder: Holder = { serviceAccount: { namespace: 'ci', name: 'agent', uid: 'uid-1' } as Holder['serviceAccount'], pools: [], account: { email: 'agent@acme.iam.gserviceaccount.com', uniqueId: '112', holdsEmail: true } };
+  const holder: Holder = { serviceAccount: { namespace: 'ci', name: 'agent', uid: 'uid-1' }, pools: [], account: { email: 'agent@acme.iam.gserviceaccount.com', uniqueId: '112', holdsEmail: true } };
 
   it('is left to the byte without what leaves it', () => {
     holds(
