@@ -1,6 +1,6 @@
 # Every target first makes sure of Node 24 and the npm packages. `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools cluster run dev lint generate build unit integration e2e bench soak clean
+.PHONY: help demo test tools cluster run dev lint generate build unit integration e2e sim mutants bench soak clean
 SHELL := /bin/bash
 
 # The folder of Node 24, first on PATH for what follows.
@@ -44,6 +44,12 @@ integration: ## The tests against a real API server
 
 e2e: ## The tests of the operator as its own process
 	@$(node) node test/env/tools.ts >/dev/null && npx vitest run --project e2e
+
+sim: ## The operator on virtual time against systems that lie and break (RUNS=10000 SEED=1 TIME_BUDGET=0 seconds; KEEP=0,3 plays one seed again)
+	@$(node) node test/simulation/main.ts --runs $(or $(RUNS),10000) --seed $(or $(SEED),1) --time-budget $(or $(TIME_BUDGET),0) $(if $(KEEP),--keep $(KEEP))
+
+mutants: ## Break the operator on purpose, in each way of test/simulation/mutants, and see that the simulation tells
+	@$(node) node test/simulation/mutants/main.ts $(ARGS)
 
 bench: ## Measure a thousand offboardings, and ten thousand identities at rest (N=1000 IDLE=10000 TOMBSTONES=0 VAULT=0 GOOGLE=0 LOCK=0; 0 leaves one out)
 	@$(node) node test/env/tools.ts >/dev/null && N=$(N) IDLE=$(IDLE) TOMBSTONES=$(TOMBSTONES) VAULT=$(VAULT) GOOGLE=$(GOOGLE) LOCK=$(LOCK) PROFILE=$(PROFILE) node test/bench/bench.ts

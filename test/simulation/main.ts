@@ -70,5 +70,5 @@ const playMany = async (): Promise<boolean> => {
 };
 
 const one = values.trace || values.keep !== undefined;
-const kept = values.keep === undefined ? draw(first).incidents.map((_, index) => index) : values.keep.split(',').filter((each) => each !== '').map(Number);
+const kept = values.keep === undefined ? draw(first).incidents.map((_, index) => index) : values.keep.split(',').filter((each) => each !== '' && each !== 'none').map(Number);
 process.exitCode = (await (one ? playOne(first, kept) : playMany())) ? 0 : 1;

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { Violation } from './invariants.ts';
+import { draw, without } from './plan.ts';
+import type { Plan } from './plan.ts';
+import { report } from './report.ts';
+import { shrink } from './shrink.ts';
+import type { Outcome } from './universe.ts';
+import { simulate } from './universe.ts';
+
+const withDependency = (name: 'vault' | 'google'): number => {
+  for (let seed = 1; ; seed += 1) if (draw(seed).identities.some((each) => each[name])) return seed;
+};
+
+describe('a run', () => {
+  it.each(['vault', 'google'] as const)('is the same every time, to the last request, with %s', async (name) => {
+    const seed = withDependency(name);
+    const [first, again] = [await simulate(draw(seed), { trace: true }), await simulate(draw(seed), { trace: true })];
+    expect(first.trace.length).toBeGreaterThan(200);
+    expect(again.trace).toEqual(first.trace);
+    expect(again).toMatchObject({ events: first.events, ends: first.ends });
+  });
+
+  it('is another one for another seed', () => {
+    expect(draw(1)).not.toEqual(draw(2));
+  });
+
+  it('comes to a true end when nothing goes wrong', async () => {
+    const plan = draw(1);
+    const identities = plan.identities.map((each) => ({ ...each, mode: 'Enforce' as const, soak: 0 }));
+    const { violation, ends } = await simulate({ ...plan, identities, incidents: [] }, { trace: false });
+    expect(violation).toBeUndefined();
+    expect(ends.every((end) => end.startsWith('Ready/'))).toBe(true);
+  });
+});
+
+describe('a failing plan', () => {
+  const [seed] = Array.from({ length: 200 }, (_, index) => index + 1).filter((each) => draw(each).incidents.length >= 6);
+  const plan = draw(seed ?? 1);
+  const needed = [plan.incidents[1], plan.incidents[4]];
+  const outcome = (violation: Violation | undefined): Outcome => ({ violation, milliseconds: 1_000, events: 1, ends: [], happened: [], trace: ['what happened'] });
+  /** Fails with both of them, as the operator would that has one mistake. */
+  const run = (tried: Plan): Promise<Outcome> =>
+    Promise.resolve(outcome(needed.every((each) => each !== undefined && tried.incidents.includes(each)) ? new Violation('NeverLies', 'it works') : undefined));
+
+  it('is made as small as it can be', async () => {
+    const { kept } = await shrink(plan, await run(plan), run);
+    expect(kept).toEqual([1, 4]);
+  });
+
+  it('is left as it is when no try is left', async () => {
+    const { kept } = await shrink(plan, await run(plan), run, 0);
+    expect(kept).toEqual(plan.incidents.map((_, index) => index));
+  });
+
+  it('is printed with what it takes and the command that plays it again', async () => {
+    const small = await run(without(plan, (index) => [1, 4].includes(index)));
+    const text = report.failure(plan, [1, 4], small);
+    expect(text).toContain('NeverLies at 1.0 s: it works');
+    expect(text).toContain(`make sim SEED=${String(plan.seed)} KEEP=1,4`);
+    expect(text).toContain('what happened');
+  });
+});
