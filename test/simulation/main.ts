@@ -5,12 +5,13 @@
  *   node test/simulation/main.ts --seed 1 --runs 10000 --time-budget 120
  *   node test/simulation/main.ts --seed 4711 --keep 0,3      one run, of whose incidents only these happen
  */
-import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { runApart } from './apart.ts';
 import { report } from './report.ts';
 import { draw, without } from './plan.ts';
 import { shrink } from './shrink.ts';
 import { createTally } from './tally.ts';
+import type { Summary } from './tally.ts';
 import { simulate } from './universe.ts';
 
 const { values } = parseArgs({
@@ -19,6 +20,8 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '10000' },
     /** Seconds after which no further run begins. */
     'time-budget': { type: 'string', default: '0' },
+    /** Processes side by side, each on a core. */
+    jobs: { type: 'string', default: '1' },
     keep: { type: 'string' },
     'keep-going': { type: 'boolean', default: false },
     trace: { type: 'boolean', default: false },
@@ -34,7 +37,8 @@ const say = (text: string): void => {
 };
 
 const first = Number(values.seed);
-const budget = Number(values['time-budget']) * 1000;
+const runs = Number(values.runs);
+const budget = Number(values['time-budget']);
 
 const playOne = async (seed: number, kept: readonly number[]): Promise<boolean> => {
   const plan = without(draw(seed), (index) => kept.includes(index));
@@ -44,28 +48,33 @@ const playOne = async (seed: number, kept: readonly number[]): Promise<boolean> 
   return outcome.violation === undefined;
 };
 
-const playMany = async (): Promise<boolean> => {
+const explain = async (seed: number): Promise<void> => {
+  const plan = draw(seed);
+  const outcome = await simulate(plan, { trace: false });
+  const small = await shrink(plan, outcome, (smaller) => simulate(smaller, { trace: false }));
+  const again = await simulate(without(plan, (index) => small.kept.includes(index)), { trace: true });
+  say(report.failure(plan, small.kept, again));
+};
+
+const playHere = async (): Promise<Summary> => {
   const tally = createTally();
   const started = performance.now();
-  const isOver = (): boolean => budget > 0 && performance.now() - started > budget;
-  for (let seed = first; seed < first + Number(values.runs) && !isOver(); seed += 1) {
-    const plan = draw(seed);
-    const outcome = await simulate(plan, { trace: false });
-    tally.add(seed, plan, outcome);
-    if (outcome.violation === undefined) continue;
-    if (values['keep-going']) {
-      if (!values.json) say(report.outcome(plan, outcome));
-      continue;
-    }
-    // Who asks for JSON asks whether, and not why.
-    if (values.json) break;
-    const small = await shrink(plan, outcome, (smaller) => simulate(smaller, { trace: false }));
-    const again = await simulate(without(plan, (index) => small.kept.includes(index)), { trace: true });
-    say(report.failure(plan, small.kept, again));
-    break;
+  const isOver = (): boolean => budget > 0 && performance.now() - started > budget * 1000;
+  for (let seed = first; seed < first + runs && !isOver(); seed += 1) {
+    const outcome = await simulate(draw(seed), { trace: false });
+    tally.add(seed, outcome);
+    if (outcome.violation !== undefined && !values['keep-going']) break;
   }
-  const summary = tally.summary((performance.now() - started) / 1000);
-  say(values.json ? JSON.stringify(summary) : report.summary(summary, availableParallelism()));
+  return tally.summary((performance.now() - started) / 1000);
+};
+
+const playMany = async (): Promise<boolean> => {
+  const jobs = Number(values.jobs);
+  const summary = jobs > 1 ? await runApart({ first, runs, budget }, jobs, values['keep-going']) : await playHere();
+  const [failure] = summary.failed;
+  // Who asks for JSON asks whether, and not why.
+  if (failure !== undefined && !values.json) await explain(failure.seed);
+  say(values.json ? JSON.stringify(summary) : report.summary(summary, jobs));
   return summary.failed.length === 0;
 };
 

@@ -31,9 +31,9 @@ export const report = {
       '',
       `Again, with everything that happens:  make sim SEED=${String(plan.seed)} KEEP=${kept.join(',') || 'none'}`,
     ].join('\n'),
-  summary: ({ runs, seconds: took, hours, events, falseCompletions, failed, ends, incidents }: Summary, cores: number): string =>
+  summary: ({ runs, seconds: took, hours, events, falseCompletions, failed, ends, incidents }: Summary, jobs: number): string =>
     [
-      `${String(runs)} runs, ${hours.toFixed(0)} hours of virtual time, ${String(events)} events in ${took.toFixed(1)} s on one core of ${String(cores)} (${(runs / took).toFixed(0)} runs a second)`,
+      `${String(runs)} runs, ${hours.toFixed(0)} hours of virtual time, ${String(events)} events in ${took.toFixed(1)} s on ${jobs === 1 ? 'one core' : `${String(jobs)} cores`} (${(runs / took).toFixed(0)} runs a second)`,
       `incidents: ${listed(incidents)}`,
       `ends: ${listed(ends)}`,
       `false completions: ${String(falseCompletions)}; broken promises: ${String(failed.length)}${failed.length === 0 ? '' : ` (${failed.map(({ seed, invariant }) => `${invariant} at seed ${String(seed)}`).join(', ')})`}`,

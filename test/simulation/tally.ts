@@ -1,5 +1,4 @@
 /** What many runs went through: a detector that never sees a fault finds no lie. */
-import type { Plan } from './plan.ts';
 import type { Outcome } from './universe.ts';
 
 export interface Summary {
@@ -27,7 +26,7 @@ export const createTally = () => {
     map.set(key, (map.get(key) ?? 0) + 1);
   };
   return {
-    add: (seed: number, _: Plan, outcome: Outcome): void => {
+    add: (seed: number, outcome: Outcome): void => {
       totals.runs += 1;
       totals.milliseconds += outcome.milliseconds;
       totals.events += outcome.events;
@@ -50,3 +49,23 @@ export const createTally = () => {
 
 const sorted = (map: ReadonlyMap<string, number>): Readonly<Record<string, number>> =>
   Object.fromEntries([...map].sort(([one, often], [other, less]) => less - often || one.localeCompare(other)));
+
+/** Of runs that were done apart. */
+export const together = (summaries: readonly Summary[], seconds: number): Summary => {
+  const sum = (read: (summary: Summary) => number): number => summaries.reduce((total, each) => total + read(each), 0);
+  const merged = (read: (summary: Summary) => Readonly<Record<string, number>>): Readonly<Record<string, number>> => {
+    const counts = new Map<string, number>();
+    for (const [name, count] of summaries.flatMap((each) => Object.entries(read(each)))) counts.set(name, (counts.get(name) ?? 0) + count);
+    return sorted(counts);
+  };
+  return {
+    runs: sum(({ runs }) => runs),
+    seconds,
+    hours: sum(({ hours }) => hours),
+    events: sum(({ events }) => events),
+    falseCompletions: sum(({ falseCompletions }) => falseCompletions),
+    failed: summaries.flatMap(({ failed }) => failed),
+    ends: merged(({ ends }) => ends),
+    incidents: merged(({ incidents }) => incidents),
+  };
+};
