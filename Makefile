@@ -1,6 +1,6 @@
 # Every target first makes sure of Node 24 and the npm packages. `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools cluster run dev lint generate build unit integration e2e sim mutants bench soak clean
+.PHONY: help demo test tools cluster run dev lint generate build unit integration e2e sim mutants bench kill soak clean
 SHELL := /bin/bash
 
 # The folder of Node 24, first on PATH for what follows.
@@ -53,6 +53,9 @@ mutants: ## Break the operator on purpose, in each way of test/simulation/mutant
 
 bench: ## Measure a thousand offboardings, and ten thousand identities at rest (N=1000 IDLE=10000 TOMBSTONES=0 VAULT=0 GOOGLE=0 LOCK=0; 0 leaves one out)
 	@$(node) node test/env/tools.ts >/dev/null && N=$(N) IDLE=$(IDLE) TOMBSTONES=$(TOMBSTONES) VAULT=$(VAULT) GOOGLE=$(GOOGLE) LOCK=$(LOCK) PROFILE=$(PROFILE) node test/bench/bench.ts
+
+kill: ## Kill the operator at 200 random moments among 50 offboardings, then judge all of it (KILLS=200 RUNS=50 SEED=…)
+	@$(node) node test/env/tools.ts >/dev/null && KILLS=$(KILLS) RUNS=$(RUNS) SEED=$(SEED) node test/kill/kill.ts
 
 soak: ## Churn and faults on a real API server for 20 minutes; fails when something is not flat (MINUTES=20)
 	@$(node) node test/env/tools.ts >/dev/null && MINUTES=$(or $(MINUTES),20) PRELOAD='$(PRELOAD)' node test/soak/soak.ts

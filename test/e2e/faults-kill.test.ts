@@ -1,4 +1,4 @@
-/** The operator, or one of its requests, dies at every change that a run makes. */
+/** The operator, or one of its requests, dies at every change that a run makes; and two replicas at any moment, among many runs. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OffboardingObject } from '../../src/reconcile/objects.ts';
 import { createBuildAgent } from '../env/build-agent.ts';
@@ -8,7 +8,9 @@ import type { ControlPlane } from '../env/control-plane.ts';
 import { startOperator } from '../env/operator.ts';
 import type { OperatorProcess } from '../env/operator.ts';
 import { installOperatorAccount } from '../env/operator-account.ts';
+import { printedSeed } from '../fakes/random.ts';
 import { installOffboard } from '../integration/install.ts';
+import { killLoop } from '../kill/loop.ts';
 import { identitiesOf, offboardingsOf } from './objects.ts';
 import { followChanges } from './changes.ts';
 import type { Change, Changes, Moment } from './changes.ts';
@@ -254,5 +256,17 @@ describe('the operator, cut off from the API server', () => {
       await operator.stop();
       await changes.proxy.stop();
     }
+  });
+});
+
+// `make kill` is the same with two hundred kills.
+describe('two replicas of the operator, killed with SIGKILL at random moments, and the API server once', () => {
+  it('retire all, do nothing twice, and leave one true record of each', async () => {
+    const seed = printedSeed('kill loop');
+    const { judgement, victims, deaths } = await killLoop({ seed, kills: 12, runs: 8, refill: true, apiServerKills: 1, patient: 0.1, say: () => undefined });
+    expect(judgement.wrongs).toEqual({ falseCompletions: [], notOver: [], doneTwice: [], notOurs: [], records: [], tooEarly: [], logs: [] });
+    expect(deaths).toBeGreaterThanOrEqual(6);
+    expect(victims.length).toBeGreaterThanOrEqual(8);
+    expect(judgement.counts).toMatchObject({ offboardings: victims.length, records: victims.length, bindingsShrunk: victims.length });
   });
 });

@@ -39,6 +39,8 @@ export interface Oracle {
   readonly keep: (paths: readonly AccessPath[]) => void;
   /** What RBAC grants to a user, whatever credential he has. */
   readonly asUser: (label: string, user: string, path: string) => AccessPath;
+  /** Tries everything of the identity now, whatever was claimed; in words what still works. */
+  readonly stillWorks: (agent: Guarded) => Promise<readonly string[]>;
   /** Claims about the identity that were tried so far. */
   readonly claims: (agent: Pick<Guarded, 'namespace' | 'name'>) => number;
   /** Waits until a claim about the identity was tried; rejects with everything that was wrong so far. */
@@ -140,6 +142,7 @@ export const startOracle = async (cluster: ControlPlane): Promise<Oracle> => {
       request: `GET ${path} as ${user}`,
       attempt: async () => (await api.call('GET', path, undefined, { 'impersonate-user': user })).status,
     }),
+    stillWorks: (agent) => whatStillWorks(api, authenticates, agent),
     claims: ({ namespace, name }) => tried.get(`${namespace}/${name}`) ?? 0,
     judged: async ({ namespace, name }) => {
       await waitFor(() => (tried.get(`${namespace}/${name}`) ?? 0) > 0, { timeout: 60_000, what: `a claim about ${namespace}/${name}` });

@@ -31,6 +31,8 @@ export interface OperatorOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Milliseconds in which it must be ready; 30 s unless told. */
   readonly patience?: number;
+  /** Told of the process at once, long before it is ready. */
+  readonly onProcess?: (process: ServerProcess) => void;
 }
 
 let entry: Promise<string> | undefined;
@@ -51,6 +53,7 @@ export const startOperator = async (cluster: ControlPlane, options: OperatorOpti
   const env = { ...process.env, ...settings.env, ...options.env };
   const startedAt = performance.now();
   const child = await startProcess('operator', process.execPath, args, { logFile, watchdog, env });
+  options.onProcess?.(child);
   const log = (): string => readFileSync(logFile, 'utf8');
   const ended = new AbortController();
   void child.exited.then((how) => {
@@ -62,7 +65,7 @@ export const startOperator = async (cluster: ControlPlane, options: OperatorOpti
       what: 'the operator to serve',
       signal: ended.signal,
     });
-    await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { timeout: options.patience ?? 30_000, what: 'the operator to be ready' });
+    await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { timeout: options.patience ?? 30_000, what: 'the operator to be ready', signal: ended.signal });
     return {
       process: child,
       startedAt,

@@ -26,24 +26,47 @@ export const insistent = (api: Api): Insist => async (method, path, body) => {
 
 export const createNamespace = (insist: Insist, name: string): Promise<Answer> => insist('POST', '/api/v1/namespaces', { metadata: { name } });
 
-export const bindingOf = (name: string, namespace: string, account = name): object => ({
+export const bindingOf = (name: string, namespace: string, ...accounts: readonly string[]) => ({
   metadata: { name },
   roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' },
-  subjects: [{ kind: 'ServiceAccount', name: account, namespace }],
+  subjects: (accounts.length === 0 ? [name] : accounts).map((account) => ({ kind: 'ServiceAccount', name: account, namespace })),
 });
 
+/** One object of an identity. */
+export interface Made {
+  readonly path: string;
+  readonly uid: string;
+  /** When it was made. */
+  readonly version: string;
+}
+
+export interface Agent extends Guarded {
+  /** All that access was given by, the account first. */
+  readonly objects: readonly Made[];
+}
+
+/** What a lost answer leaves unknown is read. */
+export const make = async (insist: Insist, collection: string, body: { readonly metadata: { readonly name: string } }): Promise<Made> => {
+  const path = `${collection}/${body.metadata.name}`;
+  const made = await insist('POST', collection, body);
+  const object = made.status === 409 ? await insist('GET', path) : made;
+  const { metadata } = JSON.parse(object.body) as { readonly metadata: { readonly uid: string; readonly resourceVersion: string } };
+  return { path, uid: metadata.uid, version: metadata.resourceVersion };
+};
+
 /** A ServiceAccount with a token that was asked for and one in a Secret, bound in two namespaces and in all. */
-export const createAgent = async (insist: Insist, asUser: Oracle['asUser'], namespace: string, elsewhere: string, name: string): Promise<Guarded> => {
+export const createAgent = async (insist: Insist, asUser: Oracle['asUser'], namespace: string, elsewhere: string, name: string): Promise<Agent> => {
   const home = `/api/v1/namespaces/${namespace}`;
-  await insist('POST', `${home}/serviceaccounts`, { metadata: { name } });
+  const account = await make(insist, `${home}/serviceaccounts`, { metadata: { name } });
   const secret = { type: 'kubernetes.io/service-account-token', metadata: { name: `${name}-token`, annotations: { 'kubernetes.io/service-account.name': name } } };
-  await insist('POST', `${home}/secrets`, secret);
-  await insist('POST', `${rbac}/namespaces/${namespace}/rolebindings`, bindingOf(name, namespace));
-  await insist('POST', `${rbac}/namespaces/${elsewhere}/rolebindings`, bindingOf(name, namespace));
-  await insist('POST', `${rbac}/clusterrolebindings`, bindingOf(name, namespace));
+  const others = [
+    await make(insist, `${home}/secrets`, secret),
+    await make(insist, `${rbac}/namespaces/${namespace}/rolebindings`, bindingOf(name, namespace)),
+    await make(insist, `${rbac}/namespaces/${elsewhere}/rolebindings`, bindingOf(name, namespace)),
+    await make(insist, `${rbac}/clusterrolebindings`, bindingOf(name, namespace)),
+  ];
   const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } };
   const requested = await insist('POST', `${home}/serviceaccounts/${name}/token`, request);
-  const account = await insist('GET', `${home}/serviceaccounts/${name}`);
   const legacy = await waitFor(
     async () => {
       const { body } = await insist('GET', `${home}/secrets/${name}-token`);
@@ -55,7 +78,8 @@ export const createAgent = async (insist: Insist, asUser: Oracle['asUser'], name
   return {
     namespace,
     name,
-    uid: (JSON.parse(account.body) as { readonly metadata: { readonly uid: string } }).metadata.uid,
+    uid: account.uid,
+    objects: [account, ...others],
     tokens: {
       requested: (JSON.parse(requested.body) as { readonly status: { readonly token: string } }).status.token,
       legacy: Buffer.from(legacy, 'base64').toString('utf8'),
