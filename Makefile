@@ -57,8 +57,8 @@ bench: ## Measure a thousand offboardings, and ten thousand identities at rest (
 kill: ## Kill the operator at 200 random moments among 50 offboardings, then judge all of it (KILLS=200 RUNS=50 SEED=…)
 	@$(node) node test/env/tools.ts >/dev/null && KILLS=$(KILLS) RUNS=$(RUNS) SEED=$(SEED) node test/kill/kill.ts
 
-soak: ## Churn and faults on a real API server for 20 minutes; fails when something is not flat (MINUTES=20)
-	@$(node) node test/env/tools.ts >/dev/null && MINUTES=$(or $(MINUTES),20) PRELOAD='$(PRELOAD)' node test/soak/soak.ts
+soak: ## Churn and faults on a real API server; fails when something is not flat (MINUTES=20 RATE=0.67 a second RESTARTS=6 of the API server)
+	@$(node) node test/env/tools.ts >/dev/null && MINUTES=$(MINUTES) RATE=$(RATE) RESTARTS=$(RESTARTS) PRELOAD='$(PRELOAD)' node test/soak/soak.ts
 
 clean: ## Remove what was built in this checkout (the cache folder stays)
 	rm -rf node_modules coverage dist

@@ -49,6 +49,8 @@ export interface Oracle {
   readonly wrong: () => Promise<readonly string[]>;
   /** The Offboarding as it was last seen. Costs no request. */
   readonly run: (namespace: string, name: string) => OffboardingObject | undefined;
+  /** The same of a WorkloadIdentity. */
+  readonly identity: (namespace: string, name: string) => WorkloadIdentityObject | undefined;
   /** Every `reason: message` that its Ready condition ever had, in order. */
   readonly said: (namespace: string, name: string) => readonly string[];
   /** Waits until its Ready condition has this reason. */
@@ -74,6 +76,7 @@ export const startOracle = async (cluster: ControlPlane): Promise<Oracle> => {
   const claimed = new Map<string, string>();
   const trials = new Set<Promise<void>>();
   const runs = new Map<string, { readonly object: OffboardingObject; readonly said: readonly string[] }>();
+  const identities = new Map<string, WorkloadIdentityObject>();
   const found: string[] = [];
 
   const judge = async (identity: string, claim: string): Promise<void> => {
@@ -100,6 +103,9 @@ export const startOracle = async (cluster: ControlPlane): Promise<Oracle> => {
     }),
     followObjects(api, 'workloadidentities', stopping.signal, (object, gone) => {
       found.push(...kstatusViolations(object).map((rule) => `${nameOf(object)} breaks kstatus: ${rule}`), ...unfitTexts(object));
+      const key = `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
+      if (gone) identities.delete(key);
+      else identities.set(key, object);
       claims(object.metadata.uid, `${object.metadata.namespace ?? ''}/${object.spec.serviceAccount.name}`, claimOfIdentity(object, gone));
     }),
   ];
@@ -150,6 +156,7 @@ export const startOracle = async (cluster: ControlPlane): Promise<Oracle> => {
     },
     wrong,
     run: (namespace, name) => runs.get(`${namespace}/${name}`)?.object,
+    identity: (namespace, name) => identities.get(`${namespace}/${name}`),
     said: (namespace, name) => runs.get(`${namespace}/${name}`)?.said ?? [],
     reason: async (namespace, name, reason) => {
       const look = (): OffboardingStatus | undefined => runs.get(`${namespace}/${name}`)?.object.status;

@@ -19,6 +19,9 @@ describe('a plan of kills', () => {
       expect(strikes.filter(({ trigger }) => trigger.kind === 'request' && trigger.moment === moment).length, moment).toBeGreaterThan(40);
     }
     expect(strikes.filter(({ trigger }) => trigger.kind === 'time').length).toBeGreaterThan(40);
+    // From the very first request to one by which runs have ended.
+    const counts = strikes.flatMap(({ trigger }) => (trigger.kind === 'request' && trigger.of === 'changes' ? [trigger.nth] : []));
+    for (const [from, until] of [[1, 10], [10, 100], [100, 1_000]] as const) expect(counts.filter((nth) => nth >= from && nth < until).length, `${from} to ${until}`).toBeGreaterThan(15);
   });
 });
 

@@ -3,10 +3,10 @@ import { below } from '../fakes/random.ts';
 import type { Random } from '../../src/runtime/random.ts';
 import type { Moment } from '../e2e/changes.ts';
 
-/** Counted from the strike before. */
 export type Trigger =
-  | { readonly kind: 'time'; readonly milliseconds: number }
-  /** The n-th request, of all or of those that change something, of both replicas together. */
+  /** From the strike before, or from the first change that is made after it. */
+  | { readonly kind: 'time'; readonly milliseconds: number; readonly from: 'the strike before' | 'the first change' }
+  /** The n-th request since the strike before, of all or of those that change something, of both replicas together. */
   | { readonly kind: 'request'; readonly nth: number; readonly of: 'all' | 'changes'; readonly moment: Moment };
 
 export interface Strike {
@@ -33,11 +33,15 @@ export interface PlanOptions {
   readonly runs: number;
 }
 
-const longestDelay = 4_000;
-/** A run takes some twenty changes: so that most strikes come while all of them are under way. */
-const changesPerRun = 1.2;
-/** A process makes some forty requests before it leads: so that some strikes come while it starts. */
-const requestsPerRun = 3;
+/**
+ * Each moment is drawn so that every order of magnitude is as likely: most strikes come within the first changes after the strike before,
+ * and some leave enough time for runs to end and for records to be stored, so that kills fall on every part of a run.
+ */
+const longestDelay = 8_000;
+/** A run takes some twenty changes. */
+const changesPerRun = 20;
+/** A process makes some forty requests before it leads: so that many strikes come while it starts. */
+const requestsPerRun = 10;
 
 export const planOf = (random: Random, { kills, apiServerKills, patient, runs }: PlanOptions): readonly Strike[] => {
   const apiServerAt = new Set(Array.from({ length: apiServerKills }, (_, index) => Math.floor(((index + 0.2 + 0.6 * random()) * kills) / apiServerKills)));
@@ -52,10 +56,13 @@ export const planOf = (random: Random, { kills, apiServerKills, patient, runs }:
 
 const triggerOf = (random: Random, runs: number): Trigger => {
   const kind = pick<'time' | 'changes' | 'all'>(random, [['time', 3], ['changes', 5], ['all', 2]]);
-  if (kind === 'time') return { kind, milliseconds: below(random, longestDelay) };
+  if (kind === 'time') return { kind, milliseconds: magnitude(random, longestDelay), from: random() < 0.5 ? 'the strike before' : 'the first change' };
   const moment = random() < 0.5 ? 'before it arrives' : 'after it was answered';
-  return { kind: 'request', nth: 1 + below(random, Math.round(runs * (kind === 'all' ? requestsPerRun : changesPerRun))), of: kind, moment };
+  return { kind: 'request', nth: magnitude(random, runs * (kind === 'all' ? requestsPerRun : changesPerRun)), of: kind, moment };
 };
+
+/** From 1 to `most`. */
+const magnitude = (random: Random, most: number): number => Math.floor(most ** random());
 
 const pick = <T>(random: Random, weighted: readonly (readonly [T, number])[]): T => {
   let left = random() * weighted.reduce((sum, [, weight]) => sum + weight, 0);
@@ -67,6 +74,6 @@ const pick = <T>(random: Random, weighted: readonly (readonly [T, number])[]): T
 };
 
 export const describeStrike = ({ trigger, victims, lease, apiServer }: Strike): string => {
-  const when = trigger.kind === 'time' ? `after ${trigger.milliseconds} ms` : `at request ${trigger.nth} of ${trigger.of}, ${trigger.moment}`;
+  const when = trigger.kind === 'time' ? `${trigger.milliseconds} ms after ${trigger.from}` : `at request ${trigger.nth} of ${trigger.of}, ${trigger.moment}`;
   return `${when}: ${victims}${apiServer ? ' and the API server' : ''}, the lease ${lease}`;
 };

@@ -9,13 +9,17 @@ const rbac = '/apis/rbac.authorization.k8s.io/v1';
 export const offboardApi = '/apis/offboard.dev/v1alpha1';
 const outage = 60_000;
 
+/** An API server that just came back refuses everybody until its admission is ready, and knows no custom resource: its 404 names no object. */
+const isStarting = ({ status, body }: Answer): boolean =>
+  (status === 403 && body.includes('not yet ready to handle request')) || (status === 404 && !body.includes('"reason":"NotFound","details":{"name"'));
+
 /** Calls until the API server answers; what was done by a call whose answer was lost counts as done. */
 export const insistent = (api: Api): Insist => async (method, path, body) => {
   const headers = method === 'PATCH' ? { 'content-type': 'application/merge-patch+json' } : {};
   const answer = await waitFor(
     async () => {
       const got = await api.call(method, path, body, headers);
-      return got.status === 429 || got.status >= 500 ? undefined : got;
+      return got.status === 429 || got.status >= 500 || isStarting(got) ? undefined : got;
     },
     { timeout: outage, interval: 100, what: `an answer to ${method} ${path}` },
   );
@@ -54,17 +58,23 @@ export const make = async (insist: Insist, collection: string, body: { readonly 
   return { path, uid: metadata.uid, version: metadata.resourceVersion };
 };
 
-/** A ServiceAccount with a token that was asked for and one in a Secret, bound in two namespaces and in all. */
-export const createAgent = async (insist: Insist, asUser: Oracle['asUser'], namespace: string, elsewhere: string, name: string): Promise<Agent> => {
+/** A ServiceAccount with a token Secret, bound in two namespaces and in all. */
+export const createAccess = async (insist: Insist, namespace: string, elsewhere: string, name: string): Promise<readonly [Made, ...(readonly Made[])]> => {
   const home = `/api/v1/namespaces/${namespace}`;
-  const account = await make(insist, `${home}/serviceaccounts`, { metadata: { name } });
   const secret = { type: 'kubernetes.io/service-account-token', metadata: { name: `${name}-token`, annotations: { 'kubernetes.io/service-account.name': name } } };
-  const others = [
+  return [
+    await make(insist, `${home}/serviceaccounts`, { metadata: { name } }),
     await make(insist, `${home}/secrets`, secret),
     await make(insist, `${rbac}/namespaces/${namespace}/rolebindings`, bindingOf(name, namespace)),
     await make(insist, `${rbac}/namespaces/${elsewhere}/rolebindings`, bindingOf(name, namespace)),
     await make(insist, `${rbac}/clusterrolebindings`, bindingOf(name, namespace)),
   ];
+};
+
+/** The same, with all that it takes to try whether it works: a token that was asked for, and the one of the Secret. */
+export const createAgent = async (insist: Insist, asUser: Oracle['asUser'], namespace: string, elsewhere: string, name: string): Promise<Agent> => {
+  const home = `/api/v1/namespaces/${namespace}`;
+  const objects = await createAccess(insist, namespace, elsewhere, name);
   const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } };
   const requested = await insist('POST', `${home}/serviceaccounts/${name}/token`, request);
   const legacy = await waitFor(
@@ -78,8 +88,8 @@ export const createAgent = async (insist: Insist, asUser: Oracle['asUser'], name
   return {
     namespace,
     name,
-    uid: account.uid,
-    objects: [account, ...others],
+    uid: objects[0].uid,
+    objects,
     tokens: {
       requested: (JSON.parse(requested.body) as { readonly status: { readonly token: string } }).status.token,
       legacy: Buffer.from(legacy, 'base64').toString('utf8'),

@@ -1,9 +1,10 @@
 /**
- * `make soak`: identities come and go on a real control plane, 20 minutes (MINUTES) long, while the operator is watched for
- * what it uses. Neighbours' bindings change all the time, the API server is killed every few minutes, and whenever an end
- * is claimed every credential is tried. Prints the trend, writes all samples to `coverage/soak.json`, and exits with 1 when
- * something is not flat (the rule is in `trend.ts`) or a claim was not true. `PRELOAD` names a module for the operator's
- * process to load first: with one that leaks, the rule is seen to fail.
+ * `make soak`: identities come and go on a real control plane, RATE (0.67) a second for MINUTES (20), while the operator is watched for
+ * what it uses. Neighbours' bindings change all the time, the API server is killed RESTARTS (6) times, and whenever an end is claimed every
+ * credential is tried: of each identity at up to one a second, above that of so many that it is one a second. Records are kept for a
+ * while only, so that what is there comes to a steady state. Prints the trend, writes all samples to `coverage/soak.json`, and exits
+ * with 1 when something is not flat (the rule is in `trend.ts`), a claim was not true, or the operator cannot keep up. `PRELOAD` names a
+ * module for the operator's process to load first: with one that leaks, the rule is seen to fail.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
@@ -17,21 +18,21 @@ import type { ControlPlane } from '../env/control-plane.ts';
 import { startOperator } from '../env/operator.ts';
 import type { OperatorProcess } from '../env/operator.ts';
 import { installOffboard } from '../integration/install.ts';
-import { bindingOf, createAgent, createNamespace, insistent } from './agents.ts';
+import { bindingOf, createNamespace, insistent } from './agents.ts';
 import type { Insist } from './agents.ts';
-import { lives } from './lives.ts';
+import { startChurn } from './churn.ts';
+import type { Churn } from './churn.ts';
+import { render } from './report.ts';
+import type { Soaked } from './report.ts';
 import { takeSample } from './samples.ts';
 import type { Sample } from './samples.ts';
-import { renderTrends, trendsOf } from './trend.ts';
+import { longestRetention, trendsOf } from './trend.ts';
 
-const betweenAgents = 1_500;
 const betweenSamples = 2_000;
 const betweenNeighbours = 1_000;
-/** So many at once are more than an outage of the API server explains. */
-const most = 60;
-const namespaces = ['soak-0', 'soak-1', 'soak-2', 'soak-3'] as const;
 const neighbours = 5;
-const restarts = 6;
+/** Seconds for which a record is kept, where the soak is long enough. */
+const retention = 60;
 
 const say = (line: string): void => {
   process.stderr.write(`${line}\n`);
@@ -44,44 +45,6 @@ const every = async (pause: number, signal: AbortSignal, work: () => Promise<voi
     if (signal.aborted) return;
     await work();
   }
-};
-
-interface Churn {
-  /** Resolves when every identity that was begun has ended. */
-  readonly over: Promise<void>;
-  /** By the way it ended. */
-  readonly retired: ReadonlyMap<string, number>;
-}
-
-const startChurn = (insist: Insist, oracle: Oracle, signal: AbortSignal): Churn => {
-  const retired = new Map<string, number>();
-  const under = new Set<Promise<void>>();
-  const all = Object.entries(lives);
-  let count = 0;
-  let failed: unknown;
-  const live = async (index: number): Promise<void> => {
-    const [how, life] = all[index % all.length] ?? ['', () => Promise.resolve()];
-    const home = namespaces[index % namespaces.length] ?? namespaces[0];
-    const elsewhere = namespaces[(index + 1) % namespaces.length] ?? namespaces[0];
-    const agent = await createAgent(insist, oracle.asUser, home, elsewhere, `agent-${String(index)}`);
-    await oracle.guard(agent);
-    await life({ insist, oracle }, agent);
-    retired.set(how, (retired.get(how) ?? 0) + 1);
-  };
-  const begin = async (): Promise<void> => {
-    if (under.size >= most) throw new Error(`${String(most)} identities are on their way out, and none gets there`);
-    const one = live(count).finally(() => under.delete(one));
-    count += 1;
-    under.add(one);
-    one.catch((error: unknown) => { failed ??= error; });
-    if (failed !== undefined) throw failed instanceof Error ? failed : new Error('an identity failed', { cause: failed });
-    await Promise.resolve();
-  };
-  const over = every(betweenAgents, signal, begin).then(async () => {
-    await Promise.all(under);
-    if (failed !== undefined) throw failed instanceof Error ? failed : new Error('an identity failed', { cause: failed });
-  });
-  return { over, retired };
 };
 
 /** Asked for at the end: while an API server that was killed comes back, RBAC refuses everybody for some seconds. */
@@ -108,83 +71,65 @@ const startNeighbours = async (insist: Insist, signal: AbortSignal): Promise<voi
   });
 };
 
-interface Soaked {
-  readonly samples: readonly Sample[];
-  readonly retired: Readonly<Record<string, number>>;
-  readonly apiServerRestarts: number;
-  readonly operatorEnded: string;
+interface Options {
+  readonly minutes: number;
+  /** Identities a second. */
+  readonly rate: number;
+  /** How often the API server is killed. */
+  readonly restarts: number;
 }
 
-const soak = async (cluster: ControlPlane, operator: OperatorProcess, oracle: Oracle, minutes: number): Promise<Soaked> => {
+const soak = async (cluster: ControlPlane, operator: OperatorProcess, oracle: Oracle, { minutes, rate, restarts }: Options): Promise<Soaked> => {
   const api = connect({ kubeconfig: cluster.kubeconfig, userAgent: 'soak', connections: 16 });
   const insist = insistent(api);
-  for (const name of namespaces) await createNamespace(insist, name);
-  const began = performance.now();
-  const passed = (): number => (performance.now() - began) / 1000;
   const samples: Sample[] = [];
   let killed = 0;
-  // A counter is there from its first count on.
-  const first = await createAgent(insist, oracle.asUser, namespaces[0], namespaces[1], 'agent-first');
-  await oracle.guard(first);
-  for (const life of Object.values(lives).slice(0, 1)) await life({ insist, oracle }, first);
   const stopping = new AbortController();
   const { signal } = stopping;
-  const end = setTimeout(() => { stopping.abort(); }, minutes * 60_000);
   try {
-    const churn = startChurn(insist, oracle, signal);
+    const churn: Churn = await startChurn({ insist, oracle, rate, signal });
+    const end = setTimeout(() => { stopping.abort(); }, minutes * 60_000);
     await Promise.all([
-      churn.over,
+      churn.over.finally(() => { clearTimeout(end); stopping.abort(); }),
       startNeighbours(insist, signal),
       every((minutes * 60_000) / (restarts + 1), signal, async () => {
         await cluster.restartApiServer();
         killed += 1;
       }),
       every(betweenSamples, signal, async () => {
-        samples.push(await takeSample(operator, passed()));
-        if (samples.length % 20 === 0) say(`  ${passed().toFixed(0)} s: ${[...churn.retired].map(([how, count]) => `${String(count)} by ${how}`).join(', ')}`);
+        samples.push(await takeSample(operator, churn.passed(), churn.underWay()));
+        if (samples.length % 20 === 0) say(`  ${churn.passed().toFixed(0)} s: ${churn.ended.length} ended, ${churn.underWay()} under way; load average ${(loadavg()[0] ?? 0).toFixed(1)}`);
       }),
     ]);
     keepNeighbours(oracle);
     await oracle.calm(operator);
-    return { samples, retired: Object.fromEntries(churn.retired), apiServerRestarts: killed, operatorEnded: await operator.stop() };
+    return { samples, ended: churn.ended, retired: Object.fromEntries(churn.retired), tried: churn.tried(), apiServerKills: killed, operatorEnded: await operator.stop() };
   } finally {
-    clearTimeout(end);
     stopping.abort();
     await api.close();
   }
 };
 
-const run = async (minutes: number, output: string): Promise<boolean> => {
+const run = async ({ minutes, rate, restarts }: Options, output: string): Promise<boolean> => {
   const machine = { processors: cpus().length, model: cpus()[0]?.model.trim() ?? '', node: process.version, loadAtStart: loadavg()[0] ?? 0 };
+  const kept = Math.min(retention, longestRetention(minutes * 60));
   const cluster = await startControlPlane();
   try {
     await installOffboard(cluster);
     const oracle = await startOracle(cluster);
     const preload = process.env['PRELOAD'];
     const operator = await startOperator(cluster, {
-      args: ['--kubernetes-settle=1s', '--token-secrets'],
+      args: ['--kubernetes-settle=1s', '--token-secrets', `--record-retention=${String(kept)}s`],
       ...(preload === undefined || preload === '' ? {} : { env: { NODE_OPTIONS: `--import ${preload}` } }),
     });
     try {
-      say(`Soaking for ${String(minutes)} minutes; the API server is killed ${String(restarts)} times`);
-      const soaked = await soak(cluster, operator, oracle, minutes);
+      say(`Soaking for ${String(minutes)} minutes at ${String(rate)} a second; records are kept for ${String(kept)} s; the API server is killed ${String(restarts)} times`);
+      const soaked = await soak(cluster, operator, oracle, { minutes, rate, restarts });
       await oracle.stop();
-      const trends = trendsOf(soaked.samples);
+      const trends = trendsOf(soaked.samples, soaked.ended);
       mkdirSync(dirname(output), { recursive: true });
-      writeFileSync(output, `${JSON.stringify({ minutes, machine, ...soaked, trends }, null, 2)}\n`);
-      const last = soaked.samples.at(-1);
-      const count = Object.values(soaked.retired).reduce((sum, each) => sum + each, 0);
-      process.stdout.write(
-        [
-          `${String(count)} identities retired in ${String(minutes)} minutes, every credential of each refused when its end was claimed`,
-          ...Object.entries(soaked.retired).map(([how, each]) => `  ${how.padEnd(52)}${String(each).padStart(6)}`),
-          `API server killed ${String(soaked.apiServerRestarts)} times; the operator made ${String(last?.requests)} requests, ${String(last?.reconciles)} reconciles and ` +
-            `${String(last?.watchLists)} lists for its watches with ${last?.cpuSeconds.toFixed(1) ?? ''} s of CPU, and ended with ${soaked.operatorEnded}`,
-          '',
-          renderTrends(trends),
-          '',
-        ].join('\n'),
-      );
+      writeFileSync(output, `${JSON.stringify({ minutes, rate, retention: kept, machine, loadAtEnd: loadavg()[0], ...soaked, trends }, null, 2)}\n`);
+      process.stdout.write(render(soaked, trends, { minutes, rate }));
       return soaked.operatorEnded === 'exit code 0' && trends.every(({ flat }) => flat);
     } catch (error) {
       throw new Error(`${error instanceof Error ? error.message : String(error)}\n${operator.process.tail(10)}`, { cause: error });
@@ -196,7 +141,18 @@ const run = async (minutes: number, output: string): Promise<boolean> => {
   }
 };
 
-const minutes = Number(process.env['MINUTES'] ?? '20');
-if (!(minutes > 0)) throw new Error(`MINUTES must be a number above 0, not ${String(process.env['MINUTES'])}`);
-const flat = await run(minutes, process.argv[2] ?? 'coverage/soak.json');
+const numberOf = (name: 'MINUTES' | 'RATE' | 'RESTARTS', fallback: number, isFit: (number: number) => boolean, what: string): number => {
+  const text = process.env[name] ?? '';
+  const number = text === '' ? fallback : Number(text);
+  if (!isFit(number)) throw new Error(`${name} must be ${what}, not ${text}`);
+  return number;
+};
+
+const isPositive = (number: number): boolean => number > 0;
+const options: Options = {
+  minutes: numberOf('MINUTES', 20, isPositive, 'a number above 0'),
+  rate: numberOf('RATE', 0.67, isPositive, 'a number above 0'),
+  restarts: numberOf('RESTARTS', 6, (number) => Number.isInteger(number) && number >= 0, 'a whole number'),
+};
+const flat = await run(options, process.argv[2] ?? 'coverage/soak.json');
 process.exit(flat ? 0 : 1);

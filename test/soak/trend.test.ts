@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Sample } from './samples.ts';
-import { trendsOf } from './trend.ts';
+import type { Ended } from './trend.ts';
+import { longestRetention, trendsOf, warmUp } from './trend.ts';
 
 const minutes = 20;
 const mebibyte = 2 ** 20;
@@ -16,6 +17,8 @@ const samples = (grow: (passed: number, index: number) => Partial<Sample>, secon
     sockets: 20 + (index % 3),
     eventLoopLagSeconds: 0.002,
     queueDepth: index % 2,
+    records: 280 + (index % 30),
+    underWay: 20 + (index % 9),
     cpuSeconds: index,
     requests: index,
     reconciles: index,
@@ -23,7 +26,11 @@ const samples = (grow: (passed: number, index: number) => Partial<Sample>, secon
     ...grow(index / (seconds / 3), index),
   }));
 
-const notFlat = (all: readonly Sample[]): readonly string[] => trendsOf(all).filter(({ flat }) => !flat).map(({ label }) => label);
+/** Two a second; now and then one waits for an API server. */
+const ends = (grow: (passed: number) => number = () => 0, seconds = minutes * 60): readonly Ended[] =>
+  Array.from({ length: seconds * 2 }, (_, index) => ({ at: index / 2, seconds: 3 + (index % 5) / 10 + (index % 97 === 0 ? 12 : 0) + grow(index / (seconds * 2)) }));
+
+const notFlat = (all: readonly Sample[], ended = ends()): readonly string[] => trendsOf(all, ended).filter(({ flat }) => !flat).map(({ label }) => label);
 
 describe('a trend', () => {
   it('is flat where figures only swing', () => {
@@ -36,10 +43,22 @@ describe('a trend', () => {
     ['sockets', (passed: number) => ({ sockets: 20 + Math.floor(8 * passed) })],
     ['file descriptors', (passed: number) => ({ fileDescriptors: 40 + Math.floor(8 * passed) })],
     ['queue depth', (passed: number) => ({ queueDepth: Math.floor(10 * passed) })],
+    ['records kept', (passed: number) => ({ records: 280 + 100 * passed })],
+    ['identities under way', (passed: number) => ({ underWay: 20 + Math.floor(60 * passed) })],
     ['lists for watches', (passed: number) => ({ watchLists: 200 * passed ** 2 })],
     ['event-loop lag', (passed: number) => ({ eventLoopLagSeconds: 0.1 * passed })],
   ])('is not flat where %s rises', (label, grow) => {
     expect(notFlat(samples(grow))).toEqual([label]);
+  });
+
+  it('is not flat where an end takes longer and longer', () => {
+    expect(notFlat(samples(() => ({})), ends((passed) => 10 * passed))).toEqual(['time to end']);
+  });
+
+  it('begins when what is kept has begun to go', () => {
+    for (const seconds of [60, 600, 3600]) expect(longestRetention(seconds)).toBeLessThanOrEqual(warmUp(seconds) / 2);
+    const fills = (_: number, index: number) => ({ records: Math.min(5 * index * 3, 5 * longestRetention(minutes * 60)) });
+    expect(notFlat(samples(fills))).toEqual([]);
   });
 
   it('takes no offence at what grows while caches fill', () => {
@@ -47,6 +66,7 @@ describe('a trend', () => {
   });
 
   it('is not told from too few samples', () => {
-    expect(() => trendsOf(samples(() => ({}), 60))).toThrow('too few');
+    expect(() => trendsOf(samples(() => ({}), 60), ends())).toThrow('too few');
+    expect(() => trendsOf(samples(() => ({})), [])).toThrow('time to end');
   });
 });
