@@ -136,6 +136,8 @@ export const startOracle = async (cluster: ControlPlane): Promise<Oracle> => {
     guard: async (agent, more = []) => {
       const whole: Guarded = { ...agent, paths: [...agent.paths, ...more] };
       await waitFor(async () => (await Promise.all([...whole.paths.map(enters), ...tokensOf(whole).map(([, token]) => authenticates(token))])).every(Boolean), {
+        // The API server may be down just now.
+        timeout: 2 * longestOutage,
         what: `everything of ${agent.namespace}/${agent.name} to work`,
       });
       guarded.set(`${agent.namespace}/${agent.name}`, whole);

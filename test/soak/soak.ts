@@ -97,6 +97,8 @@ const soak = async (cluster: ControlPlane, operator: OperatorProcess, oracle: Or
         killed += 1;
       }),
       every(betweenSamples, signal, async () => {
+        // As it does when the API server takes longer to come back than its lease lasts.
+        if (!operator.process.running()) throw new Error(`the operator ended by itself: ${await operator.process.exited}`);
         samples.push(await takeSample(operator, churn.passed(), churn.underWay()));
         if (samples.length % 20 === 0) say(`  ${churn.passed().toFixed(0)} s: ${churn.ended.length} ended, ${churn.underWay()} under way; load average ${(loadavg()[0] ?? 0).toFixed(1)}`);
       }),
