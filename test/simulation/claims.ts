@@ -30,6 +30,8 @@ export const createClaims = (world: World): Claims => {
       if (plural !== 'offboardings' || type === 'DELETED' || previous === undefined || world.startedAt(by) === undefined) return;
       const [before, after] = [previous as OffboardingObject, object as OffboardingObject];
       if (before.status === after.status) return;
+      // Some things end by the time alone.
+      world.ways.look();
       checkAbsent(world, before, after);
       checkWaived(waived, after);
       checkAlone(world, before, after);

@@ -58,7 +58,9 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace }: Clus
       return works ? [{ id: `${what} ${String(serial)} of ${uid}`, credential, ...(legacy === undefined && { uid }), atSource }] : [];
     });
     const grants = cluster.access(identity).filter(({ through }) => through === 'Itself');
+    const validUntil = certificates.get(identity.name) ?? 0;
     return [
+      ...(scheduler.now() < validUntil ? [{ id: `certificate of ${identity.name}`, credential: `certificate of user ${identity.name}-cert`, atSource: true }] : []),
       ...(account === undefined ? [] : [{ id: `account ${account.metadata.uid}`, credential: `serviceaccounts/${identity.namespace}/${identity.name}`, uid: account.metadata.uid, atSource: true }]),
       ...tokens,
       ...grants.map(({ kind, namespace: where, name, uid }): Way => {
@@ -70,6 +72,7 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace }: Clus
 
   const policiesStand = (): boolean =>
     admin.list(validatingAdmissionPolicyBindings).every((binding) => (binding as { readonly spec?: { readonly validationActions?: readonly string[] } }).spec?.validationActions?.includes('Deny') === true);
+  const certificates = new Map<string, number>();
   const realm: Realm = {
     name: 'kubernetes',
     servers: cluster.servers,
@@ -77,6 +80,7 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace }: Clus
     propagation: 0,
     settle: (identity, plan) => {
       admin.create(serviceAccounts, { metadata: identity });
+      if (plan.certified > 0) certificates.set(identity.name, plan.at + plan.certified);
       for (const { resource, body } of bindingsOf(identity, plan)) admin.create(resource, body);
       if (plan.tokenSecret) {
         admin.create(secrets, { metadata: { name: `${identity.name}-token`, namespace: identity.namespace, annotations: { 'kubernetes.io/service-account.name': identity.name } }, type: 'kubernetes.io/service-account-token' });
@@ -112,10 +116,15 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace }: Clus
     introduce: ({ namespace: home, name }, plan, dependencies) => {
       cluster.as(requester).create(workloadIdentities, {
         metadata: { name, namespace: home },
-        spec: { serviceAccount: { name }, ...(plan.probe && { kubernetes: { probe: true } }), ...(dependencies.length > 0 && { dependencies }) },
+        spec: { serviceAccount: { name }, ...kubernetesPart(name, plan, epoch), ...(dependencies.length > 0 && { dependencies }) },
       });
     },
   };
+};
+
+const kubernetesPart = (name: string, { probe, certified, at }: IdentityPlan, epoch: number): object => {
+  const certificates = certified === 0 ? {} : { certificates: [{ commonName: `${name}-cert`, notAfter: new Date(epoch + at + certified).toISOString() }] };
+  return probe || certified > 0 ? { kubernetes: { ...(probe && { probe }), ...certificates } } : {};
 };
 
 const canaryPath = 'offboard-canary-';

@@ -57,7 +57,7 @@ export interface World {
 
 export interface Invariants {
   readonly onStored: (change: Stored) => void;
-  readonly onRequest: (request: WireRequest, realm: Realm) => void;
+  readonly onRequest: (request: WireRequest, realm: Realm, status: number) => void;
   /** People have changed what is theirs. */
   readonly onPeople: () => void;
 }
@@ -79,6 +79,8 @@ export const createInvariants = (world: World): Invariants => {
   /** Since when the cluster's lock does not stand that once did. */
   const lostAt = new Map<Person, number>();
   const locked = new Set<Person>();
+  /** By people, who may: what is given out from then on while it does not stand is theirs. That it takes effect late is ours to see. */
+  let lockWasTouched = false;
   const lookAtLocks = (): void => {
     const [cluster] = world.realms;
     for (const person of world.people) {
@@ -90,7 +92,8 @@ export const createInvariants = (world: World): Invariants => {
   };
   const others = new Map(world.realms.map((realm) => [realm, realm.ofOthers()]));
   world.ways.onBorn((identity, realm, way) => {
-    for (const run of runsOf(world, identity)) checkBirth(world, run, identity, realm, way.id);
+    if (lockWasTouched && realm.isLocked(identity) === false) return;
+    for (const run of runsOf(world, identity)) checkBirth(run, realm, way.id);
   });
   const onPeople = (): void => {
     for (const realm of world.realms) others.set(realm, realm.ofOthers());
@@ -98,13 +101,18 @@ export const createInvariants = (world: World): Invariants => {
   return {
     onPeople,
     onStored: (change) => {
-      if (change.plural === 'configmaps' || change.plural === 'validatingadmissionpolicybindings') lookAtLocks();
       const isOperator = world.startedAt(change.by) !== undefined;
+      if (change.plural === 'configmaps' || change.plural === 'validatingadmissionpolicybindings') {
+        lockWasTouched ||= !isOperator;
+        lookAtLocks();
+      }
       if (isOperator) checkFinalizers(change, retired);
       if (change.plural !== 'offboardings' || change.type === 'DELETED') return;
       const before = change.previous as OffboardingObject | undefined;
       const after = change.object as OffboardingObject;
       if (!isOperator || before === undefined || before.status === after.status) return;
+      // It takes effect a moment after it is written.
+      lookAtLocks();
       checkConditions(after);
       checkForgotten(before, after);
       checkIntent(world, before, after);
@@ -114,9 +122,10 @@ export const createInvariants = (world: World): Invariants => {
       checkReady(world, after, enumeratedAt);
       retired.add(after.status?.identity ?? '');
     },
-    onRequest: (request, realm) => {
+    onRequest: (request, realm, status) => {
       if (world.startedAt(request.from) === undefined) return;
-      if (realm.isEnumeration(request)) enumeratedAt.set(realm, world.now());
+      // Whoever was refused has seen nothing.
+      if (status < 300 && realm.isEnumeration(request)) enumeratedAt.set(realm, world.now());
       if (realm.isIrreversible(request)) {
         checkAllowed(world, request, realm);
         checkAlone(world, request);
@@ -251,7 +260,9 @@ const checkAlone = (world: World, { from, method, path }: WireRequest): void => 
 const checkOrder = (world: World, { from, method, path }: WireRequest, realm: Realm): void => {
   for (const run of world.offboardings()) {
     const person = personOfRun(world, run);
-    const after = run.status?.target?.dependencies?.find(({ name }) => name === realm.name)?.after ?? [];
+    // It may be another identity's end that is asked for.
+    const isAnnounced = dependenciesOf(run).some(({ name, credentials = [] }) => name === realm.name && credentials.some(({ revokeRequestedAt }) => revokeRequestedAt !== undefined));
+    const after = isAnnounced ? (run.status?.target?.dependencies?.find(({ name }) => name === realm.name)?.after ?? []) : [];
     for (const name of after) {
       const before = world.realms.find((each) => each.name === name);
       const isWaived = dependenciesOf(run).some((each) => each.name === name && each.state === 'Waived');
@@ -288,8 +299,8 @@ const checkFinalizers = ({ object, previous, type }: Stored, retired: ReadonlySe
 };
 
 /** After the lock was seen to hold, and after the end, nothing more is given out. */
-const checkBirth = (world: World, run: OffboardingObject, identity: Person, realm: Realm, way: string): void => {
-  if (run.spec.mode !== 'Enforce' || realm.isLocked(identity) === false) return;
+const checkBirth = (run: OffboardingObject, realm: Realm, way: string): void => {
+  if (run.spec.mode !== 'Enforce') return;
   const { completedAt } = run.status ?? {};
   const dependency = dependenciesOf(run).find(({ name }) => name === realm.name);
   if (dependency === undefined || dependency.state === 'Waived') return;

@@ -103,6 +103,8 @@ export const createPeople = ({ cluster, wall, trace, mend }: PeopleOptions): Peo
         alice.create(serviceAccounts, { metadata: identity });
       });
     },
+    HoldAccount: (identity) => { tried('hold the account', () => admin.patch(serviceAccounts, identity, { metadata: { finalizers: ['example.com/hold'] } })); },
+    LetGoOfAccount: (identity) => { tried('let go of the account', () => admin.patch(serviceAccounts, identity, { metadata: { finalizers: null } })); },
     MakeToken: (identity) => { tried('make a token', () => alice.requestToken(identity)); },
     ShareBinding: (identity) => {
       const key = { namespace: identity.namespace, name: `${identity.name}-edit` };

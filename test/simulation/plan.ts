@@ -38,6 +38,8 @@ export interface IdentityPlan {
   readonly inUse: number;
   /** Vault is taken out of its dependencies before its end is asked for. */
   readonly undeclared: boolean;
+  /** Milliseconds after its end is asked for until which a client certificate of it is valid, which nobody can revoke; 0: it has none. */
+  readonly certified: number;
 }
 
 export const serverNames = ['apiserver-a', 'apiserver-b', 'vault', 'google'] as const;
@@ -53,7 +55,8 @@ export const personActs = [
   'Suspend', 'Resume', 'Cancel', 'Delete', 'Hasten', 'EndSoak', 'Enforce', 'Waive', 'UnWaive', 'BindAgain', 'DeleteAccount', 'RecreateAccount',
   'MakeToken', 'ShareBinding', 'TakeLockOff', 'BreakPolicy', 'DeleteIdentity', 'SecondRun', 'BreakGlass',
 ] as const;
-export type PersonAct = (typeof personActs)[number];
+/** The last two only in stories. */
+export type PersonAct = (typeof personActs)[number] | 'HoldAccount' | 'LetGoOfAccount';
 
 export type Reaction =
   /** As soon as the first revoke is announced, a binding of its own becomes somebody else's as well. */
@@ -104,6 +107,7 @@ const drawIdentity = (random: Random, more: Random, index: number): IdentityPlan
   ordered: chance(random, 0.2),
   inUse: chance(more, 0.12) ? between(more, 2_000, 15_000) : 0,
   undeclared: chance(more, 0.15),
+  certified: chance(more, 0.12) ? between(more, 10_000, 60_000) : 0,
 });
 
 const drawIncidents = (random: Random, replicas: number, identities: readonly IdentityPlan[]): readonly Incident[] => {

@@ -62,7 +62,7 @@ const clockPutRight: Story = ({ identity: { at }, replicas, random }) => {
 /** Its end cannot be recorded for now. */
 const noPaper: Story = ({ identity: { at }, random }) => [knob('apiserver-a', 'No create offboardingrecords', at + between(random, 2_000, 14_000), 30_000)];
 
-const busy: Story = ({ identity: { at, vault }, random }) => [wire(vault && chance(random, 0.5) ? 'vault' : 'apiserver-a', 'TooManyRequests', at + between(random, 0, 1_500), between(random, 4_000, 12_000), 'Writes', 1)];
+const busy: Story = ({ identity: { at, vault }, random }) => [wire(vault && chance(random, 0.5) ? 'vault' : 'apiserver-a', 'TooManyRequests', at - between(random, 0, 800), between(random, 6_000, 14_000), 'Writes', 0.5)];
 
 const meddling: Story = (cast) => {
   const { identity: { at, soak }, random } = cast;
@@ -78,7 +78,8 @@ const deletedInDespair: Story = (cast) => {
 
 const lockTakenOff: Story = (cast) => {
   const { identity: { at }, random } = cast;
-  return [person(cast, pick(random, ['TakeLockOff', 'BreakPolicy'] as const), at + between(random, 300, 14_000)), person(cast, 'BindAgain', at + between(random, 14_000, 20_000))];
+  // Its end cannot be recorded meanwhile, so that it stays under way, and has to say what it knows of the lock.
+  return [person(cast, pick(random, ['TakeLockOff', 'BreakPolicy'] as const), at + between(random, 1_500, 8_000)), knob('apiserver-a', 'No create offboardingrecords', at + 1_000, 60_000)];
 };
 
 /** The locks take effect late, and somebody makes use of that. */
@@ -98,25 +99,32 @@ const killedAtTheWorst: Story = ({ identity: { at, soak }, replicas, random }) =
 
 const smallPages: Story = () => [knob('apiserver-a', 'SmallPages', 0, 40_000)];
 
+/** Who lets the identity in elsewhere ends last. */
+const lateIssuer: Story = ({ identity: { at }, random }) => [knob('apiserver-a', 'No delete serviceaccounts', at - 500, between(random, 35_000, 50_000))];
+
+/** It was told to go, and somebody's finalizer keeps it. */
+const held: Story = (cast) => [person(cast, 'HoldAccount', cast.identity.at - 600), person(cast, 'LetGoOfAccount', cast.identity.at + between(cast.random, 20_000, 40_000))];
+
 const races: Story = (cast) => {
   const how = pick(cast.random, ['ShareAtTheLastMoment', 'AddWhileRead', 'RebornAfterDelete'] as const);
   return [...(how === 'ShareAtTheLastMoment' ? [knob('apiserver-a', 'LateWatches', cast.identity.at - 1_000, 20_000)] : []), reaction(cast, how)];
 };
 
-const always: readonly [Story, ...Story[]] = [blindAndHelpless, blindAndHelpless, clockPutRight, noPaper, busy, meddling, deletedInDespair, lockTakenOff, lateLock, lateWatches, killedAtTheWorst, smallPages, races, races];
+const always: readonly [Story, ...Story[]] = [
+  blindAndHelpless, blindAndHelpless, blindAndHelpless, clockPutRight, clockPutRight, noPaper, busy, busy, meddling, meddling, deletedInDespair, lockTakenOff, lockTakenOff, lateLock, lateLock, lateWatches, lateWatches,
+  killedAtTheWorst, killedAtTheWorst, smallPages, races, races, races, held, held,
+];
 
-const isTold = 0.6;
+const isTold = 0.8;
 
 /** One story in most runs, about one of its identities. */
 export const storyOf = (random: Random, replicas: number, identities: readonly IdentityPlan[]): readonly Incident[] => {
   const index = Math.floor(random() * identities.length);
   const identity = identities[index];
   if (identity === undefined || !chance(random, isTold)) return [];
-  const stories: readonly [Story, ...Story[]] = [
-    ...always,
-    ...(identity.vault ? [blindInVault, blindInVault, blindInVault, stuckAndWaived, stuckAndWaived] : []),
-    ...(identity.google ? [blindInGoogle, blindInGoogle, blindInGoogle] : []),
-    ...(replicas > 1 ? [frozenLeader, frozenLeader, frozenLeader] : []),
-  ];
-  return pick(random, stories)({ identity, index, replicas, random });
+  const cast: Cast = { identity, index, replicas, random };
+  if (replicas > 1 && chance(random, 0.25)) return frozenLeader(cast);
+  if (identity.google && chance(random, 0.4)) return pick(random, [blindInGoogle, blindInGoogle, lateIssuer])(cast);
+  if (identity.vault && chance(random, 0.5)) return pick(random, [blindInVault, blindInVault, blindInVault, stuckAndWaived, lateIssuer])(cast);
+  return pick(random, always)(cast);
 };

@@ -107,7 +107,7 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
     handle: (request) => {
       const answer = server.handle(request);
       if (realm.gives(request)) ways.look();
-      invariants.onRequest(request, realm);
+      invariants.onRequest(request, realm, answer.status);
       claims.onAnswered(request, realm, answer.status);
       if (world.startedAt(request.from) !== undefined) reactions?.onAnswered(request, answer.status);
       return answer;

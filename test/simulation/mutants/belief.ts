@@ -34,18 +34,6 @@ export const belief: readonly Mutant[] = [
     patches: [{ file: 'src/operator.ts', find: 'settleTime: config.kubernetesSettle,', replace: 'settleTime: config.kubernetesSettle / 100,' }],
   },
   {
-    name: 'span-survives-presence',
-    lie: 'What was absent, there again and absent once more is believed from the first absence on.',
-    who: aTiredEngineer,
-    patches: [
-      {
-        file: credential,
-        find: 'const { absentSince: _, blockedBy: __, refusedThroughout: ___, contradictedSince, ...others } = tracked;',
-        replace: 'const { blockedBy: __, refusedThroughout: ___, contradictedSince, ...others } = tracked;',
-      },
-    ],
-  },
-  {
     name: 'span-survives-restart',
     lie: 'A new process believes the beginning of an absence that an older one saw, by the wall clock in between.',
     who: aTiredEngineer,

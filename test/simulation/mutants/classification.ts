@@ -124,18 +124,6 @@ export const classification: readonly Mutant[] = [
     ],
   },
   {
-    name: 'vault-other-server-believed',
-    lie: 'A Vault that has lost its storage, and knows of nothing, is believed that everything is gone.',
-    who: aTiredEngineer,
-    patches: [
-      {
-        file: 'src/revokers/vault/observe.ts',
-        find: 'if (credential.uid !== origin)',
-        replace: "if (credential.uid === 'elsewhere')",
-      },
-    ],
-  },
-  {
     name: 'google-any-404-is-gone',
     lie: 'A 404 of a proxy, or about something else, is told to be the end of an account or a policy.',
     who: aTiredEngineer,
@@ -176,29 +164,5 @@ export const classification: readonly Mutant[] = [
     lie: 'What is on the second page of a list does not exist.',
     who: aTiredEngineer,
     patches: [{ file: 'src/kube/paging.ts', find: 'if (next === undefined) return;', replace: "if (next === undefined || next !== '') return;" }],
-  },
-  {
-    name: 'vault-list-error-is-empty',
-    lie: 'Leases that could not be listed do not exist.',
-    who: aTiredEngineer,
-    patches: [
-      {
-        file: 'src/revokers/vault/leases.ts',
-        find: "if (verdict.state === 'Unknown') throw failureOf(answer, `listing leases under ${folder}`);",
-        replace: "if (verdict.state === 'Unknown') return [];",
-      },
-    ],
-  },
-  {
-    name: 'google-first-page-is-all',
-    lie: 'What is on the second page of a list does not exist.',
-    who: aTiredEngineer,
-    patches: [
-      {
-        file: 'src/revokers/google-cloud/reads.ts',
-        find: 'if (token === undefined) return items;',
-        replace: "if (token === undefined || token !== '') return items;",
-      },
-    ],
   },
 ];

@@ -40,33 +40,6 @@ export const effects: readonly Mutant[] = [
     ],
   },
   {
-    name: 'shared-leases-ended',
-    lie: 'Leases under a prefix that others use as well are ended for all of them.',
-    who: aTiredEngineer,
-    patches: [
-      { file: 'src/revokers/vault/inventory.ts', find: 'async ({ prefix, exclusive = false }) => {', replace: 'async ({ prefix, exclusive: declared = true }) => {\n      const exclusive = declared || !declared;' },
-      { file: 'src/revokers/vault/revoke.ts', find: 'exclusive === true && isUnder(located.leaseId, prefix));', replace: 'exclusive !== undefined ? isUnder(located.leaseId, prefix) : isUnder(located.leaseId, prefix));' },
-    ],
-  },
-  {
-    name: 'shared-entity-disabled',
-    lie: 'Others who log in to Vault as the same entity are locked out as well.',
-    who: aTiredEngineer,
-    patches: [{ file: 'src/revokers/vault/lock.ts', find: "else if (foreignAliases(entity, logins).length > 0) return 'Shared';", replace: "else if (foreignAliases(entity, logins).length < 0) return 'Shared';" }],
-  },
-  {
-    name: 'shared-account-disabled',
-    lie: 'A service account as which others act, too, is disabled for all of them.',
-    who: aTiredEngineer,
-    patches: [
-      {
-        file: 'src/revokers/google-cloud/account.ts',
-        find: 'return [...others, ...attached.map((name) => `attached to ${name}`)].map((text) => printable(text));',
-        replace: 'return [...others, ...attached.map((name) => `attached to ${name}`)].map((text) => printable(text)).slice(0, 0);',
-      },
-    ],
-  },
-  {
     name: 'google-whole-binding-removed',
     lie: 'All members of a role lose it, along with the one that is retired.',
     who: aTiredEngineer,

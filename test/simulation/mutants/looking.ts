@@ -25,6 +25,15 @@ export const looking: readonly Mutant[] = [
         find: 'return ends.length < all.length ? undefined : Math.max(Number.NEGATIVE_INFINITY, ...ends);',
         replace: 'return ends.length > all.length ? undefined : Number.NEGATIVE_INFINITY;',
       },
+      // And once is enough.
+      {
+        file: verify,
+        find: `  const { failure, tracked } = remember(run, revoker, {});
+  const now = context.clock.monotonic();`,
+        replace: `  const { failure, tracked, enumeratedAt } = remember(run, revoker, {});
+  if (enumeratedAt !== undefined) return;
+  const now = context.clock.monotonic();`,
+      },
     ],
   },
   {
@@ -92,12 +101,6 @@ export const looking: readonly Mutant[] = [
     lie: 'What was confirmed and is seen again stays confirmed.',
     who: aTiredEngineer,
     patches: [{ file: tracking, find: '} else if (!isOpen(known) && credential.seen && fresh) {', replace: '} else if (!isOpen(known) && credential.seen && !fresh && fresh) {' }],
-  },
-  {
-    name: 'return-unnoticed',
-    lie: 'A run that has ended stays Ready while the identity is back.',
-    who: aTiredEngineer,
-    patches: [{ file: 'src/reconcile/returned.ts', find: 'return fresh.credentials.filter(isReturn);', replace: 'return fresh.credentials.filter((credential) => isReturn(credential) && known.has(credential.id));' }],
   },
   {
     name: 'undeclared-forgotten',

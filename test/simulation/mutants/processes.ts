@@ -40,12 +40,6 @@ export const processes: readonly Mutant[] = [
     patches: [{ file: lifecycle, find: 'if (runs.some(releases)) return', replace: 'if (runs.some(releases) || runs.some(isUnderWay)) return' }],
   },
   {
-    name: 'older-run-lets-go',
-    lie: 'An identity that is deleted is let go by a run that ended before, and says nothing of what was granted since.',
-    who: aTiredEngineer,
-    patches: [{ file: lifecycle, find: "Date.parse(run.status.completedAt ?? '') >= after;", replace: "Date.parse(run.status.completedAt ?? '') >= after - after;" }],
-  },
-  {
     name: 'revoked-before-stored',
     lie: 'A credential is revoked before anybody has written down that it is: a process that dies in between has never heard of it.',
     who: aTiredEngineer,
