@@ -269,9 +269,9 @@ const createRevokers = (
     probes: { canaries: boundCanaries, apiServers },
     onOperation: counting('kubernetes'),
   });
-  const { isForeign } = kubernetes.serviceAccounts;
+  const { isForeign, now: accountNow } = kubernetes.serviceAccounts;
   const probe = createImpersonationProbe({ canaries, clock, userAgent: `offboard/${version}`, connect });
-  const vault = createVaultKind({ connectors: connectors.vault, clock, isForeign, onOperation: counting('vault') });
+  const vault = createVaultKind({ connectors: connectors.vault, clock, isForeign, accountNow, onOperation: counting('vault') });
   const google = createGoogleCloudKind({ connectors: connectors.google, clock, random, isForeign, probe, onOperation: counting('google-cloud') });
   return { kubernetes, probe, registry: createRegistry([kubernetes.revoker], [vault, google]) };
 };

@@ -93,10 +93,7 @@ export const createReplica = (options: ReplicaOptions): Replica => {
       try {
         await elect(stopping);
       } catch (error) {
-        if (error instanceof LeadershipLostError) {
-          log.error('Leadership is lost', { error });
-          options.onLeadershipLost();
-        }
+        if (error instanceof LeadershipLostError) options.onLeadershipLost();
         throw error;
       } finally {
         watching.abort(new Error('stopped'));

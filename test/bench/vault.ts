@@ -68,7 +68,7 @@ const measure = async (world: VaultWorld, agents: readonly BusyAgent[], say: (li
   const { client, close } = createTestClient(world.bao, () => token);
   const timed = timedClient(client);
   // One kind for all of them, as in the operator: what it remembers of the server it remembers for each.
-  const kind = createVaultKind({ connectors: connectorsTo(timed.client), clock: systemClock, isForeign: () => false });
+  const kind = createVaultKind({ connectors: connectorsTo(timed.client), clock: systemClock, isForeign: () => false, accountNow: () => Promise.resolve(undefined) });
   const runs = agents.map((agent) => openRun(kind, agent));
   const window = openWindow({});
   try {

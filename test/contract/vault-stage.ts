@@ -208,7 +208,7 @@ const openStage = async (world: VaultWorld, forwarder: Forwarder, gate: Gate, na
   };
   const create = (): Revoker => {
     const [dependency] = target.dependencies ?? [];
-    const revoker = dependency && createVaultKind({ connectors: connectorsTo(client), clock, isForeign: () => false }).bind(dependency);
+    const revoker = dependency && createVaultKind({ connectors: connectorsTo(client), clock, isForeign: () => false, accountNow: () => Promise.resolve(undefined) }).bind(dependency);
     if (revoker === undefined) throw new Error('not a dependency on a Vault');
     return revoker;
   };

@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 const report = 'coverage/vitest.json';
@@ -51,6 +52,8 @@ const checks: readonly Check[] = [
   { name: 'layers', run: command('npm', 'run', '-s', 'layers') },
   { name: 'unused code', run: command('npm', 'run', '-s', 'unused') },
   { name: 'generated files', run: generatedFiles },
+  { name: 'simulation', run: command('node', 'test/simulation/main.ts', '--runs', '10000', '--jobs', String(availableParallelism())) },
+  { name: 'mutants', run: command('node', 'test/simulation/mutants/main.ts') },
   { name: 'tests', run: command('npm', 'test', '-s') },
 ];
 

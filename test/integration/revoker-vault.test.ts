@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
-import { type Agent, startVaultWorld, type VaultWorld } from '../env/vault-world.ts';
+import { type Agent, startVaultWorld, type VaultToken, type VaultWorld } from '../env/vault-world.ts';
 import type { VaultDependency } from '../../src/api/v1alpha1/index.ts';
 import type { VaultClient } from '../../src/revokers/vault/client.ts';
 import type { VaultConnectors } from '../../src/revokers/vault/connectors.ts';
@@ -391,6 +391,36 @@ describe('what is found of an identity', () => {
     expect(await ids(one)).toContain(`auth/token accessor ${token.accessor}`);
     await one.endAll();
     expect(await token.use()).toBe(403);
+  });
+
+  it('is a token of an earlier life of its account, and none of the life that came after it', async () => {
+    const agent = await world.addAgent('thrice-made');
+    const loginAnew = async (): Promise<VaultToken> => {
+      for (const verb of ['delete', 'create']) await cluster.kubectl([verb, 'serviceaccount', agent.name, '-n', agent.namespace]);
+      // A server that still knows the account of before refuses the one of now.
+      return waitFor(agent.login, { what: 'a login of the new account' });
+    };
+    const first = await agent.login();
+    const child = await first.child();
+    const [second, uid] = [await loginAnew(), await agent.uid()];
+    const third = await loginAnew();
+    const use = () => Promise.all([first, child, second, third].map((each) => each.use()));
+    const one = openCase(connectors, { namespace: agent.namespace, name: agent.name, uid }, {}, agent.uid);
+
+    await one.lock();
+    expect(await one.observeLock()).toMatchObject({ state: 'Present' });
+    expect(await use()).toEqual([403, 403, 403, 200]);
+    await one.unlock();
+    expect(await use()).toEqual([200, 200, 200, 200]);
+    expect(await one.observeLock()).toMatchObject({ state: 'Absent' });
+
+    const idOf = ({ accessor }: { readonly accessor: string }): string => `auth/token accessor ${accessor}`;
+    expect([...(await ids(one))].sort()).toEqual([`auth/kubernetes alias ${uid}`, ...[first, child, second].map(idOf)].sort());
+    await one.revoke(await one.find(idOf(child)));
+    expect(await use()).toEqual([200, 403, 200, 200]);
+    await expect(one.revoke({ ...(await one.find(idOf(first))), id: idOf(third) })).rejects.toMatchObject({ reason: 'NotRevocable' });
+    expect(new Set(Object.values(await one.endAll()))).toEqual(new Set(['Absent']));
+    expect(await use()).toEqual([403, 403, 403, 200]);
   });
 
   it('is not what leads to no token any more', async () => {

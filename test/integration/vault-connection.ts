@@ -4,6 +4,7 @@ import type { Target, VaultDependency } from '../../src/api/v1alpha1/index.ts';
 import type { VaultClient, VaultSettings } from '../../src/revokers/vault/client.ts';
 import { createConnection } from '../../src/revokers/vault/connection.ts';
 import type { VaultConnectors } from '../../src/revokers/vault/connectors.ts';
+import type { AccountNow } from '../../src/revokers/vault/look.ts';
 import { createVaultKind } from '../../src/revokers/vault/revoker.ts';
 import { usable } from '../../src/revokers/vault/settings.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
@@ -67,9 +68,14 @@ export const connectorsTo = (client: VaultClient, settings: VaultSettings = test
   settings: () => settings,
 });
 
-/** One identity with what it names, and the revoker of that. */
-export const openCase = (connectors: VaultConnectors, serviceAccount: Target['serviceAccount'], named: Omit<VaultDependency, 'connectorRef'> = {}): Case =>
-  caseOf(createVaultKind({ connectors, clock: systemClock, isForeign: () => false }), serviceAccount, {
+/** One identity with what it names, and the revoker of that. No ServiceAccount of the name is there, unless told. */
+export const openCase = (
+  connectors: VaultConnectors,
+  serviceAccount: Target['serviceAccount'],
+  named: Omit<VaultDependency, 'connectorRef'> = {},
+  accountNow: AccountNow = () => Promise.resolve(undefined),
+): Case =>
+  caseOf(createVaultKind({ connectors, clock: systemClock, isForeign: () => false, accountNow }), serviceAccount, {
     name: 'vault',
     vault: { connectorRef: { name: 'vault' }, ...named },
   });

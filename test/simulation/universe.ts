@@ -2,10 +2,8 @@
  * One run: a cluster, what identities depend on beside it, the operator, people, and everything of a plan. Goes on until all retirements have
  * come to their end and nothing came back for a while, or until one of them did not in the time that it has.
  */
-import type { KubeObject } from '../../src/kube/objects.ts';
 import { offboardingRecords, offboardingWaivers, offboardings, pods } from '../../src/kube/resources.ts';
 import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
-import type { Logger } from '../../src/runtime/logger.ts';
 import { createClaims } from './claims.ts';
 import { createClusterRealm } from './cluster-realm.ts';
 import type { Network } from './engine/network.ts';
@@ -14,11 +12,13 @@ import { between, streamOf } from './engine/random.ts';
 import { createScheduler } from './engine/scheduler.ts';
 import type { WireServer } from './engine/wire.ts';
 import { createFaults } from './faults.ts';
+import type { EndsLater } from './incidents.ts';
+import { createIncidents } from './incidents.ts';
 import type { World } from './invariants.ts';
 import { Violation, createInvariants, epoch } from './invariants.ts';
 import { atTheEnd, isSettled, restsOn } from './liveness.ts';
 import { createPeople, operatorNamespace as namespace } from './people.ts';
-import type { Incident, Plan } from './plan.ts';
+import type { IdentityPlan, Plan } from './plan.ts';
 import { calmAt } from './plan.ts';
 import { type Reactions, createReactions } from './reactions.ts';
 import type { Person, Realm } from './realm.ts';
@@ -27,6 +27,7 @@ import type { Replicas } from './replicas.ts';
 import { createGoogleRealm } from './google-realm.ts';
 import type { OutsideOptions, OutsideRealm } from './vault-realm.ts';
 import { createVaultRealm } from './vault-realm.ts';
+import { said, silent, traceLog } from './trace.ts';
 import { createWays } from './ways.ts';
 
 export interface Outcome {
@@ -143,14 +144,18 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
     admin.create(pods, { metadata: pod, spec: { serviceAccountName: name, containers: [{ name: 'agent', image: 'agent' }] } });
     scheduler.after(each.at + each.inUse, () => { admin.remove(pods, pod); });
   });
-  ways.look();
-  invariants.onPeople();
+  /** Somebody has changed what is his, or an identity's. */
+  const onPeople = (): void => {
+    ways.look();
+    invariants.onPeople();
+  };
+  onPeople();
   const operators = replicas = createReplicas({
     seed: plan.seed, count: plan.replicas, scheduler, network, epoch, namespace, origins: clusterRealm.realm.servers.map(({ origin }) => origin), fail,
     log: (name) => (traced ? traceLog(name, trace) : silent),
   });
   let troubles = 0;
-  const endsLater = (lasts: number, end: () => void): void => {
+  const endsLater: EndsLater = (lasts, end) => {
     troubles += 1;
     scheduler.after(lasts, () => {
       troubles -= 1;
@@ -165,69 +170,20 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
     mend: (act) => { endsLater(mendedAfter, act); },
     onPeople: (what) => {
       trace(`people: ${what}`);
-      ways.look();
-      invariants.onPeople();
+      onPeople();
     },
   });
 
   const happened: string[] = [];
-  const happen = (incident: Incident): void => {
-    const begin = (name: string): void => {
+  const incidents = createIncidents({
+    seed: plan.seed, realms, operators, faults, people, meddlers, endsLater, onPeople,
+    identities: identities.map((person, index) => ({ person, plan: plan.identities[index] as IdentityPlan })),
+    onBegin: (name, incident) => {
       happened.push(name);
       trace(`-- ${JSON.stringify(incident)}`);
-    };
-    switch (incident.kind) {
-      case 'Kill':
-        begin('Kill');
-        operators.kill(incident.replica, incident.for);
-        return;
-      case 'KillAtRequest':
-        begin('KillAtRequest');
-        operators.killAtRequest(incident.replica, incident.nth, incident.when, incident.for);
-        return;
-      case 'Freeze': {
-        begin('Freeze');
-        const process = operators.process(incident.replica);
-        process.freeze();
-        endsLater(incident.for, process.thaw);
-        return;
-      }
-      case 'StepWall':
-        begin('StepWall');
-        operators.process(incident.replica).stepWall(incident.by);
-        return;
-      case 'Wire':
-        begin(`${incident.server} ${incident.fault}`);
-        endsLater(incident.for, faults.begin(incident));
-        return;
-      case 'Knob': {
-        const realm = realms.find((each) => each.servers.some(({ name }) => name === incident.server));
-        const wanted = incident.knob;
-        const knob = typeof wanted === 'string' ? realm?.knobs.find(({ name }) => name === wanted) : realm?.knobs[Math.floor(wanted * realm.knobs.length)];
-        if (realm === undefined || knob === undefined) return;
-        begin(`${realm.name} ${knob.name}`);
-        endsLater(incident.for, knob.on(streamOf(plan.seed, `knob ${String(incident.at)}`)));
-        return;
-      }
-      case 'Person': {
-        const index = incident.identity;
-        const [identity, asked] = [identities[index], plan.identities[index]];
-        if (identity === undefined || asked === undefined) return;
-        begin(incident.act);
-        people.act(incident.act, identity, asked);
-        ways.look();
-        invariants.onPeople();
-        return;
-      }
-      case 'Reaction': {
-        const identity = identities[incident.identity];
-        if (identity === undefined) return;
-        begin(incident.reaction);
-        meddlers.arm(incident.reaction, identity);
-      }
-    }
-  };
-  for (const incident of plan.incidents) scheduler.after(incident.at, () => { happen(incident); });
+    },
+  });
+  for (const incident of plan.incidents) scheduler.after(incident.at, () => { incidents.happen(incident); });
   plan.identities.forEach((each, index) => {
     const identity = identities[index] as Person;
     if (each.undeclared) scheduler.after(each.at - undeclaredBefore, () => { people.undeclare(identity); });
@@ -263,21 +219,3 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
   if (failure !== undefined && !(failure instanceof Violation)) throw failure instanceof Error ? failure : new Error('a run failed', { cause: failure });
   return { violation: failure, milliseconds: scheduler.now(), events: scheduler.events(), ends: runs().map(restsOn), happened, trace: lines };
 };
-
-/** What of a change is worth a line. */
-const said = ({ status }: KubeObject & { readonly status?: unknown }, previous: (KubeObject & { readonly status?: unknown }) | undefined): string => {
-  const { conditions } = (status ?? {}) as { readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string; readonly message?: string }[] };
-  if (conditions === undefined || status === previous?.status) return '';
-  const ready = conditions.find(({ type }) => type === 'Ready');
-  return ` ${ready?.status === 'True' ? 'Ready' : ''} ${ready?.reason ?? ''}: ${ready?.message ?? ''}`;
-};
-
-const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, child: () => silent };
-
-const traceLog = (name: string, trace: (line: string) => void): Logger => {
-  const line = (level: string) => (message: string, fields: object = {}): void => { trace(`${name} ${level}: ${message} ${textOf(fields)}`); };
-  return { debug: () => undefined, info: line('info'), warn: line('warn'), error: line('error'), child: () => traceLog(name, trace) };
-};
-
-const textOf = (fields: object): string =>
-  JSON.stringify(fields, (_, value: unknown) => (value instanceof Error ? value.message : value));

@@ -11,7 +11,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { LockCapability, Residue, Revoker } from '../revoker.ts';
 import { createRunner, observing, type Operation, outcomeOfRevoke, type ReportedOperation, type Runner } from '../runner.ts';
 import { createAccessReview } from './access-review.ts';
-import { createClusterReader } from './client.ts';
+import { createClusterReader, presentOrThrow } from './client.ts';
 import type { Account } from './credentials.ts';
 import { describeFailure } from './errors.ts';
 import type { AccountName, ChangedIdentity } from './identity.ts';
@@ -72,6 +72,8 @@ export interface KubernetesRevoker {
     readonly get: (namespace: string, name: string) => Account | undefined;
     /** Whether the UID is known to be that of another one. */
     readonly isForeign: (account: Target['serviceAccount']) => boolean;
+    /** The UID of the one that is there now, by a quorum read; undefined when there is none. Rejects with an `OutcomeError`. */
+    readonly now: (account: Target['serviceAccount'], signal: AbortSignal) => Promise<string | undefined>;
   };
 }
 
@@ -79,6 +81,7 @@ export const createKubernetesRevoker = (options: KubernetesRevokerOptions): Kube
   const { cached, reflectors, onIdentityChange, isForeign } = createWatches(options);
   const { lock, ...rest } = options;
   const watches = lock && createLockWatches(options, lock.namespace);
+  const reader = createClusterReader(options);
   return {
     revoker: assembleRevoker({ ...rest, cached, ...(lock && watches && { lock: { ...lock, watches } }) }),
     reflectors,
@@ -87,7 +90,11 @@ export const createKubernetesRevoker = (options: KubernetesRevokerOptions): Kube
       watches?.onChange(listener);
     },
     onIdentityChange,
-    serviceAccounts: { get: (namespace, name) => cached.account({ namespace, name }), isForeign },
+    serviceAccounts: {
+      get: (namespace, name) => cached.account({ namespace, name }),
+      isForeign,
+      now: async (account, signal) => presentOrThrow(await reader.account(account, signal))?.metadata.uid,
+    },
   };
 };
 

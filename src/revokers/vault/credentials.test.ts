@@ -95,6 +95,17 @@ describe('the tokens of an identity', () => {
     expect(idsOf({ logins: [{ ...byUid, entity: shared }], tokens }).slice(1)).toEqual(['auth/token accessor its']);
   });
 
+  it('are those of earlier lives too, with their children, and no login is listed of those', () => {
+    const earlier: Login = {
+      mount: 'kubernetes', alias: 'uid-0', mountAccessor: 'accessor-k', declared: false, earlier: true,
+      entity: entityOf({ id: 'entity-of-0', aliases: [{ id: 'alias-0', name: 'uid-0', mountAccessor: 'accessor-k', mountPath: 'auth/kubernetes/', metadata: {} }] }),
+    };
+    const tokens = [token('a', loggedIn('uid-0')), token('b', { entityId: 'entity-of-0' }), token('c', loggedIn('uid-9'))];
+    expect(idsOf({ logins: [byUid, byName, earlier], tokens })).toEqual(['auth/kubernetes alias uid-1', 'auth/token accessor a', 'auth/token accessor b']);
+    const shared = { ...earlier, entity: entityOf({ id: 'entity-of-0', aliases: [{ id: 'alias-9', name: 'uid-9', mountAccessor: 'accessor-k', mountPath: 'auth/kubernetes/', metadata: {} }] }) };
+    expect(idsOf({ logins: [byUid, byName, shared], tokens }), 'but not the children where another has that entity as well').toEqual(['auth/kubernetes alias uid-1', 'auth/token accessor a']);
+  });
+
   it('are those of an AppRole only where that is its own', () => {
     const tokens = [token('a', { path: 'auth/approle/login', meta: { role_name: 'bot' } }), token('b', { path: 'auth/approle/login', meta: { role_name: 'bot2' } })];
     const named = (exclusive: boolean) => ({ dependency: { connectorRef: { name: 'vault' }, appRoles: [{ mount: 'approle', name: 'bot', exclusive }] }, tokens });

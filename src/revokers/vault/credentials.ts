@@ -47,6 +47,7 @@ export interface Facts {
   readonly target: Target;
   readonly dependency: VaultDependency;
   readonly mounts: readonly KubernetesAuthMount[];
+  /** With those of earlier lives. */
   readonly logins: readonly Login[];
   readonly tokens: readonly TokenFacts[];
   readonly danglingAccessors: number;
@@ -77,10 +78,10 @@ const person = (reason: string, message: string): CredentialEnd => ({ by: 'Perso
 
 // ---- logins and tokens -----------------------------------------------------------------------------------------
 
-/** The form that no role is said to use is listed only where somebody logged in by it. */
+/** The form that no role is said to use is listed only where somebody logged in by it, and never for who cannot log in any more. */
 const loginCredential = (login: Login, logins: readonly Login[]): readonly Credential[] => {
-  const { entity, declared } = login;
-  if (entity === undefined && !declared) return [];
+  const { entity, declared, earlier } = login;
+  if ((entity === undefined && !declared) || earlier === true) return [];
   const others = entity === undefined ? [] : foreignAliases(entity, logins);
   const names = someOf(others.map(({ mountPath, name }) => `${mountPath} ${name}`), 3);
   const end =
@@ -100,7 +101,7 @@ export const isOwnToken = (facts: Pick<Facts, 'target' | 'mounts' | 'logins' | '
   const appRoles = (facts.dependency.appRoles ?? []).filter(({ exclusive }) => exclusive === true);
   return (token) =>
     (token.entityId !== '' && entityIds.has(token.entityId)) ||
-    isLoginOf(token, facts.mounts, facts.target.serviceAccount) ||
+    isLoginOf(token, facts.mounts, facts.target.serviceAccount, facts.logins) ||
     appRoles.some((named) => isFromAppRole(token, named));
 };
 

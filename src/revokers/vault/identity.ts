@@ -20,6 +20,8 @@ export interface Login extends AliasName {
   readonly mountAccessor: string;
   /** False for the form that the mount's roles are not said to use. */
   readonly declared: boolean;
+  /** True for one of an earlier life of the account, by which nobody logs in any more. */
+  readonly earlier?: boolean;
   /** Absent: it never logged in by this alias, or somebody deleted the entity. */
   readonly entity?: Entity;
 }
@@ -73,9 +75,11 @@ export const readLogin = (client: VaultClient, { entity: _, ...alias }: Login, {
 /** The form that is declared comes first. An account whose UID nobody knows has no alias by UID. */
 export const aliasesOn = (mount: KubernetesAuthMount, { namespace, name, uid }: ServiceAccount): readonly (AliasName & { readonly declared: boolean })[] => {
   const byUid = uid === undefined ? [] : [{ mount: mount.path, alias: uid, declared: mount.aliasSource === 'serviceaccount_uid' }];
-  const byName = { mount: mount.path, alias: `${namespace}/${name}`, declared: mount.aliasSource === 'serviceaccount_name' };
+  const byName = { mount: mount.path, alias: aliasName({ namespace, name }), declared: mount.aliasSource === 'serviceaccount_name' };
   return [...byUid, byName].sort((one, other) => Number(other.declared) - Number(one.declared));
 };
+
+export const aliasName = ({ namespace, name }: Pick<ServiceAccount, 'namespace' | 'name'>): string => `${namespace}/${name}`;
 
 /** A lookup of an alias on a mount that does not exist finds nothing, so that must be told first. */
 export const mountAccessors = async (
@@ -109,6 +113,14 @@ const lookUp = async (client: VaultClient, { alias, mount, mountAccessor }: Omit
   return entity;
 };
 
+/** By its id, as a token has it. */
+export const lookUpEntity = async (client: VaultClient, id: string, mark: Watermark, signal: AbortSignal): Promise<Entity | undefined> => {
+  const answer = await client.request(ask(entityLookup, { id }, mark), signal);
+  const verdict = classifyEntity(answer);
+  if (verdict.state === 'Unknown' || (verdict.state === 'Present' && verdict.entity.id !== id)) throw failureOf(answer, 'looking up the entity of a token');
+  return verdict.state === 'None' ? undefined : verdict.entity;
+};
+
 /** The aliases of an entity that are not this identity's: with one of those, it is also somebody else. */
 export const foreignAliases = (entity: Entity, logins: readonly Login[]): Entity['aliases'] =>
   entity.aliases.filter(({ name, mountAccessor }) => !logins.some((login) => login.alias === name && login.mountAccessor === mountAccessor));
@@ -126,10 +138,14 @@ export const refuseOwn = (logins: readonly Login[], self: { readonly entityId: s
     throw needsPerson('ProtectedIdentity', `the entity of auth/${own.mount} alias ${own.alias} is the one that Offboard itself uses there, and is never ended`);
 };
 
-/** A token that this ServiceAccount logged in for: by UID where both know it, else by name. */
-export const isLoginOf = ({ path, meta }: TokenFacts, mounts: readonly KubernetesAuthMount[], { namespace, name, uid }: ServiceAccount): boolean => {
-  if (!mounts.some((mount) => path === `auth/${mount.path}/login`)) return false;
-  if (meta['service_account_namespace'] !== namespace || meta['service_account_name'] !== name) return false;
-  const seenUid = meta['service_account_uid'];
-  return uid === undefined || seenUid === undefined || seenUid === '' || seenUid === uid;
+/** A token that a ServiceAccount of this name logged in for, whichever it was. */
+export const isLoginByName = ({ path, meta }: TokenFacts, mounts: readonly KubernetesAuthMount[], { namespace, name }: ServiceAccount): boolean =>
+  mounts.some((mount) => path === `auth/${mount.path}/login`) && meta['service_account_namespace'] === namespace && meta['service_account_name'] === name;
+
+/** A token that this ServiceAccount logged in for, or an earlier life of it: by UID where that is known, else by name. */
+export const isLoginOf = (token: TokenFacts, mounts: readonly KubernetesAuthMount[], serviceAccount: ServiceAccount, logins: readonly Login[]): boolean => {
+  if (!isLoginByName(token, mounts, serviceAccount)) return false;
+  const { uid } = serviceAccount;
+  const seenUid = token.meta['service_account_uid'];
+  return uid === undefined || seenUid === undefined || seenUid === '' || seenUid === uid || logins.some(({ earlier, alias }) => earlier === true && alias === seenUid);
 };

@@ -1,32 +1,20 @@
 /** Reads what a Vault holds for one identity, and leaves it to the pure part to tell what of it is a credential. */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
-import type { Target, VaultDependency } from '../../api/v1alpha1/index.ts';
 import { mapBounded, waitForAll } from '../../runtime/concurrency.ts';
 import { needsPerson, retryable } from '../../runtime/outcome.ts';
 import type { Freshness, Inventory } from '../revoker.ts';
 import { fieldOf, textOf } from '../fields.ts';
 import { isExpired, readPem } from './certificates.ts';
-import type { VaultClient, VaultConnection, Watermark } from './client.ts';
+import type { VaultClient, Watermark } from './client.ts';
 import { isOwnToken, type NamedAppRole, type NamedCertificate, type NamedPrefix, type NamedRole, toInventory } from './credentials.ts';
+import { readEarlier } from './earlier.ts';
 import { classifyCertificate, classifyRead, classifySecretIdList, failureOf, type TokenFacts } from './errors.ts';
 import { type Login, readLogins, refuseOwn } from './identity.ts';
 import { irrevocableLeases, isUnder, listLeases, seenLive } from './leases.ts';
-import { originText } from './origin.ts';
+import type { Look } from './look.ts';
+import { originText, refuseOtherOrigin } from './origin.ts';
 import { authRole, certificate, get, list, secretIds } from './paths.ts';
 import { readRole } from './roles.ts';
-import type { ServerMemory } from './server-memory.ts';
-
-/** What one question is asked with. */
-export interface Look {
-  readonly connection: VaultConnection;
-  readonly dependency: VaultDependency;
-  readonly target: Target;
-  readonly memory: ServerMemory;
-  readonly mark: Watermark;
-  /** When it was asked. */
-  readonly now: Date;
-  readonly signal: AbortSignal;
-}
 
 /** How many things of one kind are read at once, beside each other kind. */
 const concurrency = 4;
@@ -34,7 +22,7 @@ const concurrency = 4;
 export const takeInventory = async (look: Look, freshness: Freshness): Promise<Inventory> => {
   const { connection, dependency, target, memory, mark, signal } = look;
   const self = await connection.client.self(signal);
-  const [logins, sweep, prefixes, roles, appRoles, certificates] = await waitForAll([
+  const [present, sweep, prefixes, roles, appRoles, certificates] = await waitForAll([
     readLogins(connection, target, mark, signal),
     memory.tokens.sweep(freshness, signal),
     readPrefixes(look),
@@ -42,9 +30,11 @@ export const takeInventory = async (look: Look, freshness: Freshness): Promise<I
     readAppRoles(look),
     readCertificates(look),
   ]);
-  refuseOwn(logins, self);
   const origin = originText(mark.origin);
-  if (originText(sweep.mark.origin) !== origin) throw retryable('OriginChanged', `the server became another one while it was read: ${origin}, then ${originText(sweep.mark.origin)}`);
+  refuseOtherOrigin(mark, sweep.mark);
+  // Not before the tokens were answered: of an account that came meanwhile none is among them.
+  const logins = [...present, ...(await readEarlier(look, present, sweep.tokens))];
+  refuseOwn(logins, self);
   refuseOwnToken(look, logins, sweep.tokens, self.accessor);
   return toInventory({
     origin,

@@ -13,9 +13,12 @@ import type { Target } from '../../api/v1alpha1/index.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
 import { retryable } from '../../runtime/outcome.ts';
 import type { Observation } from '../revoker.ts';
-import type { VaultClient, VaultConnection } from './client.ts';
+import type { VaultClient } from './client.ts';
+import { readEarlier } from './earlier.ts';
 import { classifyAliasWrite, classifyDelete, classifyEntityWrite, type Entity, failureOf } from './errors.ts';
 import { foreignAliases, type Login, readLogin, readLogins, refuseOwn } from './identity.ts';
+import type { Look } from './look.ts';
+import { refuseOtherOrigin } from './origin.ts';
 import { entity as entityPath, entityAlias, post, remove } from './paths.ts';
 
 /** Keys of metadata must not hold a dot or a slash. Each says which identity it was done for. */
@@ -26,16 +29,41 @@ const createdMark = 'offboard_created';
 const attempts = 5;
 const concurrency = 4;
 
-export const lock = async (connection: VaultConnection, target: Target, signal: AbortSignal): Promise<void> => {
-  const logins = await readChecked(connection, target, signal);
-  await mapBounded(logins.filter(isExpected), concurrency, (login) => lockLogin(connection.client, login, logins, target, signal), signal);
+export const lock = async (look: Look): Promise<void> => {
+  const { connection: { client }, signal } = look;
+  const logins = await readChecked(look);
+  // First what needs no look at every token, which may take long.
+  await lockAll(look, logins);
+  const earlier = await readEarlierChecked(look, logins);
+  if (earlier.length === 0) return;
+  const later = { ...look, mark: await client.watermark(signal) };
+  await lockAll(later, [...(await readChecked(later)), ...earlier]);
 };
 
-const readChecked = async (connection: VaultConnection, target: Target, signal: AbortSignal): Promise<readonly Login[]> => {
-  const { client } = connection;
-  const logins = await readLogins(connection, target, await client.watermark(signal), signal);
-  refuseOwn(logins, await client.self(signal));
+const lockAll = async ({ connection: { client }, target, signal }: Look, logins: readonly Login[]): Promise<void> => {
+  await mapBounded(logins.filter(isExpected), concurrency, (login) => lockLogin(client, login, logins, target, signal), signal);
+};
+
+const readChecked = async ({ connection, target, mark, signal }: Look): Promise<readonly Login[]> => {
+  const logins = await readLogins(connection, target, mark, signal);
+  refuseOwn(logins, await connection.client.self(signal));
   return logins;
+};
+
+const readWithEarlier = async (look: Look): Promise<readonly Login[]> => {
+  const logins = await readChecked(look);
+  return [...logins, ...(await readEarlierChecked(look, logins))];
+};
+
+/** As far as any token tells of them. */
+const readEarlierChecked = async (look: Look, logins: readonly Login[]): Promise<readonly Login[]> => {
+  if (logins.length === 0) return [];
+  const { connection: { client }, memory, mark, signal } = look;
+  const sweep = await memory.tokens.sweep('Fresh', signal);
+  refuseOtherOrigin(mark, sweep.mark);
+  const earlier = await readEarlier(look, logins, sweep.tokens);
+  refuseOwn(earlier, await client.self(signal));
+  return earlier;
 };
 
 /** Where the mount's roles are not said to use this form, only a login that happened is locked. */
@@ -43,15 +71,14 @@ const isExpected = ({ declared, entity }: Login): boolean => declared || entity 
 
 /** Of one login that was revoked on its own: also where it happened once and left no entity. */
 export const lockOne = async (
-  connection: VaultConnection,
+  look: Look,
   which: { readonly mount: string; readonly alias: string },
-  target: Target,
-  signal: AbortSignal,
 ): Promise<'Locked' | 'Shared' | 'Unknown'> => {
-  const logins = await readChecked(connection, target, signal);
+  const { connection: { client }, target, signal } = look;
+  const logins = await readWithEarlier(look);
   const login = logins.find(({ mount, alias }) => mount === which.mount && alias === which.alias);
   if (login === undefined) return 'Unknown';
-  return lockLogin(connection.client, login, logins, target, signal);
+  return lockLogin(client, login, logins, target, signal);
 };
 
 const lockLogin = async (
@@ -103,9 +130,9 @@ const write = async (client: VaultClient, id: string, body: object, signal: Abor
 const ownerOf = ({ namespace, name }: Target['serviceAccount']): string => `${namespace}/${name}`;
 
 /** Takes back what {@link lock} did for this identity, and nothing that somebody else did. */
-export const unlock = async (connection: VaultConnection, target: Target, signal: AbortSignal): Promise<void> => {
-  const { client } = connection;
-  const logins = await readChecked(connection, target, signal);
+export const unlock = async (look: Look): Promise<void> => {
+  const { connection: { client }, target, signal } = look;
+  const logins = await readWithEarlier(look);
   const owner = ownerOf(target.serviceAccount);
   for (const { entity } of logins) {
     if (entity === undefined || !entity.disabled) continue;
@@ -123,9 +150,8 @@ const deleteEntity = async (client: VaultClient, id: string, signal: AbortSignal
 const method = 'identity/lookup/entity';
 
 /** Seen to hold when every login by a declared form, and every other that ever happened, belongs to a disabled entity. */
-export const observeLock = async (connection: VaultConnection, target: Target, signal: AbortSignal): Promise<Observation> => {
-  const { client } = connection;
-  const logins = await readLogins(connection, target, await client.watermark(signal), signal);
+export const observeLock = async (look: Look): Promise<Observation> => {
+  const logins = await readWithEarlier(look);
   const open = logins.filter(isExpected).find(({ entity }) => entity === undefined || (!entity.disabled && foreignAliases(entity, logins).length === 0));
   if (open === undefined) return { state: 'Present', method };
   const what = open.entity === undefined ? 'has no entity' : 'belongs to an entity that is not disabled';

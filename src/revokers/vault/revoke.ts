@@ -5,6 +5,7 @@ import type { Credential, Refusal, RevokeAnswer } from '../revoker.ts';
 import { printable } from '../text.ts';
 import type { VaultAnswer, VaultRequest } from './client.ts';
 import { isOwnToken } from './credentials.ts';
+import { readEarlierOf } from './earlier.ts';
 import {
   classifyCertificateRevoke,
   classifyDelete,
@@ -16,10 +17,11 @@ import {
   failureOf,
 } from './errors.ts';
 import { locate, type Locator, type RoleName } from './ids.ts';
-import { readLogins, refuseOwn } from './identity.ts';
-import { type Look, readCertificate, readObject } from './inventory.ts';
+import { type Login, readLogins, refuseOwn } from './identity.ts';
+import { readCertificate, readObject } from './inventory.ts';
 import { isUnder } from './leases.ts';
 import { lockOne } from './lock.ts';
+import type { Look } from './look.ts';
 import { originText } from './origin.ts';
 import { ask, authRole, certificateRevoke, leaseLookup, leaseRevoke, post, remove, secretIdDestroy, tokenRevoke } from './paths.ts';
 import { coverageOf, readRole } from './roles.ts';
@@ -82,8 +84,8 @@ const ending = async ({ connection, signal }: Look, request: VaultRequest, class
   return state;
 };
 
-const revokeLogin = async ({ connection, target, signal }: Look, login: { readonly mount: string; readonly alias: string }, credential: Credential): Promise<RevokeAnswer> => {
-  const outcome = await lockOne(connection, login, target, signal);
+const revokeLogin = async (look: Look, login: { readonly mount: string; readonly alias: string }, credential: Credential): Promise<RevokeAnswer> => {
+  const outcome = await lockOne(look, login);
   if (outcome === 'Locked') return 'Accepted';
   if (outcome === 'Unknown') throw notOurs(credential);
   throw needsPerson(reasons.sharedEntity, `${credential.id}: its entity is also that of others, who would be locked out with it`);
@@ -98,11 +100,11 @@ const revokeToken = async (look: Look, accessor: string, credential: Credential)
   if (accessor === self.accessor || (self.entityId !== '' && token.entityId === self.entityId))
     throw needsPerson('ProtectedIdentity', 'the token is the one that Offboard itself uses there, and is never ended');
   // An id comes from a status: what it leads to must be found to be the identity's own.
-  const owns = (logins: Awaited<ReturnType<typeof readLogins>>): boolean => isOwnToken({ target, mounts: settings.kubernetesAuthMounts, logins, dependency })(token);
+  const owns = (logins: readonly Login[]): boolean => isOwnToken({ target, mounts: settings.kubernetesAuthMounts, logins, dependency })(token);
   if (!owns([])) {
     const logins = await readLogins(connection, target, mark, signal);
     refuseOwn(logins, self);
-    if (!owns(logins)) throw notOurs(credential);
+    if (!owns(logins) && !owns([...logins, ...(await readEarlierOf(look, logins, token))])) throw notOurs(credential);
   }
   return ending(look, post(tokenRevoke, { accessor }), classifyTokenRevoke, 'revoking a token by its accessor');
 };

@@ -9,8 +9,9 @@ import type { DependencyKind, LockCapability, Revoker } from '../revoker.ts';
 import { createRunner, observing, type Operation, outcomeOfRevoke, type ReportedOperation, type Runner } from '../runner.ts';
 import type { VaultConnection } from './client.ts';
 import type { VaultConnectors } from './connectors.ts';
-import { type Look, takeInventory } from './inventory.ts';
+import { takeInventory } from './inventory.ts';
 import { lock, observeLock, unlock } from './lock.ts';
+import type { AccountNow, Look } from './look.ts';
 import { observe } from './observe.ts';
 import { missingPermissions, neededFor } from './permissions.ts';
 import { revoke } from './revoke.ts';
@@ -21,6 +22,8 @@ export interface VaultKindOptions {
   readonly clock: Clock;
   /** Whether the cluster knows the UID as that of another ServiceAccount: whoever names an identity may pin any. */
   readonly isForeign: (account: Target['serviceAccount']) => boolean;
+  /** Asked only where tokens tell of another life of the account than the target. */
+  readonly accountNow: AccountNow;
   /** Told after each call of the contract. */
   readonly onOperation?: (operation: ReportedOperation) => void;
 }
@@ -47,7 +50,7 @@ interface Bound {
   readonly look: (target: Target, signal: AbortSignal) => Promise<Look>;
 }
 
-export const createVaultKind = ({ connectors, clock, isForeign, onOperation }: VaultKindOptions): DependencyKind => {
+export const createVaultKind = ({ connectors, clock, isForeign, accountNow, onOperation }: VaultKindOptions): DependencyKind => {
   const memoryOf = createServerMemories(clock);
   const run = createRunner({ clock, deadlines, ...(onOperation && { onOperation }) });
   return {
@@ -66,7 +69,7 @@ export const createVaultKind = ({ connectors, clock, isForeign, onOperation }: V
         const connection = await connect(target, signal);
         const { client, settings } = connection;
         const mark = await client.watermark(signal);
-        return { connection, dependency: vault, target, memory: memoryOf(client, settings.maxConcurrent), mark, now, signal };
+        return { connection, dependency: vault, target, memory: memoryOf(client, settings.maxConcurrent), accountNow, mark, now, signal };
       };
       return bindRevoker({ run, connect, look }, dependency, vault, connectors);
     },
@@ -104,9 +107,9 @@ const bindRevoker = (bound: Bound, { name, after }: Dependency, vault: VaultDepe
  * Also of a connector that names no mount, where there is no login to refuse, and of one that nobody granted: whether there is
  * such a connector, and what it says, must not be told by what can be locked.
  */
-const lockOf = ({ run, connect }: Bound): LockCapability => ({
+const lockOf = ({ run, look }: Bound): LockCapability => ({
   kind: 'Lockable',
-  lock: (target, signal) => run('lock', signal, async (bounded) => lock(await connect(target, bounded), target, bounded)),
-  unlock: (target, signal) => run('unlock', signal, async (bounded) => unlock(await connect(target, bounded), target, bounded)),
-  observeLock: (target, signal) => observing(run, 'observeLock', signal, async (bounded) => observeLock(await connect(target, bounded), target, bounded)),
+  lock: (target, signal) => run('lock', signal, async (bounded) => lock(await look(target, bounded))),
+  unlock: (target, signal) => run('unlock', signal, async (bounded) => unlock(await look(target, bounded))),
+  observeLock: (target, signal) => observing(run, 'observeLock', signal, async (bounded) => observeLock(await look(target, bounded))),
 });

@@ -51,6 +51,30 @@ describe('an offboarding', () => {
     expect(changes.filter(({ owner, works }) => owner === other.uid && !works)).toEqual([]);
   });
 
+  it('is of the earlier lives of the account as well: their tokens, and what those have made, are stopped, given back and ended', async () => {
+    const world = createOperatedWorld();
+    const { people, login, revoker: { lock, ...revoker }, during } = world;
+    const target = { ...world.target, serviceAccount: { ...bot, uid: '33333333-3333-3333-3333-333333333333' } };
+    if (lock.kind === 'NotLockable') throw new Error(lock.explanation);
+    const first = login();
+    const child = there(people.child(first));
+    const taken = (): readonly boolean[] => [first, child].map((token) => people.isTaken(token));
+
+    await during(() => lock.lock(target, never));
+    expect(await during(() => lock.observeLock(target, never))).toMatchObject({ state: 'Present' });
+    expect(taken()).toEqual([false, false]);
+    await during(() => lock.unlock(target, never));
+    expect(taken()).toEqual([true, true]);
+
+    const { credentials } = await during(() => revoker.inventory(target, 'Fresh', never));
+    const tokens = credentials.filter((credential) => credential.class === 'Token');
+    const idOf = ({ accessor }: { readonly accessor: string }): string => `auth/token accessor ${accessor}`;
+    expect(tokens.map(({ id }) => id).sort()).toEqual([first, child].map(idOf).sort());
+    // The child first: only its entity tells whose it is.
+    for (const one of [child, first]) expect(await during(() => revoker.revoke(there(tokens.find(({ id }) => id === idOf(one))), target, never))).toBe('Accepted');
+    expect(taken()).toEqual([false, false]);
+  });
+
   it('sees what the database refuses, and what was accepted and not done', async () => {
     const world = createOperatedWorld();
     const { people, login, working, knobs, revoker, target, during, pass } = world;

@@ -63,7 +63,7 @@ export const createOperatedWorld = (faults: FaultsOf = () => undefined, dependen
   return {
     ...world,
     requests,
-    revoker: there(createVaultKind({ connectors, clock, isForeign: () => false }).bind(dependency)),
+    revoker: there(createVaultKind({ connectors, clock, isForeign: () => false, accountNow: () => Promise.resolve(undefined) }).bind(dependency)),
     target: { serviceAccount: bot, dependencies: [dependency] },
     inspect: () => pump.during(() => inspect(connector, never)),
     during: pump.during,

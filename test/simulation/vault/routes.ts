@@ -66,7 +66,8 @@ const createToken = (orphan: boolean): Route => route(['update'], ({ parts, toke
 // ---- entities --------------------------------------------------------------------------------------------------
 
 const lookupEntity = route(['update'], ({ parts, storage, body }) => {
-  const entity = parts.identity.byAlias(storage, textIn(body, 'alias_mount_accessor'), textIn(body, 'alias_name'));
+  const id = textIn(body, 'id');
+  const entity = id === '' ? parts.identity.byAlias(storage, textIn(body, 'alias_mount_accessor'), textIn(body, 'alias_name')) : storage.entities.get(id);
   return entity === undefined ? empty : found(entityText(entity, parts.core));
 });
 

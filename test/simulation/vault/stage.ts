@@ -168,7 +168,7 @@ const openStage = (): Stage => {
   };
   const create = (): Revoker => {
     const [dependency] = target.dependencies ?? [];
-    return inTime(there(dependency && createVaultKind({ connectors: connectorsTo(client), clock: process.clock, isForeign: () => false }).bind(dependency)), pump);
+    return inTime(there(dependency && createVaultKind({ connectors: connectorsTo(client), clock: process.clock, isForeign: () => false, accountNow: () => Promise.resolve(undefined) }).bind(dependency)), pump);
   };
   const works = ({ id, class: kind }: Pick<Credential, 'id' | 'class'>): boolean =>
     kind === 'AuthRole' ? people.hasRole(id.slice(id.lastIndexOf('/') + 1)) : truth.working().some(({ credential }) => credential === id);

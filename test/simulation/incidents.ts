@@ -1,0 +1,97 @@
+/** Makes the incidents of a plan happen. What lasts is ended when its time is over. */
+import { streamOf } from './engine/random.ts';
+import type { Faults } from './faults.ts';
+import type { People } from './people.ts';
+import type { IdentityPlan, Incident } from './plan.ts';
+import type { Reactions } from './reactions.ts';
+import type { Person, Realm } from './realm.ts';
+import type { Replicas } from './replicas.ts';
+
+/** Ends something in so many milliseconds. Until then the universe is in trouble. */
+export type EndsLater = (lasts: number, end: () => void) => void;
+
+export interface IncidentsOptions {
+  readonly seed: number;
+  readonly realms: readonly Realm[];
+  readonly identities: readonly { readonly person: Person; readonly plan: IdentityPlan }[];
+  readonly operators: Replicas;
+  readonly faults: Faults;
+  readonly people: People;
+  readonly meddlers: Reactions;
+  readonly endsLater: EndsLater;
+  /** Told of each that really happens, before it does. */
+  readonly onBegin: (name: string, incident: Incident) => void;
+  readonly onPeople: () => void;
+}
+
+export interface Incidents {
+  readonly happen: (incident: Incident) => void;
+}
+
+type Of<Kind extends Incident['kind']> = Extract<Incident, { readonly kind: Kind }>;
+
+export const createIncidents = (options: IncidentsOptions): Incidents => {
+  const { operators, faults, people, meddlers, identities, endsLater, onBegin, onPeople } = options;
+
+  const freeze = (incident: Of<'Freeze'>): void => {
+    const process = operators.process(incident.replica);
+    onBegin('Freeze', incident);
+    process.freeze();
+    endsLater(incident.for, process.thaw);
+  };
+  const turn = (incident: Of<'Knob'>): void => {
+    const realm = options.realms.find(({ servers }) => servers.some(({ name }) => name === incident.server));
+    const wanted = incident.knob;
+    const knob = typeof wanted === 'string' ? realm?.knobs.find(({ name }) => name === wanted) : realm?.knobs[Math.floor(wanted * realm.knobs.length)];
+    if (realm === undefined || knob === undefined) return;
+    onBegin(`${realm.name} ${knob.name}`, incident);
+    endsLater(incident.for, knob.on(streamOf(options.seed, `knob ${String(incident.at)}`)));
+  };
+  const act = (incident: Of<'Person'>): void => {
+    const identity = identities[incident.identity];
+    if (identity === undefined) return;
+    onBegin(incident.act, incident);
+    people.act(incident.act, identity.person, identity.plan);
+    onPeople();
+  };
+  const arm = (incident: Of<'Reaction'>): void => {
+    const identity = identities[incident.identity];
+    if (identity === undefined) return;
+    onBegin(incident.reaction, incident);
+    meddlers.arm(incident.reaction, identity.person);
+  };
+
+  return {
+    happen: (incident) => {
+      switch (incident.kind) {
+        case 'Kill':
+          onBegin('Kill', incident);
+          operators.kill(incident.replica, incident.for);
+          return;
+        case 'KillAtRequest':
+          onBegin('KillAtRequest', incident);
+          operators.killAtRequest(incident.replica, incident.nth, incident.when, incident.for);
+          return;
+        case 'Freeze':
+          freeze(incident);
+          return;
+        case 'StepWall':
+          onBegin('StepWall', incident);
+          operators.process(incident.replica).stepWall(incident.by);
+          return;
+        case 'Wire':
+          onBegin(`${incident.server} ${incident.fault}`, incident);
+          endsLater(incident.for, faults.begin(incident));
+          return;
+        case 'Knob':
+          turn(incident);
+          return;
+        case 'Person':
+          act(incident);
+          return;
+        case 'Reaction':
+          arm(incident);
+      }
+    },
+  };
+};
