@@ -75,6 +75,23 @@ describe('an offboarding', () => {
     expect(taken()).toEqual([false, false]);
   });
 
+  it('asks which account is there after every token was answered, and ends nothing of that one', async () => {
+    const askedAfter: string[] = [];
+    const world = createOperatedWorld(undefined, undefined, () => {
+      askedAfter.push(world.requests.findLast((request) => /\/token\/(accessors|lookup-accessor)/.test(request)) ?? 'no look at the tokens');
+      return Promise.resolve(bot.uid);
+    });
+    const { login, revoker, during } = world;
+    const token = login();
+    const target = { ...world.target, serviceAccount: { ...bot, uid: '33333333-3333-3333-3333-333333333333' } };
+    const { credentials, origin } = await during(() => revoker.inventory(target, 'Fresh', never));
+    expect(askedAfter).toEqual(['POST /v1/auth/token/lookup-accessor']);
+    expect(credentials.filter((credential) => credential.class === 'Token')).toEqual([]);
+    const its = { id: `auth/token accessor ${token.accessor}`, uid: there(origin), class: 'Token', end: { by: 'Revoke' }, seen: true } as const;
+    await expect(during(() => revoker.revoke(its, target, never))).rejects.toMatchObject({ reason: 'NotRevocable' });
+    expect(askedAfter.length, 'before a revoke it is asked again').toBeGreaterThan(1);
+  });
+
   it('sees what the database refuses, and what was accepted and not done', async () => {
     const world = createOperatedWorld();
     const { people, login, working, knobs, revoker, target, during, pass } = world;

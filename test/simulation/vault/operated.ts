@@ -8,6 +8,7 @@ import type { Revoker } from '../../../src/revokers/revoker.ts';
 import { createSecretReader } from '../../../src/revokers/secrets.ts';
 import { createVaultConnectors } from '../../../src/revokers/vault/connectors.ts';
 import { createVaultInspection } from '../../../src/revokers/vault/inspect.ts';
+import type { AccountNow } from '../../../src/revokers/vault/look.ts';
 import { createVaultKind } from '../../../src/revokers/vault/revoker.ts';
 import { createNetwork, type FaultsOf } from '../engine/network.ts';
 import { createProcess } from '../engine/process.ts';
@@ -31,7 +32,11 @@ export interface OperatedWorld extends SmallWorld {
   readonly requests: readonly string[];
 }
 
-export const createOperatedWorld = (faults: FaultsOf = () => undefined, dependency: Dependency = dependencyFor(role)): OperatedWorld => {
+export const createOperatedWorld = (
+  faults: FaultsOf = () => undefined,
+  dependency: Dependency = dependencyFor(role),
+  accountNow: AccountNow = () => Promise.resolve(undefined),
+): OperatedWorld => {
   const world = createSmallWorld();
   const { scheduler } = world;
   const requests: string[] = [];
@@ -63,7 +68,7 @@ export const createOperatedWorld = (faults: FaultsOf = () => undefined, dependen
   return {
     ...world,
     requests,
-    revoker: there(createVaultKind({ connectors, clock, isForeign: () => false, accountNow: () => Promise.resolve(undefined) }).bind(dependency)),
+    revoker: there(createVaultKind({ connectors, clock, isForeign: () => false, accountNow }).bind(dependency)),
     target: { serviceAccount: bot, dependencies: [dependency] },
     inspect: () => pump.during(() => inspect(connector, never)),
     during: pump.during,
