@@ -31,6 +31,23 @@ describe('an Offboarding', () => {
     expect(world.object().metadata.finalizers).toEqual([]);
   });
 
+  it('looks for what is there after all when something works that should have ended with all the others', async () => {
+    const tokens = aCredential({ id: 'tokens of serviceaccounts/ci/agent', class: 'BoundTokens', end: { by: 'Others' } });
+    world.revoker.present.set(tokens.id, tokens);
+    // For longer than a settle time somebody answers in its place that there is no such account.
+    world.revoker.present.delete(account.id);
+    const during = await world.settle('retire', 12);
+    expect(during.dependencies?.[0]?.credentials?.map(({ state }) => state)).toEqual(['Confirmed', 'Present', 'Confirmed']);
+    expect(condition(during, 'Ready')?.status).toBe('False');
+    world.revoker.present.set(account.id, account);
+    world.revoker.onRevoke = ({ id }) => {
+      for (const ended of [id, ...(id === account.id ? [tokens.id] : [])]) world.revoker.present.delete(ended);
+      return undefined;
+    };
+    const status = await world.settle();
+    expect(condition(status, 'Ready')).toMatchObject({ status: 'True', reason: 'Confirmed' });
+  });
+
   it('stores the intent before the first revoke, and holds itself by its finalizer', async () => {
     await world.look();
     expect(world.revoker.calls.filter((call) => call.startsWith('revoke'))).toEqual([]);

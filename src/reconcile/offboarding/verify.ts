@@ -38,10 +38,16 @@ const enumerateOne = async (run: TargetedRun, revoker: Revoker, context: Context
   const now = context.clock.monotonic();
   const open = tracked.filter(isOpen);
   const givenUp = run.waivers.has(revoker.name) && !isOnItsWay(tracked, revoker.settleTime, now);
-  if (failure !== undefined || (!givenUp && !open.every((entry) => entry.aggregate === true))) return;
+  if (failure !== undefined || (!givenUp && !open.every((entry) => entry.aggregate === true || outlives(entry, tracked)))) return;
   const ended = issuersEndedAt(run, revoker, context);
   if (open.length > 0 || (ended !== undefined && ended <= now)) await enumerate(run, revoker, context, signal);
 };
+
+/**
+ * It ends with others, all of which are confirmed, and works: one of them may be there after all, whatever was answered. An enumeration tells.
+ */
+const outlives = ({ credential, status }: Tracked, all: readonly Tracked[]): boolean =>
+  credential.end.by === 'Others' && status.state === 'Present' && all.every((other) => other.credential.end.by === 'Others' || !isOpen(other));
 
 /**
  * What has no life of its own is looked at only once all the others are absent: until then the answer is known. What is
