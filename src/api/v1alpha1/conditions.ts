@@ -164,7 +164,7 @@ export const reasons = {
   notLockable: 'NotLockable',
   /** Locked: every lockable dependency is locked. */
   lockHeld: 'LockHeld',
-  /** Locked=False: a lock that was seen to hold does not hold any more; the message says what of it is gone. Intact=False: the same. */
+  /** Locked=False: a lock that was seen to hold does not any more, or a waiver gave it up; the message says which. Intact=False: the lock on the identity is lost. */
   lockLost: 'LockLost',
   /** Revoked: every revoke was accepted. */
   revokesAccepted: 'RevokesAccepted',

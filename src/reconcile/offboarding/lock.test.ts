@@ -1,5 +1,6 @@
 /** How a run locks what can be locked, and takes that back. */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { aWaiver } from '../../../test/builders/offboarding.ts';
 import { createVaultedWorld, down, inWorld, vault } from '../../../test/fakes/vaulted-world.ts';
 import type { World } from '../../../test/fakes/world.ts';
 import { needsPerson, retryable } from '../../runtime/outcome.ts';
@@ -80,5 +81,29 @@ describe('a lock', () => {
     await world.look();
     expect(world.vault('second').isLocked).toBe(false);
     expect(condition('Ready')?.reason).toBe('Cancelled');
+  });
+});
+
+describe('a lock that a waiver gives up', () => {
+  const waived = (expiresAt: string): void => {
+    world.waivers.splice(0, world.waivers.length, aWaiver({ spec: { dependency: 'vault', expiresAt } }));
+  };
+
+  it('is not said to hold, and is had once the waiver has ended, also by another process', async () => {
+    const { failures } = world.vault('vault');
+    Object.assign(failures, { lock: down, revoke: down });
+    waived('2026-11-23T10:05:00Z');
+    await pass(60_000);
+    expect(condition('Ready')).toMatchObject({ status: 'True', reason: 'CompletedWithWaivers' });
+    expect(condition('Locked')).toMatchObject({ status: 'False', message: 'vault: it could not be locked, and a waiver gave that up' });
+    world.restart();
+    await pass(300_000);
+    expect(condition('Ready')).toMatchObject({ status: 'False', reason: 'Reopened' });
+    for (const operation of ['lock', 'revoke'] as const) delete failures[operation];
+    await pass(300_000);
+    expect(world.vault('vault').isLocked).toBe(true);
+    await world.settle();
+    expect(condition('Ready')).toMatchObject({ status: 'True', reason: 'Confirmed' });
+    expect(condition('Locked')?.status).toBe('True');
   });
 });

@@ -9,7 +9,7 @@ import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import { toOutcome } from '../../kube/errors.ts';
 import { reconciling } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
-import type { Revoker } from '../../revokers/revoker.ts';
+import type { Observation, Revoker } from '../../revokers/revoker.ts';
 import { retryable } from '../../runtime/outcome.ts';
 import { missControls, takeControls } from './controls.ts';
 import { failureVerdict } from './inventory.ts';
@@ -33,6 +33,7 @@ export const lock = async (run: TargetedRun, context: Context, signal: AbortSign
   const answers = await Promise.all(lockable.map((revoker) => lockOne(run, revoker, signal)));
   // What is given up does not keep the others from being locked and revoked.
   const [obstacle] = answers.filter((answer) => answer !== undefined);
+  for (const revoker of lockable) if (run.waivers.has(revoker.name) && !remember(run, revoker, {}).locked) remember(run, revoker, { lockLost: givenUp });
   if (obstacle === undefined) return next(withDraft(run, { lockedAt: timestamp(context.clock) }));
   return run.offboarding.spec.urgency === 'Emergency' ? next(run) : stop(run, obstacle);
 };
@@ -59,6 +60,7 @@ const lookAgain = async (run: TargetedRun, context: Context, signal: AbortSignal
     if (again !== undefined) lost.push(again);
     else if (remember(run, revoker, {}).locked) remember(run, revoker, { lockLost: undefined });
   }
+  for (const revoker of run.revokers) await lockLate(run, revoker, signal);
   const [first] = lost;
   if (first === undefined) return next(run);
   const isKnown = run.offboarding.status?.conditions?.some(({ type, status }) => type === conditionTypes.locked && status === 'False') === true;
@@ -68,14 +70,31 @@ const lookAgain = async (run: TargetedRun, context: Context, signal: AbortSignal
   return holds ? stop(marked, lost.at(-1) ?? first) : next(marked);
 };
 
+const givenUp: Observation = { state: 'Absent', method: 'none', message: 'it could not be locked, and a waiver gave that up' };
+
+/** What a waiver had given up is locked once the waiver has ended. Whoever tells that it cannot be keeps the run from its end. */
+const lockLate = async (run: TargetedRun, revoker: Revoker, signal: AbortSignal): Promise<void> => {
+  const { lock: kind, name } = revoker;
+  const { locked, lockLost } = remember(run, revoker, {});
+  if (kind.kind === 'NotLockable' || kind.stays === true || locked || (lockLost === undefined && !saysGivenUp(run, name))) return;
+  remember(run, revoker, { lockLost: lockLost ?? givenUp });
+  if (run.waivers.has(name)) return;
+  await lockOne(run, revoker, signal);
+  if (remember(run, revoker, {}).locked) remember(run, revoker, { lockLost: undefined });
+};
+
+/** As another process left it. */
+const saysGivenUp = ({ offboarding: { status } }: TargetedRun, name: string): boolean =>
+  status?.conditions?.some(({ type, status: is, message }) => type === conditionTypes.locked && is === 'False' && message.startsWith(`${name}: ${givenUp.message ?? ''}`)) === true;
+
 /** Undefined when it is locked, or when nobody waits for that. */
 const lockOne = async (run: TargetedRun, revoker: Revoker, signal: AbortSignal): Promise<Verdict | undefined> => {
   const { lock: kind, name } = revoker;
   const { failure, locked } = remember(run, revoker, {});
   if (kind.kind === 'NotLockable' || locked) return undefined;
-  const givenUp = run.waivers.has(name);
+  const isGivenUp = run.waivers.has(name);
   // One that could not be inventoried in this very look is not asked again.
-  if (failure !== undefined) return givenUp ? undefined : failureVerdict(name, failure);
+  if (failure !== undefined) return isGivenUp ? undefined : failureVerdict(name, failure);
   try {
     const { target } = run.draft;
     await kind.lock(target, signal);
@@ -87,6 +106,6 @@ const lockOne = async (run: TargetedRun, revoker: Revoker, signal: AbortSignal):
     return undefined;
   } catch (error) {
     const why = recordFailure(run, revoker, toOutcome(error));
-    return givenUp ? undefined : failureVerdict(name, why);
+    return isGivenUp ? undefined : failureVerdict(name, why);
   }
 };
