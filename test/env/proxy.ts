@@ -5,10 +5,12 @@
  *     const proxy = await startProxy(cluster, { token, onRequest: async ({ method }) => method !== 'DELETE' });
  *     await startOperator(cluster, { kubeconfig: proxy.kubeconfig });
  *     const other = await startForwarder(bao, { onRequest: () => ({ status: 503 }) });    // at other.url
+ *     const plain = await startForwarder({ url: bao.url, ca: bao.ca }, {});               // without TLS on this side
  */
 import { writeFileSync } from 'node:fs';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Agent, createServer, request as httpsRequest } from 'node:https';
+import * as http from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import * as https from 'node:https';
 import { join } from 'node:path';
 
 import type { ControlPlane } from './control-plane.ts';
@@ -25,8 +27,23 @@ export interface Exchange {
 /** An answer that the proxy gives itself. */
 export interface OwnAnswer {
   readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<http.OutgoingHttpHeaders>;
   readonly body?: string;
+}
+
+/** What is asked instead of what the caller asked. */
+export interface Rewritten {
+  readonly send: Pick<Exchange, 'path' | 'body'>;
+}
+
+/** What is heard instead of what the server answered, which is read to its end first. */
+export interface Edited {
+  readonly edit: (body: string) => string | OwnAnswer;
+}
+
+/** A stream of which nothing more is heard from the moment on in which this is false; it stays open. */
+export interface Heard {
+  readonly hears: () => boolean;
 }
 
 /** Resolves to false where the caller's connection is to be broken instead. */
@@ -34,9 +51,9 @@ export type Gate<Seen extends Exchange, Instead> = (seen: Seen) => boolean | Ins
 
 export interface Gates {
   /** Asked before a request is passed on: what is refused or answered here never arrives. */
-  readonly onRequest?: Gate<Exchange, OwnAnswer>;
-  /** Asked when the server has answered: what is refused here was done, and the caller hears nothing of it, or half. */
-  readonly onAnswer?: Gate<Exchange & { readonly status: number }, 'cut'>;
+  readonly onRequest?: Gate<Exchange, OwnAnswer | Rewritten>;
+  /** Asked when the server has answered: what is refused here was done, and the caller hears nothing of it, or half, or something else. */
+  readonly onAnswer?: Gate<Exchange & { readonly status: number }, 'cut' | Edited | Heard>;
 }
 
 export interface ProxyOptions extends Gates {
@@ -44,8 +61,8 @@ export interface ProxyOptions extends Gates {
   readonly token: string;
 }
 
-/** A server that is reached by TLS, with the authority that it trusts. */
-export type Upstream = Pick<ControlPlane, 'url' | 'ca' | 'authority'>;
+/** A server, with what it is known by. Where an authority is told, the proxy shows a certificate of it; otherwise it is reached without TLS. */
+export type Upstream = Pick<ControlPlane, 'url'> & Partial<Pick<ControlPlane, 'ca' | 'authority'>>;
 
 export interface Forwarder {
   readonly url: string;
@@ -69,38 +86,43 @@ export const startProxy = async (cluster: ControlPlane, { token, ...gates }: Pro
 };
 
 export const startForwarder = async (upstream: Upstream, { onRequest, onAnswer }: Gates): Promise<Forwarder> => {
-  const identity = issueCertificate(upstream.authority, { commonName: 'proxy' }, { hosts: ['127.0.0.1'] });
-  const agent = new Agent({ ca: upstream.ca, keepAlive: true });
+  const { request, agent } = waysTo(upstream);
 
   const pass = async (from: IncomingMessage, to: ServerResponse): Promise<void> => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of from) chunks.push(chunk as Buffer);
-    const body = Buffer.concat(chunks);
-    const seen: Exchange = { method: from.method ?? '', path: from.url ?? '', body: body.toString('utf8') };
-    const instead = (await onRequest?.(seen)) ?? true;
+    const asked: Exchange = { method: from.method ?? '', path: from.url ?? '', body: (await readAll(from)).toString('utf8') };
+    const instead = (await onRequest?.(asked)) ?? true;
     if (instead === false || to.destroyed) {
       to.destroy();
       return;
     }
-    if (instead !== true) {
-      to.writeHead(instead.status, instead.headers).end(instead.body);
+    if (instead !== true && 'status' in instead) {
+      answerWith(to, instead);
       return;
     }
-    const { host: _, ...headers } = from.headers;
-    const onward = httpsRequest(new URL(seen.path, upstream.url), { method: seen.method, headers, agent });
+    const { host: _, 'content-length': __, 'transfer-encoding': ___, ...headers } = from.headers;
+    const { path, body } = instead === true ? asked : instead.send;
+    const sent = Buffer.from(body);
+    const length = sent.length === 0 ? {} : { 'content-length': sent.length };
+    const onward = request(new URL(path, upstream.url), { method: asked.method, headers: { ...headers, ...length }, agent });
     // A watch ends when its reader does.
     to.once('close', () => onward.destroy());
     onward.once('error', () => to.destroy());
     onward.once('response', (answer) => {
-      void deliver(answer, to, { ...seen, status: answer.statusCode ?? 0 });
+      deliver(answer, to, { ...asked, status: answer.statusCode ?? 0 }).catch(() => to.destroy());
     });
-    onward.end(body);
+    onward.end(sent);
   };
   const deliver = async (answer: IncomingMessage, to: ServerResponse, seen: Exchange & { readonly status: number }): Promise<void> => {
     answer.once('error', () => to.destroy());
     const heard = (await onAnswer?.(seen)) ?? true;
     if (heard === false || to.destroyed) {
       to.destroy();
+      return;
+    }
+    if (typeof heard === 'object' && 'edit' in heard) {
+      const edited = heard.edit((await readAll(answer)).toString('utf8'));
+      const { 'content-length': _, 'transfer-encoding': __, ...headers } = answer.headers;
+      answerWith(to, typeof edited === 'string' ? { status: seen.status, headers, body: edited } : edited);
       return;
     }
     to.writeHead(seen.status, answer.headers);
@@ -111,10 +133,11 @@ export const startForwarder = async (upstream: Upstream, { onRequest, onAnswer }
     }
     // Whoever watches waits for the head as the sign that the watch has begun.
     to.flushHeaders();
-    answer.pipe(to);
+    if (heard === true) answer.pipe(to);
+    else passWhileHeard(answer, to, heard);
   };
 
-  const server = createServer({ cert: identity.certificate, key: identity.key }, (from, to) => {
+  const server = listenerOf(upstream, (from, to) => {
     pass(from, to).catch(() => to.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -122,11 +145,43 @@ export const startForwarder = async (upstream: Upstream, { onRequest, onAnswer }
   const port = typeof address === 'object' && address !== null ? address.port : 0;
 
   return {
-    url: `https://127.0.0.1:${String(port)}`,
+    url: `${upstream.authority === undefined ? 'http' : 'https'}://127.0.0.1:${String(port)}`,
     stop: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       agent.destroy();
     },
   };
+};
+
+const waysTo = ({ url, ca }: Upstream): { readonly request: typeof http.request; readonly agent: http.Agent } =>
+  url.startsWith('https:')
+    ? { request: https.request, agent: new https.Agent({ keepAlive: true, ...(ca === undefined ? {} : { ca }) }) }
+    : { request: http.request, agent: new http.Agent({ keepAlive: true }) };
+
+const listenerOf = ({ authority }: Upstream, listener: RequestListener): http.Server => {
+  if (authority === undefined) return http.createServer(listener);
+  const { certificate: cert, key } = issueCertificate(authority, { commonName: 'proxy' }, { hosts: ['127.0.0.1'] });
+  return https.createServer({ cert, key }, listener);
+};
+
+const readAll = async (stream: IncomingMessage): Promise<Buffer> => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+};
+
+const answerWith = (to: ServerResponse, { status, headers, body }: OwnAnswer): void => {
+  to.writeHead(status, headers).end(body);
+};
+
+const passWhileHeard = (answer: IncomingMessage, to: ServerResponse, { hears }: Heard): void => {
+  let deaf = false;
+  answer.on('data', (chunk: Buffer) => {
+    deaf ||= !hears();
+    if (!deaf) to.write(chunk);
+  });
+  answer.once('end', () => {
+    if (!deaf) to.end();
+  });
 };
