@@ -1,6 +1,6 @@
 # Every target first makes sure of Node 24 and the npm packages. `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools cluster run dev lint generate build unit integration e2e sim mutants bench kill soak clean
+.PHONY: help demo test tools cluster run dev lint generate build unit integration e2e sim mutants bench kill soak faults clean
 SHELL := /bin/bash
 
 # The folder of Node 24, first on PATH for what follows.
@@ -59,6 +59,9 @@ kill: ## Kill the operator at 200 random moments among 50 offboardings, then jud
 
 soak: ## Churn and faults on a real API server; fails when something is not flat (MINUTES=20 RATE=0.67 a second RESTARTS=6 of the API server)
 	@$(node) node test/env/tools.ts >/dev/null && MINUTES=$(MINUTES) RATE=$(RATE) RESTARTS=$(RESTARTS) PRELOAD='$(PRELOAD)' node test/soak/soak.ts
+
+faults: ## Every fault on every dependency, on real servers, beside other ways to let go; writes docs/fault-matrix.md (ONLY= a part)
+	@$(node) node test/env/tools.ts >/dev/null && ONLY='$(ONLY)' AT_ONCE=$(or $(AT_ONCE),20) FROM='$(FROM)' node test/faults/faults.ts
 
 clean: ## Remove what was built in this checkout (the cache folder stays)
 	rm -rf node_modules coverage dist
