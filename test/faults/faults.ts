@@ -14,7 +14,7 @@ import type { Case, Outcome } from './matrix.ts';
 import { renderPage } from './page.ts';
 import type { Measured } from './page.ts';
 import { policies } from './policies.ts';
-import { settle, startSite } from './site.ts';
+import { startSite } from './site.ts';
 import type { Site } from './site.ts';
 import { subjects } from './subjects.ts';
 
@@ -50,7 +50,7 @@ const measure = async (site: Site, cases: readonly Case[]): Promise<boolean> => 
   if (cases.length === all.length) {
     say('the comparison policies');
     const comparisons = await compare(site, { policies, faults, atOnce: 2 * atOnce });
-    const measured = { outcomes, comparisons, machine: await machineOf(site), minutes: (performance.now() - began) / 60_000, settle };
+    const measured = { outcomes, comparisons, machine: await machineOf(site), minutes: (performance.now() - began) / 60_000, settle: site.settle };
     mkdirSync(dirname(figures), { recursive: true });
     writeFileSync(figures, JSON.stringify(measured, undefined, 1));
     write(measured);

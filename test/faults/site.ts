@@ -23,10 +23,12 @@ import type { Obstacle } from './obstacle.ts';
 export const home = 'agents';
 export const elsewhere = 'agents-elsewhere';
 
-/** Seconds for which an absence must hold, everywhere: longer than any fault that says so of what is there. */
-export const settle = 15;
+/** Longer than any fault that says of what is there that it is not. */
+const usualSettle = 15;
 
 export interface Site {
+  /** Seconds for which an absence must hold, everywhere. */
+  readonly settle: number;
   readonly cluster: ControlPlane;
   readonly insist: Insist;
   readonly oracle: Oracle;
@@ -40,7 +42,7 @@ export interface Site {
   readonly stop: () => Promise<void>;
 }
 
-export const startSite = async (): Promise<Site> => {
+export const startSite = async ({ settle = usualSettle }: Partial<Pick<Site, 'settle'>> = {}): Promise<Site> => {
   const cluster = await startControlPlane();
   const undo: (() => Promise<unknown>)[] = [cluster.stop];
   const stop = async (): Promise<void> => {
@@ -62,7 +64,7 @@ export const startSite = async (): Promise<Site> => {
     undo.push(oracle.stop);
     const api = connect({ kubeconfig: cluster.kubeconfig, userAgent: 'faults', connections: 8 });
     undo.push(api.close);
-    return { cluster, insist: insistent(api), oracle, operator, vault, google, between: gates, everybody: gates, stop };
+    return { settle, cluster, insist: insistent(api), oracle, operator, vault, google, between: gates, everybody: gates, stop };
   } catch (error) {
     await stop();
     throw error;

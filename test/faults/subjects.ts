@@ -11,7 +11,7 @@ import type { Effect } from './catalogue.ts';
 import { createAgent } from '../soak/agents.ts';
 import { createObstacle } from './obstacle.ts';
 import type { Obstacle } from './obstacle.ts';
-import { elsewhere, home, settle } from './site.ts';
+import { elsewhere, home } from './site.ts';
 import type { Site } from './site.ts';
 import { accessWire, googleWire, runWire, vaultWire } from './wires.ts';
 
@@ -72,7 +72,7 @@ const byConnector = async (site: Site, name: string, upstream: Upstream, obstacl
     apiVersion: 'offboard.dev/v1alpha1',
     kind: 'Connector',
     metadata: { name },
-    spec: { ...spec(way.url), timing: { settle: `${String(settle)}s`, timeout: '4s' } },
+    spec: { ...spec(way.url), timing: { settle: `${String(site.settle)}s`, timeout: '4s' } },
   });
   return way.stop;
 };
