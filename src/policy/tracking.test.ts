@@ -130,6 +130,15 @@ describe('a fresh enumeration', () => {
 });
 
 describe('an inventory from a watch', () => {
+  it('takes from a watch that nobody has to act first any more', () => {
+    const held = aTracked({ credential: { end: { by: 'Person', reason: 'SharedBinding', message: 'grant it that' } }, status: { reason: 'SharedBinding' } });
+    const { tracked, foundNew } = mergeCached([held], [aCredential()], 0);
+    expect(tracked[0]?.credential.end).toEqual({ by: 'Revoke' });
+    expect(foundNew).toBe(false);
+    const confirmed = aTracked({ credential: held.credential, status: { state: 'Confirmed' } });
+    expect(mergeCached([confirmed], [aCredential()], 0).tracked).toEqual([confirmed]);
+  });
+
   it('adds what is not known', () => {
     expect(mergeCached([], [aCredential()], 0).foundNew).toBe(true);
   });

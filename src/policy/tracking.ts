@@ -26,7 +26,7 @@ export interface Merge {
 export const mergeFresh = (tracked: readonly Tracked[], found: readonly Credential[], monotonic: number): Merge =>
   merge(tracked, found, monotonic, true);
 
-/** Merges an inventory from a watch: it may be late, so it only ever adds what is not known at all. */
+/** Merges an inventory from a watch: it may be late, so it only ever adds what is not known at all, and what may be revoked by now. */
 export const mergeCached = (tracked: readonly Tracked[], found: readonly Credential[], monotonic: number): Merge =>
   merge(tracked, found.filter((credential) => credential.seen), monotonic, false);
 
@@ -49,6 +49,9 @@ const merge = (tracked: readonly Tracked[], found: readonly Credential[], monoto
     } else if (!isOpen(known) && credential.seen && fresh) {
       result.set(key, returned(credential, known, monotonic));
       foundNew = true;
+    } else if (isOpen(known) && known.credential.end.by === 'Person' && credential.end.by === 'Revoke') {
+      // Whoever had to act first did, such as by giving the operator a right.
+      result.set(key, ending({ ...known, credential }, credential.end));
     } else if (fresh) {
       const listed = { ...known, credential };
       result.set(key, withGrants(isOpen(known) ? ending(listed, credential.end) : listed, known.credential.grants ?? []));

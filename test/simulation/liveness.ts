@@ -10,7 +10,7 @@ import { Violation, conditionOf, isTrue } from './invariants.ts';
 /** Named decisions of people. Whatever else a run waits for by itself. */
 const decisions: ReadonlySet<string> = new Set([
   reasons.inUse, reasons.identityRecreated, reasons.identityUnknown, reasons.identityNotFound, reasons.managedElsewhere, reasons.sharedLeasePath, reasons.sharedRole,
-  reasons.sharedEntity, reasons.sharedAccount, reasons.revocationStuck, reasons.accountUnknown, reasons.uidMismatch, reasons.resurrected, reasons.invalidSpec,
+  reasons.sharedEntity, reasons.sharedAccount, reasons.revocationStuck, reasons.accountUnknown, reasons.uidMismatch, reasons.resurrected, reasons.invalidSpec, reasons.reopened,
 ]);
 
 const idle: ReadonlySet<string> = new Set([reasons.planOnly, reasons.suspended, reasons.cancelled, reasons.superseded, reasons.waitingForOtherRun]);
@@ -23,6 +23,9 @@ export const restsOn = (run: OffboardingObject): string => {
   return `${kind}/${ready.reason}`;
 };
 
+/** What people gave a time of day for. Of a clock that was set back it comes late. */
+const byTheTimeOfDay: ReadonlySet<string> = new Set([reasons.soaking, reasons.waitingForExpiry]);
+
 const hasEnded = (run: OffboardingObject): boolean => {
   const { reason = '' } = conditionOf(run, 'Ready') ?? {};
   return isTrue(run, 'Ready') || (isTrue(run, 'Stalled') && decisions.has(reason)) || idle.has(reason);
@@ -32,7 +35,8 @@ export const isSettled = (runs: readonly OffboardingObject[]): boolean => runs.e
 
 export const atTheEnd = (world: World, settled: boolean, publicKey: string): void => {
   if (!settled) {
-    const open = world.offboardings().filter((run) => !hasEnded(run));
+    const open = world.offboardings().filter((run) => !hasEnded(run) && !(world.clocksWereSet() && byTheTimeOfDay.has(conditionOf(run, 'Ready')?.reason ?? '')));
+    if (open.length === 0 && world.clocksWereSet()) return;
     throw new Violation('Lives', `did not end in time: ${open.map((run) => `${run.metadata.name} is ${restsOn(run)}: ${(conditionOf(run, 'Ready') as { message?: string } | undefined)?.message ?? ''}`).join('; ') || 'what is going on has not ended'}`);
   }
   checkRecords(world, publicKey);
@@ -44,7 +48,7 @@ const checkRecords = (world: World, publicKey: string): void => {
   records.forEach(({ metadata: { name } }, index) => {
     if (Number(name) !== index + 1) throw new Violation('RecordTells', `record ${name} has place ${String(index + 1)}`);
   });
-  // The times of day of a clock that was set back say nothing, and an auditor is told so.
+  // With a clock that was set by an hour half-way, the times of day of a record contradict each other, and an auditor is told so.
   if (records.length === 0 || world.clocksWereSet()) return;
   const keys = keysById(readPublicKeys(publicKey));
   const { verdict, ...report } = verify(records.map((record) => materialOf(record.metadata.name, record.metadata.name, (record as { readonly spec?: Readonly<Record<string, unknown>> }).spec ?? {})), { trusted: keys, published: keys });

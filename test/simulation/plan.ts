@@ -86,8 +86,10 @@ export const draw = (seed: number): Plan => {
   const random = streamOf(seed, 'plan');
   const replicas = chance(random, 0.3) ? 2 : 1;
   const more = streamOf(seed, 'stories');
-  const identities = Array.from({ length: chance(random, 0.25) ? 2 : 1 }, (_, index) => drawIdentity(random, more, index));
-  const incidents = [...drawIncidents(random, replicas, identities), ...storyOf(more, replicas, identities)];
+  const drawn = Array.from({ length: chance(random, 0.25) ? 2 : 1 }, (_, index) => drawIdentity(random, more, index));
+  const incidents = [...drawIncidents(random, replicas, drawn), ...storyOf(more, replicas, drawn)];
+  // That a certificate has expired is told by the time of day, and nothing else tells it: a clock that is wrong is believed.
+  const identities = incidents.some(({ kind }) => kind === 'StepWall') ? drawn.map((each) => ({ ...each, certified: 0 })) : drawn;
   return { seed, replicas, identities, incidents: incidents.sort((one, other) => one.at - other.at) };
 };
 
