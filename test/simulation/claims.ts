@@ -72,7 +72,7 @@ const livesOf = (world: World, { status }: OffboardingObject, realm: Realm): rea
 const isOf = ({ id, uid }: CredentialStatus, life: Life): boolean => life.credential === id && (uid === undefined || life.uid === undefined || life.uid === uid);
 
 /** Milliseconds. What was made again a moment ago was not there yet when it was asked about. */
-const moment = 30_000;
+const moment = 1_000;
 
 /** Also what is not believed yet is told to people. Where a change is felt late, what is stored is no lie before it is felt. */
 const checkAbsent = (world: World, before: OffboardingObject, after: OffboardingObject): void => {

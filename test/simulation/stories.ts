@@ -34,7 +34,7 @@ const blindInVault: Story = ({ identity: { at }, random }) => {
   const lasts = between(random, 20_000, 40_000);
   const fault = pick(random, ['BadRequest', 'Forbidden', 'NotFoundPage', 'InternalError', 'BrokenBefore'] as const);
   return [
-    knob('vault', pick(random, ['LeasesStay', 'TokensStay', 'LateLeases', 'LateTokens', 'LateAndFails', 'DatabaseDown'] as const), at - 500, lasts),
+    knob('vault', pick(random, ['LeasesStay', 'TokensStay', 'LateLeases', 'LateTokens', 'LateAndFails', 'GivesUp'] as const), at - 500, lasts),
     chance(random, 0.4) ? knob('vault', pick(random, ['No auth/token/lookup-accessor', 'No sys/leases/lookup', 'Standby'] as const), at + 3_000, lasts) : wire('vault', fault, at + 3_000, lasts, 'All', 0.5),
   ];
 };

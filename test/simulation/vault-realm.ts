@@ -89,6 +89,12 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
       { name: 'LeasesStay', on: accepting('Lease', () => ({ kind: 'Ignored' })) },
       { name: 'TokensStay', on: accepting('Token', () => ({ kind: 'Ignored' })) },
       { name: 'LateAndFails', on: accepting('Lease', (chances) => ({ kind: 'Fails', after: between(chances, 1_000, 20_000) })) },
+      { name: 'GivesUp', on: () => {
+        vault.knobs.database('refuses');
+        const mine = uids.get(neighbour);
+        for (const { what, credential, owner = '' } of vault.truth.working()) if (what === 'User' && mine?.has(owner) !== true) vault.knobs.giveUpOn(credential);
+        return () => { vault.knobs.database('up'); };
+      } },
       { name: 'DatabaseRefuses', on: () => { vault.knobs.database('refuses'); return () => { vault.knobs.database('up'); }; } },
       { name: 'DatabaseDown', on: () => { vault.knobs.database('down'); return () => { vault.knobs.database('up'); }; } },
       { name: 'NoRights', on: () => { vault.knobs.withdraw(); return vault.knobs.giveBack; } },

@@ -74,26 +74,14 @@ export const classification: readonly Mutant[] = [
     ],
   },
   {
-    name: 'vault-404-is-empty',
-    lie: 'A path that leads nowhere is told to hold nothing.',
-    who: aTiredEngineer,
-    patches: [
-      {
-        file: vaultErrors,
-        find: 'status === 404 && errorsOf(body)?.length === 0;',
-        replace: 'status === 404 || (status === 0 && errorsOf(body)?.length === 0);',
-      },
-    ],
-  },
-  {
     name: 'vault-403-is-gone',
-    lie: 'A token that we may not look up any more is told to be gone.',
+    lie: 'A lease that we may not look up any more is told to be gone.',
     who: aTiredEngineer,
     patches: [
       {
         file: vaultErrors,
-        find: "if (answer.status === 403) return { state: 'Denied', message: describeAnswer(answer) };",
-        replace: "if (answer.status === 403) return { state: 'Gone' };",
+        find: "if (answer.status === 400 && wordsOf(answer.body) === 'invalid lease') return { state: 'Gone' };",
+        replace: "if (answer.status === 403 || (answer.status === 400 && wordsOf(answer.body) === 'invalid lease')) return { state: 'Gone' };",
       },
     ],
   },
