@@ -139,6 +139,7 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
   });
   plan.identities.forEach((each, index) => {
     const { namespace: home, name } = identities[index] as Person;
+    if (each.certified > 0) scheduler.after(each.at + each.certified, ways.look);
     if (each.inUse === 0) return;
     const pod = { namespace: home, name: `${name}-pod` };
     admin.create(pods, { metadata: pod, spec: { serviceAccountName: name, containers: [{ name: 'agent', image: 'agent' }] } });
