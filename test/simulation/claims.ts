@@ -50,7 +50,7 @@ export const createClaims = (world: World): Claims => {
 };
 
 /** Each process tries to lead, and tells of itself; tokens are asked for, and questions are, by whoever only watches as well. */
-const isAct = ({ method, path }: WireRequest): boolean => method !== 'GET' && method !== 'LIST' && !/\/leases|\/events|reviews|\/token(\?|$)/.test(path);
+const isAct = ({ method, path }: WireRequest): boolean => method !== 'GET' && method !== 'LIST' && !/\/leases|\/events|reviews|\/token(\?|$)|dryRun=All/.test(path);
 
 /** What is refused for our own sake, or fails, has ended nothing. */
 const isTaken = (status: number): boolean => status < 400 || status === 404;

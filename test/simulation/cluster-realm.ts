@@ -2,11 +2,11 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { canaryType } from '../../src/kube/canary.ts';
 import type { Subject } from '../../src/kube/objects.ts';
-import { clusterRoleBindings, clusterRoles, configMaps, roleBindings, secrets, serviceAccounts, validatingAdmissionPolicyBindings, workloadIdentities } from '../../src/kube/resources.ts';
-import { holds } from '../../src/revokers/kubernetes/lock-entries.ts';
+import { clusterRoleBindings, clusterRoles, configMaps, roleBindings, secrets, serviceAccounts, workloadIdentities } from '../../src/kube/resources.ts';
 import type { Random } from '../../src/runtime/random.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { createCluster } from './cluster/cluster.ts';
+import { kindFor } from './cluster/kinds.ts';
 import type { WireRequest } from './engine/wire.ts';
 import { between, chance, pick } from './engine/random.ts';
 import type { Scheduler } from './engine/scheduler.ts';
@@ -36,6 +36,7 @@ const signingKey = `-----BEGIN PRIVATE KEY-----\n${Buffer.concat([Buffer.from('3
 const publicKey = createPublicKey(createPrivateKey(signingKey)).export({ type: 'spki', format: 'pem' }).toString();
 /** Longer than what an API server remembers of a token. */
 const settleTime = 12_000;
+const accounts = kindFor(serviceAccounts);
 
 export const createClusterRealm = ({ scheduler, random, epoch, namespace }: ClusterRealmOptions): ClusterRealm => {
   const cluster = createCluster({ scheduler, random, namespace, namespaces: ['ci'], epoch });
@@ -70,8 +71,6 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace }: Clus
     ];
   };
 
-  const policiesStand = (): boolean =>
-    admin.list(validatingAdmissionPolicyBindings).every((binding) => (binding as { readonly spec?: { readonly validationActions?: readonly string[] } }).spec?.validationActions?.includes('Deny') === true);
   const certificates = new Map<string, number>();
   const realm: Realm = {
     name: 'kubernetes',
@@ -93,7 +92,7 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace }: Clus
         if (resource.plural === 'serviceaccounts' || resource.plural === 'secrets' || resource.plural.endsWith('bindings')) listener();
       });
     },
-    isLocked: (identity) => cluster.servers.every(({ lock }) => holds(lock.data(), identity)) && policiesStand(),
+    isLocked: (identity) => cluster.servers.every(({ lock }) => lock.denies({ operation: 'CREATE', kind: accounts, ...identity, object: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { ...identity, uid: '', resourceVersion: '', creationTimestamp: '' } }, before: undefined }) !== undefined),
     act: (identity, chances) => {
       const tokens = tokensOf(identity);
       const last = tokens.at(-1);
