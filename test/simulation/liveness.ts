@@ -28,7 +28,8 @@ const byTheTimeOfDay: ReadonlySet<string> = new Set([reasons.soaking, reasons.wa
 
 const hasEnded = (run: OffboardingObject): boolean => {
   const { reason = '' } = conditionOf(run, 'Ready') ?? {};
-  return isTrue(run, 'Ready') || (isTrue(run, 'Stalled') && decisions.has(reason)) || idle.has(reason);
+  // What is given up for a while is asked for again after that.
+  return (isTrue(run, 'Ready') && reason !== reasons.completedWithWaivers) || (isTrue(run, 'Stalled') && decisions.has(reason)) || idle.has(reason);
 };
 
 export const isSettled = (runs: readonly OffboardingObject[]): boolean => runs.every(hasEnded);

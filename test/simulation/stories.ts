@@ -47,7 +47,8 @@ const blindInGoogle: Story = ({ identity: { at }, random }) => [
 /** What is stuck is given up for a while, and is not gone when the waiver is over. */
 const stuckAndWaived: Story = (cast) => {
   const { identity: { at }, random } = cast;
-  return [knob('vault', pick(random, ['DatabaseRefuses', 'DatabaseDown', 'NoRights'] as const), at - 500, 80_000), person(cast, 'Waive', at + between(random, 3_000, 15_000))];
+  const alsoStuck = chance(random, 0.5) ? [knob('apiserver-a', 'No delete serviceaccounts', at - 500, 80_000)] : [];
+  return [knob('vault', pick(random, ['DatabaseRefuses', 'GivesUp', 'No sys/leases/revoke'] as const), at - 500, 80_000), person(cast, 'Waive', at + between(random, 3_000, 15_000)), ...alsoStuck];
 };
 
 const frozenLeader: Story = ({ identity: { at }, replicas, random }) =>

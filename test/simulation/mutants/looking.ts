@@ -60,24 +60,6 @@ export const looking: readonly Mutant[] = [
     patches: [{ file: verify, find: "revoker.inventory(run.draft.target, 'Fresh', signal);", replace: "revoker.inventory(run.draft.target, 'Cached', signal);" }],
   },
   {
-    name: 'reads-from-any-version',
-    lie: 'What an API server remembers is taken for what is stored.',
-    who: 'scylla-operator: a stale cache is taken for what there is',
-    source: 'https://github.com/scylladb/scylla-operator/issues/2492',
-    patches: [
-      {
-        file: 'src/kube/client.ts',
-        find: "callForObject('get', resource, { method: 'GET', path: pathTo(resource, key) }, options, key.name),",
-        replace: "callForObject('get', resource, { method: 'GET', path: pathTo(resource, key, { resourceVersion: '0' }) }, options, key.name),",
-      },
-      {
-        file: 'src/kube/client.ts',
-        find: '{ fieldSelector, labelSelector, limit, continue: next });',
-        replace: "{ fieldSelector, labelSelector, limit, continue: next, resourceVersion: next === undefined ? '0' : undefined });",
-      },
-    ],
-  },
-  {
     name: 'vault-standby-believed',
     lie: 'What a standby does not know yet is told not to be there.',
     who: aTiredEngineer,
@@ -95,12 +77,6 @@ export const looking: readonly Mutant[] = [
   const result = new Map(tracked.filter((entry) => !fresh || shown.has(trackedKey(entry.credential))).map((entry) => [trackedKey(entry.credential), entry]));`,
       },
     ],
-  },
-  {
-    name: 'confirmed-for-ever',
-    lie: 'What was confirmed and is seen again stays confirmed.',
-    who: aTiredEngineer,
-    patches: [{ file: tracking, find: '} else if (!isOpen(known) && credential.seen && fresh) {', replace: '} else if (!isOpen(known) && credential.seen && !fresh && fresh) {' }],
   },
   {
     name: 'undeclared-forgotten',
