@@ -267,6 +267,12 @@ export const requested = (tracked: Tracked, now: Date, requestId?: string): Trac
   status: { ...tracked.status, revokeRequestedAt: now.toISOString(), ...(requestId === undefined ? {} : { requestId }) },
 });
 
+/** As it was before. */
+export const notRequested = ({ requestedHere: _, ...tracked }: Tracked): Tracked => {
+  const { revokeRequestedAt: __, requestId: ___, ...status } = tracked.status;
+  return { ...tracked, status };
+};
+
 /** True when a revoke is to be sent, once the intent is stored. */
 export const needsRevoke = ({ credential, status }: Tracked): boolean =>
   credential.end.by === 'Revoke' && (status.state === 'Present' || status.state === 'Unknown') && status.absentSince === undefined;

@@ -52,8 +52,8 @@ const checks: readonly Check[] = [
   { name: 'layers', run: command('npm', 'run', '-s', 'layers') },
   { name: 'unused code', run: command('npm', 'run', '-s', 'unused') },
   { name: 'generated files', run: generatedFiles },
-  { name: 'simulation', run: command('node', 'test/simulation/main.ts', '--runs', '10000', '--jobs', String(availableParallelism())) },
-  { name: 'mutants', run: command('node', 'test/simulation/mutants/main.ts') },
+  { name: 'simulation', run: command('node', 'test/simulation/main.ts', '--runs', '10000', '--time-budget', '120', '--jobs', String(availableParallelism())) },
+  { name: 'mutants', run: command('node', 'test/simulation/mutants/main.ts', '--short') },
   { name: 'tests', run: command('npm', 'test', '-s') },
 ];
 

@@ -94,7 +94,7 @@ everything through again. Beside it an oracle, which goes past the proxy, tries 
 gone: \`Ready=True\`, a WorkloadIdentity that says \`Retired\`, or one that is let go. A **false completion** is such a claim while a credential worked.
 
 \`make faults\` wrote this page, in ${minutes.toFixed(0)} minutes. ${machine}. Each row is one
-offboarding; several run side by side, and the times are those of a busy machine. An absence must hold for ${String(settle)} s everywhere, which is in each time.
+offboarding; several run side by side, and the times are those of a busy machine. One replica, without leader election. An absence must hold for ${String(settle)} s everywhere, which is in each time.
 
 ${summaryPart(subjects, outcomes)}
 

@@ -8,7 +8,8 @@
 import { parseArgs } from 'node:util';
 import { runApart } from './apart.ts';
 import { report } from './report.ts';
-import { draw, without } from './plan.ts';
+import { draw } from './draw.ts';
+import { without } from './plan.ts';
 import { shrink } from './shrink.ts';
 import { createTally } from './tally.ts';
 import type { Summary } from './tally.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Violation } from './invariants.ts';
-import { draw, without } from './plan.ts';
+import { draw } from './draw.ts';
+import { without } from './plan.ts';
 import type { Plan } from './plan.ts';
 import { report } from './report.ts';
 import { shrink } from './shrink.ts';

@@ -41,7 +41,7 @@ import { lock } from './lock.ts';
 import { preflight } from './preflight.ts';
 import { record } from './record.ts';
 import { resolve } from './resolve.ts';
-import { revoke } from './revoke.ts';
+import { forgetIntents, revoke } from './revoke.ts';
 import { boundTo, timestamp, withDraft } from './run.ts';
 import type { Context, Draft, Progress, Run, RunMemory, Step, When } from './run.ts';
 import { soak } from './soak.ts';
@@ -187,7 +187,10 @@ const conclude = async ({ run, verdict }: Look, context: Context, signal: AbortS
     keep(object);
   }
   const status = summarise(run, verdict, context);
-  object = await writeStatus(client, offboardings, object, status, signal);
+  object = await writeStatus(client, offboardings, object, status, signal).catch((error: unknown) => {
+    forgetIntents(run);
+    throw error;
+  });
   run.memory.unstoredIntent = false;
   keep(object);
   announce(run, verdict, status, context);

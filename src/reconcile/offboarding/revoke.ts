@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { reasons } from '../../api/v1alpha1/conditions.ts';
-import { isDue, needsRevoke, refused, requested, sent, trackedKey } from '../../policy/credential.ts';
+import { isDue, needsRevoke, notRequested, refused, requested, sent, trackedKey } from '../../policy/credential.ts';
 import type { Tracked } from '../../policy/credential.ts';
 import { toOutcome } from '../../kube/errors.ts';
 import { reconciling } from '../../policy/verdict.ts';
@@ -12,8 +12,8 @@ import type { Revoker } from '../../revokers/revoker.ts';
 import { mapBounded } from '../../runtime/concurrency.ts';
 import type { OutcomeError } from '../../runtime/outcome.ts';
 import { waitsFor } from './assessment.ts';
-import { next, recordFailure, remember, stop, timestamp, withDraft } from './run.ts';
-import type { Context, Progress, TargetedRun } from './run.ts';
+import { next, recordFailure, remember, stop, storedDependency, timestamp, withDraft } from './run.ts';
+import type { Context, Progress, Run, TargetedRun } from './run.ts';
 
 export const revoke = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
   // The write that should have stored an earlier intent may have failed.
@@ -43,6 +43,15 @@ const recordIntent = (run: TargetedRun, context: Context): number => {
     remember(run, revoker, { tracked });
   }
   return count;
+};
+
+/** What was about to be asked for and was not stored: by the next look somebody may have suspended or cancelled the run. */
+export const forgetIntents = (run: Run): void => {
+  for (const revoker of run.revokers) {
+    const stored = new Set(storedDependency(run, revoker)?.credentials?.filter(({ revokeRequestedAt }) => revokeRequestedAt !== undefined).map(trackedKey));
+    const { tracked } = remember(run, revoker, {});
+    remember(run, revoker, { tracked: tracked.map((entry) => (stored.has(trackedKey(entry.credential)) || entry.accepted === true ? entry : notRequested(entry))) });
+  }
 };
 
 /** The same for every request to end this credential, whoever sends it: whoever has the record finds them all in the dependency's log. */

@@ -6,6 +6,7 @@ import { createWorld } from '../../../test/fakes/world.ts';
 import type { World } from '../../../test/fakes/world.ts';
 import { offboardingFinalizer } from '../../api/v1alpha1/index.ts';
 import type { OffboardingSpec } from '../../api/v1alpha1/index.ts';
+import { retryable } from '../../runtime/outcome.ts';
 
 const account = aCredential({ id: 'serviceaccounts/ci/agent', uid: 'uid-of-account', class: 'ServiceAccount' });
 
@@ -153,5 +154,19 @@ describe('a run whose finalizer somebody took off', () => {
     world.put({ ...plan, metadata: { ...plan.metadata, generation: 2 }, spec: { ...plan.spec, mode: 'Enforce', soak: '1h' } });
     await world.look();
     expect(world.object().metadata.finalizers).toEqual([offboardingFinalizer]);
+  });
+});
+
+describe('an intent that could not be stored', () => {
+  it('is none: whoever suspends the run meanwhile sees nothing that is about to be revoked', async () => {
+    world.put(anOffboarding());
+    world.cluster.failStatusWrites = retryable('Conflict', 'the object has been modified');
+    await expect(world.look()).rejects.toThrow('the object has been modified');
+    world.cluster.failStatusWrites = undefined;
+    change({ suspend: true });
+    await world.look();
+    const { dependencies = [], revokeStartedAt } = world.status();
+    expect(revokeStartedAt).toBeUndefined();
+    expect(dependencies.flatMap(({ credentials = [] }) => credentials.filter(({ revokeRequestedAt }) => revokeRequestedAt !== undefined))).toEqual([]);
   });
 });

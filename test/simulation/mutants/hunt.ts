@@ -17,15 +17,17 @@ export interface HuntOptions {
   /** In the first batch, all of which are run: they tell how easily it is seen. The next ones are larger, and end with the first that sees it. */
   readonly firstBatch: number;
   readonly limit: number;
+  /** Also in the first batch. */
+  readonly stopAtFirst?: boolean;
 }
 
 const growth = 4;
 
-export const hunt = async (mutant: Mutant, { simulate, firstSeed, firstBatch, limit }: HuntOptions): Promise<Hunt> => {
+export const hunt = async (mutant: Mutant, { simulate, firstSeed, firstBatch, limit, stopAtFirst = false }: HuntOptions): Promise<Hunt> => {
   let runs = 0;
   let size = Math.min(firstBatch, limit);
   while (size > 0) {
-    const answer = await simulate(mutant, { seed: firstSeed + runs, runs: size, stop: runs > 0 });
+    const answer = await simulate(mutant, { seed: firstSeed + runs, runs: size, stop: stopAtFirst || runs > 0 });
     runs += answer.runs;
     const { failed } = answer;
     if (failed.length > 0) return { mutant, caughtAfter: Math.min(...failed.map(({ seed }) => seed)) - firstSeed + 1, runs, failed };
