@@ -35,7 +35,7 @@ export const createFaults = (random: Random): Faults => {
 /** Reviews are questions, whatever their method. */
 const isRead = ({ method, path }: WireRequest): boolean => method === 'GET' || method === 'LIST' || path.includes('reviews');
 
-const isMeant = ({ calls, path = '' }: WireIncident, request: WireRequest): boolean => request.path.includes(path) && (calls === 'All' || (calls === 'Reads') === isRead(request));
+const isMeant = ({ calls }: WireIncident, request: WireRequest): boolean => calls === 'All' || (calls === 'Reads') === isRead(request);
 
 const html: Pick<WireAnswer, 'headers'> = { headers: { 'content-type': 'text/html' } };
 

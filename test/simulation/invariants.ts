@@ -90,6 +90,8 @@ export const createInvariants = (world: World): Invariants => {
       } else if (locked.has(person) && !lostAt.has(person)) lostAt.set(person, world.now());
     }
   };
+  /** Looks at which may still be under way. */
+  const deleted: OffboardingObject[] = [];
   const others = new Map(world.realms.map((realm) => [realm, realm.ofOthers()]));
   world.ways.onBorn((identity, realm, way) => {
     if (lockWasTouched && realm.isLocked(identity) === false) return;
@@ -107,6 +109,7 @@ export const createInvariants = (world: World): Invariants => {
         lookAtLocks();
       }
       if (isOperator) checkFinalizers(change, retired);
+      if (change.plural === 'offboardings' && change.type === 'DELETED') deleted.push(change.object as OffboardingObject);
       if (change.plural !== 'offboardings' || change.type === 'DELETED') return;
       const before = change.previous as OffboardingObject | undefined;
       const after = change.object as OffboardingObject;
@@ -127,7 +130,7 @@ export const createInvariants = (world: World): Invariants => {
       // Whoever was refused has seen nothing.
       if (status < 300 && realm.isEnumeration(request)) enumeratedAt.set(realm, world.now());
       if (realm.isIrreversible(request)) {
-        checkAllowed(world, request, realm);
+        checkAllowed([...world.offboardings(), ...deleted], request, realm);
         checkAlone(world, request);
         checkOrder(world, request, realm);
       }
@@ -241,8 +244,8 @@ const checkConditions = (run: OffboardingObject): void => {
 };
 
 /** What is about to be ended for good must have been announced in the stored status of a run. */
-const checkAllowed = (world: World, request: WireRequest, realm: Realm): void => {
-  const runs = world.offboardings().filter(({ spec, status }) => spec.mode === 'Enforce' && status?.revokeStartedAt !== undefined);
+const checkAllowed = (offboardings: readonly OffboardingObject[], request: WireRequest, realm: Realm): void => {
+  const runs = offboardings.filter(({ spec, status }) => spec.mode === 'Enforce' && status?.revokeStartedAt !== undefined);
   const announced = runs.some((run) => dependenciesOf(run).some(({ name, credentials = [] }) => name === realm.name && credentials.some(({ revokeRequestedAt }) => revokeRequestedAt !== undefined)));
   if (!announced) throw new Violation('IntentFirst', `${request.from} ${request.method} ${request.path}, and no run has announced it`);
 };

@@ -70,7 +70,7 @@ export type Incident = { readonly at: number } & (
   | { readonly kind: 'KillAtRequest'; readonly replica: number; readonly nth: number; readonly when: 'Sent' | 'Answered'; readonly for: number }
   | { readonly kind: 'Freeze'; readonly replica: number; readonly for: number }
   | { readonly kind: 'StepWall'; readonly replica: number; readonly by: number }
-  | { readonly kind: 'Wire'; readonly server: ServerName; readonly fault: WireFaultName; readonly calls: 'Reads' | 'Writes' | 'All'; readonly share: number; readonly path?: string; readonly for: number }
+  | { readonly kind: 'Wire'; readonly server: ServerName; readonly fault: WireFaultName; readonly calls: 'Reads' | 'Writes' | 'All'; readonly share: number; readonly for: number }
   /** By its name, or by a fraction of all of that server. */
   | { readonly kind: 'Knob'; readonly server: ServerName; readonly knob: number | string; readonly for: number }
   | { readonly kind: 'Person'; readonly act: PersonAct; readonly identity: number }

@@ -18,8 +18,6 @@ interface Cast {
 type Story = (cast: Cast) => readonly Incident[];
 
 const wire = (server: ServerName, fault: WireFaultName, at: number, lasts: number, calls: 'Reads' | 'Writes' | 'All' = 'Reads', share = 0.6): Incident => ({ at, kind: 'Wire', server, fault, calls, share, for: lasts });
-/** Every call to this path, and nothing else. */
-const wireOn = (server: ServerName, fault: WireFaultName, path: string, at: number, lasts: number): Incident => ({ at, kind: 'Wire', server, fault, calls: 'All', share: 1, path, for: lasts });
 const knob = (server: ServerName, name: string, at: number, lasts: number): Incident => ({ at, kind: 'Knob', server, knob: name, for: lasts });
 const person = ({ index }: Cast, act: PersonAct, at: number): Incident => ({ at, kind: 'Person', act, identity: index });
 const reaction = ({ index }: Cast, how: Reaction): Incident => ({ at: 0, kind: 'Reaction', reaction: how, identity: index });
@@ -30,18 +28,6 @@ const blindAndHelpless: Story = ({ identity: { at }, random }) => {
   const right = pick(random, ['No delete serviceaccounts', 'No delete rolebindings', 'No delete secrets'] as const);
   const fault = pick(random, ['NotFoundPage', 'Forbidden', 'InternalError', 'BadGateway'] as const);
   return [knob('apiserver-a', right, begin, lasts), chance(random, 0.4) ? knob('apiserver-a', 'No get serviceaccounts', begin, lasts) : wire('apiserver-a', fault, at + 1_000, lasts)];
-};
-
-/** Asked about the very thing that stays, something in between says that there is no such page, that this is no question, or nobody may ask. */
-const noSuchAnswer: Story = ({ identity: { at, name, vault, google }, random }) => {
-  const lasts = between(random, 20_000, 30_000);
-  const fault = pick(random, ['NotFoundPage', 'BadRequest', 'Forbidden'] as const);
-  if (vault && chance(random, 0.6)) {
-    const [stays, path] = pick(random, [['LeasesStay', 'leases/lookup'], ['TokensStay', 'lookup-accessor']] as const);
-    return [knob('vault', stays, at - 500, 40_000), wireOn('vault', fault, path, at + 300, lasts)];
-  }
-  if (google && chance(random, 0.6)) return [knob('google', 'Swallowed', at - 500, 40_000), wireOn('google', fault, pick(random, ['/keys', '/iam', 'getIamPolicy'] as const), at + 500, lasts)];
-  return [knob('apiserver-a', 'No delete serviceaccounts', at - 500, 40_000), wireOn('apiserver-a', fault, `/serviceaccounts/${name}`, at + 300, lasts)];
 };
 
 const blindInVault: Story = ({ identity: { at }, random }) => {
@@ -138,7 +124,6 @@ export const storyOf = (random: Random, replicas: number, identities: readonly I
   const identity = identities[index];
   if (identity === undefined || !chance(random, isTold)) return [];
   const cast: Cast = { identity, index, replicas, random };
-  if (chance(random, 0.12)) return noSuchAnswer(cast);
   if (replicas > 1 && chance(random, 0.25)) return frozenLeader(cast);
   if (identity.google && chance(random, 0.4)) return pick(random, [blindInGoogle, blindInGoogle, lateIssuer])(cast);
   if (identity.vault && chance(random, 0.5)) return pick(random, [blindInVault, blindInVault, blindInVault, stuckAndWaived, lateIssuer])(cast);

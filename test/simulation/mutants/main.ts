@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { mapBounded } from '../../../src/runtime/concurrency.ts';
 import { hunt, render, seedsOf } from './hunt.ts';
 import { mutantNamed, mutants } from './list.ts';
+import type { Mutant } from './mutant.ts';
 import { seen } from './seen.ts';
 import { simulate } from './run.ts';
 
@@ -15,7 +16,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { seed: { type: 'string', default: '1' }, runs: { type: 'string', default: '4000' }, batch: { type: 'string', default: '40' }, short: { type: 'boolean', default: false } },
 });
-const chosen = positionals.length === 0 ? mutants : positionals.map(mutantNamed);
+const isSeen = ({ name }: Mutant): boolean => seen[name] !== undefined;
+const chosen = positionals.length > 0 ? positionals.map(mutantNamed) : values.short ? mutants.filter(isSeen) : mutants;
 const limits = { simulate, limit: Number(values.runs), stopAtFirst: values.short, firstBatch: values.short ? 1 : Number(values.batch) };
 const firstSeed = (name: string): number => (values.short ? (seen[name] ?? 1) : Number(values.seed));
 const { signal } = new AbortController();
@@ -23,12 +25,14 @@ const { signal } = new AbortController();
 const hunts = await mapBounded(chosen, availableParallelism(), (mutant) => hunt(mutant, { ...limits, firstSeed: firstSeed(mutant.name) }), signal);
 const sound = await mapBounded(runsOf(seedsOf(hunts)), availableParallelism(), (range) => simulate(undefined, { ...range, stop: false }), signal);
 
-process.stdout.write(`${render(hunts)}\n`);
+// A short hunt left the runs out of which it is known that they see nothing.
+process.stdout.write(`${render(hunts.map((each) => (each.caughtAfter === undefined || !values.short ? each : { ...each, caughtAfter: each.caughtAfter + firstSeed(each.mutant.name) - 1 })))}\n`);
 const free = hunts.filter(({ caughtAfter }) => caughtAfter === undefined);
 const alarms = sound.flatMap(({ failed }) => failed);
 for (const { mutant } of free) process.stdout.write(`not seen in ${values.runs} runs: ${mutant.name}. ${mutant.lie}\n`);
 for (const { seed, invariant } of alarms) process.stdout.write(`a false alarm: ${invariant}, with seed ${String(seed)} and no mutant\n`);
 process.stdout.write(`${String(hunts.length - free.length)} of ${String(hunts.length)} mutants seen, ${String(alarms.length)} false alarms\n`);
+if (values.short) process.stdout.write(`no scenario shows these yet, so they were not tried: ${mutants.filter((mutant) => !isSeen(mutant)).map(({ name }) => name).join(', ')}\n`);
 process.exitCode = free.length + alarms.length === 0 ? 0 : 1;
 
 /** Seeds that follow each other are run by one process. */
