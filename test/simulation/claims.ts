@@ -1,10 +1,12 @@
 /** What a status says of one thing, held against what is true at that moment; and who may say and do it at all. */
-import type { CredentialStatus, DependencyStatus } from '../../src/api/v1alpha1/index.ts';
+import type { CredentialStatus } from '../../src/api/v1alpha1/index.ts';
+import { trackedKey } from '../../src/policy/credential.ts';
 import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
 import type { WireRequest } from './engine/wire.ts';
 import type { Stored, World } from './invariants.ts';
 import { Violation } from './invariants.ts';
 import type { Realm } from './realm.ts';
+import { credentialsOf, dependenciesOf, nameOf } from './runs.ts';
 import type { Life } from './ways.ts';
 
 export interface Claims {
@@ -55,12 +57,6 @@ const isAct = ({ method, path }: WireRequest): boolean => method !== 'GET' && me
 /** What is refused for our own sake, or fails, has ended nothing. */
 const isTaken = (status: number): boolean => status < 400 || status === 404;
 
-const nameOf = ({ metadata: { namespace, name } }: OffboardingObject): string => `${namespace ?? ''}/${name}`;
-
-const dependenciesOf = ({ status }: OffboardingObject): readonly DependencyStatus[] => status?.dependencies ?? [];
-
-const keyOf = ({ id, uid }: CredentialStatus): string => `${id} ${uid ?? ''}`;
-
 const isGone = (status: CredentialStatus | undefined): boolean => status?.state === 'Absent' || status?.state === 'Confirmed';
 
 const livesOf = (world: World, { status }: OffboardingObject, realm: Realm): readonly Life[] => {
@@ -78,16 +74,14 @@ const moment = 1_000;
 const checkAbsent = (world: World, before: OffboardingObject, after: OffboardingObject): void => {
   for (const realm of world.realms) {
     if (realm.name === 'google') continue;
-    const known = new Map(credentialsOf(before, realm).map((each) => [keyOf(each), each]));
-    for (const credential of credentialsOf(after, realm)) {
-      if (!isGone(credential) || isGone(known.get(keyOf(credential)))) continue;
+    const known = new Map(credentialsOf(before, realm.name).map((each) => [trackedKey(each), each]));
+    for (const credential of credentialsOf(after, realm.name)) {
+      if (!isGone(credential) || isGone(known.get(trackedKey(credential)))) continue;
       const alive = livesOf(world, after, realm).find((life) => isOf(credential, life) && life.diedAt === undefined && world.now() - life.bornAt > moment);
       if (alive !== undefined) throw new Violation('NeverLies', `${nameOf(after)} says that ${credential.id} is absent, and ${alive.id} works`);
     }
   }
 };
-
-const credentialsOf = (run: OffboardingObject, realm: Realm): readonly CredentialStatus[] => dependenciesOf(run).find(({ name }) => name === realm.name)?.credentials ?? [];
 
 const checkWaived = (waived: ReadonlySet<string>, after: OffboardingObject): void => {
   const unasked = dependenciesOf(after).find(({ name, state }) => state === 'Waived' && !waived.has(`${after.metadata.uid} ${name}`));
@@ -120,7 +114,7 @@ const checkRevoked = (world: World, before: OffboardingObject, after: Offboardin
   if (before.status?.revokedAt !== undefined || after.status?.revokedAt === undefined) return;
   for (const realm of world.realms) {
     if ((taken.get(realm) ?? 0) > 0) continue;
-    const asked = credentialsOf(after, realm).filter(({ revokeRequestedAt }) => revokeRequestedAt !== undefined);
+    const asked = credentialsOf(after, realm.name).filter(({ revokeRequestedAt }) => revokeRequestedAt !== undefined);
     const alive = livesOf(world, after, realm).find((life) => life.diedAt === undefined && asked.some((credential) => isOf(credential, life)));
     if (alive !== undefined) throw new Violation('NeverLies', `${nameOf(after)} says that every revoke was accepted; ${realm.name} has taken none, and ${alive.id} works`);
   }

@@ -2,12 +2,14 @@
  * What must hold after every event, whatever happens. Each is checked when something that it is about changes: a stored object, a request
  * that took effect, a way in that began to work.
  */
-import type { CredentialStatus, DependencyStatus, Target } from '../../src/api/v1alpha1/index.ts';
+import type { Target } from '../../src/api/v1alpha1/index.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
+import { trackedKey } from '../../src/policy/credential.ts';
 import { kstatusViolations } from '../env/kstatus.ts';
 import type { WireRequest } from './engine/wire.ts';
 import type { Person, Realm } from './realm.ts';
+import { announces, credentialsOf, dependenciesOf, dependencyOf, isTrue, nameOf } from './runs.ts';
 import type { Ways } from './ways.ts';
 
 export const invariantNames = [
@@ -64,13 +66,6 @@ export interface Invariants {
 
 /** The wall-clock time at the beginning of each universe, in milliseconds since 1970. */
 export const epoch = Date.parse('2026-06-01T00:00:00Z');
-
-type Condition = { readonly type: string; readonly status: string; readonly reason: string };
-
-export const conditionOf = ({ status }: { readonly status?: unknown }, type: string): Condition | undefined =>
-  (status as { readonly conditions?: readonly Condition[] } | undefined)?.conditions?.find((each) => each.type === type);
-
-export const isTrue = (object: { readonly status?: unknown }, type: string): boolean => conditionOf(object, type)?.status === 'True';
 
 export const createInvariants = (world: World): Invariants => {
   const enumeratedAt = new Map<Realm, number>();
@@ -144,10 +139,6 @@ export const createInvariants = (world: World): Invariants => {
 export const runsOf = ({ offboardings }: Pick<World, 'offboardings'>, { namespace, name }: Person): readonly OffboardingObject[] =>
   offboardings().filter(({ status }) => status?.identity === `${namespace}/${name}`);
 
-const nameOf = ({ metadata: { namespace, name } }: KubeObject): string => `${namespace ?? ''}/${name}`;
-
-const dependenciesOf = ({ status }: OffboardingObject): readonly DependencyStatus[] => status?.dependencies ?? [];
-
 const personOfRun = ({ personOf }: World, { status }: OffboardingObject): Person | undefined =>
   status?.target === undefined ? undefined : personOf(status.target.serviceAccount);
 
@@ -156,7 +147,7 @@ const checkReady = (world: World, run: OffboardingObject, enumeratedAt: Readonly
   if (person === undefined) throw new Violation('NeverLies', `${nameOf(run)} is Ready, and nobody knows for whom`);
   let lastOfCluster = 0;
   for (const realm of world.realms) {
-    const dependency = dependenciesOf(run).find(({ name }) => name === realm.name);
+    const dependency = dependencyOf(run, realm.name);
     if (dependency?.state === 'Waived') {
       checkWaiver(world, run, realm.name);
       continue;
@@ -188,13 +179,11 @@ const checkWaiver = (world: World, run: OffboardingObject, dependency: string): 
   if (!inForce && !world.clocksWereSet()) throw new Violation('NeverLies', `${nameOf(run)} is Ready without ${dependency}, and nobody has given that up`);
 };
 
-const keyOf = ({ id, uid }: CredentialStatus): string => `${id} ${uid ?? ''}`;
-
 const checkForgotten = (before: OffboardingObject, after: OffboardingObject): void => {
   if (before.status?.startedAt === undefined) return;
   for (const dependency of dependenciesOf(before)) {
-    const now = new Set(dependenciesOf(after).find(({ name }) => name === dependency.name)?.credentials?.map(keyOf));
-    const lost = (dependency.credentials ?? []).filter((credential) => !now.has(keyOf(credential)));
+    const now = new Set(credentialsOf(after, dependency.name).map(trackedKey));
+    const lost = (dependency.credentials ?? []).filter((credential) => !now.has(trackedKey(credential)));
     if (lost.length > 0) throw new Violation('NothingForgotten', `${nameOf(after)} knew of ${lost.map(({ id }) => id).join(', ')} in ${dependency.name}, and does not any more`);
   }
 };
@@ -203,8 +192,8 @@ const checkForgotten = (before: OffboardingObject, after: OffboardingObject): vo
 const checkIntent = (world: World, before: OffboardingObject, after: OffboardingObject): void => {
   const begins = before.status?.revokeStartedAt === undefined && after.status?.revokeStartedAt !== undefined;
   const intends = dependenciesOf(after).some(({ name, credentials = [] }) => {
-    const known = new Map(dependenciesOf(before).find((each) => each.name === name)?.credentials?.map((each) => [keyOf(each), each]));
-    return credentials.some((each) => each.revokeRequestedAt !== undefined && known.get(keyOf(each))?.revokeRequestedAt === undefined);
+    const known = new Map(credentialsOf(before, name).map((each) => [trackedKey(each), each]));
+    return credentials.some((each) => each.revokeRequestedAt !== undefined && known.get(trackedKey(each))?.revokeRequestedAt === undefined);
   });
   if (!begins && !intends) return;
   const { spec, status } = after;
@@ -225,8 +214,8 @@ const checkConfirmed = (world: World, before: OffboardingObject, after: Offboard
   for (const { name, credentials = [] } of dependenciesOf(after)) {
     const realm = world.realms.find((each) => each.name === name);
     if (realm === undefined || person === undefined) continue;
-    const known = new Map(dependenciesOf(before).find((each) => each.name === name)?.credentials?.map((each) => [keyOf(each), each.state]));
-    const confirmed = credentials.filter((each) => each.state === 'Confirmed' && known.get(keyOf(each)) !== 'Confirmed');
+    const known = new Map(credentialsOf(before, name).map((each) => [trackedKey(each), each.state]));
+    const confirmed = credentials.filter((each) => each.state === 'Confirmed' && known.get(trackedKey(each)) !== 'Confirmed');
     if (confirmed.length === 0) continue;
     const { settleTime } = realm;
     if (age < settleTime) throw new Violation('SettlesInOneProcess', `${by} is ${String(Math.round(age))} ms old and believes that ${confirmed.map(({ id }) => id).join(', ')} is gone, which must have held for ${String(settleTime)} ms`);
@@ -246,7 +235,7 @@ const checkConditions = (run: OffboardingObject): void => {
 /** What is about to be ended for good must have been announced in the stored status of a run. */
 const checkAllowed = (offboardings: readonly OffboardingObject[], request: WireRequest, realm: Realm): void => {
   const runs = offboardings.filter(({ spec, status }) => spec.mode === 'Enforce' && status?.revokeStartedAt !== undefined);
-  const announced = runs.some((run) => dependenciesOf(run).some(({ name, credentials = [] }) => name === realm.name && credentials.some(({ revokeRequestedAt }) => revokeRequestedAt !== undefined)));
+  const announced = runs.some((run) => announces(run, realm.name));
   if (!announced) throw new Violation('IntentFirst', `${request.from} ${request.method} ${request.path}, and no run has announced it`);
 };
 
@@ -264,11 +253,11 @@ const checkOrder = (world: World, { from, method, path }: WireRequest, realm: Re
   for (const run of world.offboardings()) {
     const person = personOfRun(world, run);
     // It may be another identity's end that is asked for.
-    const isAnnounced = dependenciesOf(run).some(({ name, credentials = [] }) => name === realm.name && credentials.some(({ revokeRequestedAt }) => revokeRequestedAt !== undefined));
+    const isAnnounced = announces(run, realm.name);
     const after = isAnnounced ? (run.status?.target?.dependencies?.find(({ name }) => name === realm.name)?.after ?? []) : [];
     for (const name of after) {
       const before = world.realms.find((each) => each.name === name);
-      const isWaived = dependenciesOf(run).some((each) => each.name === name && each.state === 'Waived');
+      const isWaived = dependencyOf(run, name)?.state === 'Waived';
       if (person === undefined || before === undefined || isWaived || world.ways.of(person, before).every(({ diedAt }) => diedAt !== undefined)) continue;
       throw new Violation('InOrder', `${from} ${method} ${path} while ${name} still lets ${person.name} in, after which it is to come`);
     }
@@ -305,7 +294,7 @@ const checkFinalizers = ({ object, previous, type }: Stored, retired: ReadonlySe
 const checkBirth = (run: OffboardingObject, realm: Realm, way: string): void => {
   if (run.spec.mode !== 'Enforce') return;
   const { completedAt } = run.status ?? {};
-  const dependency = dependenciesOf(run).find(({ name }) => name === realm.name);
+  const dependency = dependencyOf(run, realm.name);
   if (dependency === undefined || dependency.state === 'Waived') return;
   if (isTrue(run, 'Ready')) throw new Violation('StaysDead', `${nameOf(run)} is Ready, and ${way} works since`);
   // Whoever cancels it has everything unlocked.

@@ -5,7 +5,8 @@ import { verify } from '../../src/evidence/verify.ts';
 import { materialOf } from '../../src/evidence/material.ts';
 import type { OffboardingObject } from '../../src/reconcile/objects.ts';
 import type { World } from './invariants.ts';
-import { Violation, conditionOf, isTrue } from './invariants.ts';
+import { Violation } from './invariants.ts';
+import { conditionOf, isTrue } from './runs.ts';
 
 /** Named decisions of people. Whatever else a run waits for by itself. */
 const decisions: ReadonlySet<string> = new Set([
