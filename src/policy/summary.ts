@@ -73,6 +73,8 @@ export const phaseOf = (status: OffboardingStatus, verdict: Verdict): Phase => {
 export interface Lockability {
   readonly lockable: boolean;
   readonly explanation: string;
+  /** The run is cancelled, or being so: no lock of it holds, whatever was locked. */
+  readonly takenBack?: boolean;
   readonly lost?: { readonly known: boolean; readonly message: string };
 }
 
@@ -92,16 +94,9 @@ export const progressFacts = (
       : fact(conditionTypes.planned, 'False', reasons.pending, 'the inventory is not complete');
   if (spec.mode === 'Plan') return [planned];
   const { kind } = verdict.unrecorded ?? verdict;
-  const locked = !lock.lockable
-    ? fact(conditionTypes.locked, 'False', reasons.notLockable, lock.explanation)
-    : status.lockedAt === undefined
-      ? fact(conditionTypes.locked, 'False', reasons.pending, 'not every dependency that can be locked is locked yet')
-      : lock.lost !== undefined
-        ? fact(conditionTypes.locked, lock.lost.known ? 'False' : 'Unknown', reasons.lockLost, lock.lost.message)
-        : fact(conditionTypes.locked, 'True', reasons.lockHeld, `every dependency that can be locked is locked${lock.explanation === '' ? '' : `; ${lock.explanation}`}`);
   return [
     planned,
-    locked,
+    lockFact(status, lock),
     status.revokedAt === undefined
       ? fact(conditionTypes.revoked, 'False', reasons.pending, 'not every revoke was accepted yet')
       : fact(conditionTypes.revoked, 'True', reasons.revokesAccepted, 'every revoke was accepted'),
@@ -112,6 +107,15 @@ export const progressFacts = (
         : fact(conditionTypes.verified, 'False', reasons.pending, 'not everything is proven gone'),
     ...recordFact(status, verdict),
   ];
+};
+
+const lockFact = ({ lockedAt }: OffboardingStatus, { lockable, explanation, takenBack, lost }: Lockability): Fact => {
+  const { locked } = conditionTypes;
+  if (!lockable) return fact(locked, 'False', reasons.notLockable, explanation);
+  if (takenBack === true) return fact(locked, 'False', reasons.cancelled, 'the run is cancelled, and its locks are taken back');
+  if (lockedAt === undefined) return fact(locked, 'False', reasons.pending, 'not every dependency that can be locked is locked yet');
+  if (lost !== undefined) return fact(locked, lost.known ? 'False' : 'Unknown', reasons.lockLost, lost.message);
+  return fact(locked, 'True', reasons.lockHeld, `every dependency that can be locked is locked${explanation === '' ? '' : `; ${explanation}`}`);
 };
 
 /** None of a run that ended and has no record, as when another took over. */
@@ -132,7 +136,8 @@ export const cancelFact = (spec: OffboardingSpec, status: OffboardingStatus, ver
   if (spec.cancel === undefined) return undefined;
   const { reason, message } = verdict.unrecorded ?? verdict;
   if (reason === reasons.cancelled) return fact(conditionTypes.cancelled, 'True', reasons.cancelled, message);
-  const why = refusal ?? (status.revokeStartedAt === undefined ? 'the run had ended' : revokingHasBegun);
+  const why = refusal ?? (status.revokeStartedAt !== undefined ? revokingHasBegun : status.completedAt === undefined ? undefined : 'the run had ended');
+  if (why === undefined) return fact(conditionTypes.cancelled, 'Unknown', reasons.pending, `not every lock is taken back yet: ${message}`);
   return fact(conditionTypes.cancelled, 'False', reasons.cannotCancel, `cannot be cancelled: ${why}`);
 };
 

@@ -71,7 +71,7 @@ export const startStage = async (options: StageOptions = {}): Promise<Stage> => 
       await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: yaml });
     },
     run,
-    reason: async (namespace, name, reason, timeout = 60_000) => {
+    reason: async (namespace, name, reason, timeout = 150_000) => {
       let last: OffboardingStatus | undefined;
       try {
         return await waitFor(

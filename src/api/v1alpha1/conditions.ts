@@ -23,7 +23,7 @@ export const conditionTypes = {
   resurrected: 'Resurrected',
   /** WorkloadIdentity: every credential was listed and its end can be observed. False names what cannot. */
   inventoried: 'Inventoried',
-  /** Offboarding: True when the run was cancelled, False when it could not be. Only there when spec.cancel is set. */
+  /** Offboarding: True when the run was cancelled, False when it could not be, Unknown while it is being unlocked. Only there when spec.cancel is set. */
   cancelled: 'Cancelled',
   /** Somebody took Offboard's finalizer off, so that deleting the object waits for nothing. Only there while true. */
   glassBroken: 'GlassBroken',
@@ -49,7 +49,7 @@ export const reasons = {
   planOnly: 'PlanOnly',
   /** suspend is true. */
   suspended: 'Suspended',
-  /** The run was cancelled before the first revoke, and what it had locked is unlocked. */
+  /** The run was cancelled before the first revoke, and what it had locked is unlocked. Locked=False: of one that is cancelled, also while not all of it is unlocked. */
   cancelled: 'Cancelled',
   /** Another run for the same identity took over. */
   superseded: 'Superseded',

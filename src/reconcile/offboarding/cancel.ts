@@ -4,7 +4,8 @@ import type { OffboardingSpec } from '../../api/v1alpha1/index.ts';
 import { isNotFound, toOutcome } from '../../kube/errors.ts';
 import { namespaces } from '../../kube/resources.ts';
 import { revokingHasBegun } from '../../policy/summary.ts';
-import { idle } from '../../policy/verdict.ts';
+import { idle, verdictOfError } from '../../policy/verdict.ts';
+import type { Verdict } from '../../policy/verdict.ts';
 import { OutcomeError } from '../../runtime/outcome.ts';
 import { dropControls } from './controls.ts';
 import { next, stop, timestamp, withDraft } from './run.ts';
@@ -17,30 +18,33 @@ export const cancel = async (run: Run, context: Context, signal: AbortSignal): P
   if (refusal !== undefined) {
     return next({ ...run, cannotCancel: refusal });
   }
+  const given: Run = { ...run, cancels: true };
   if (draft.startedAt !== undefined) {
-    const left = await dropControls(run, signal);
-    if (left !== undefined) return stop(run, left);
-    await unlock(run, signal);
+    const left = (await dropControls(run, signal)) ?? (await unlock(run, signal));
+    if (left !== undefined) return stop(given, left);
   }
   return stop(
-    withDraft(run, { completedAt: timestamp(context.clock) }),
+    withDraft(given, { completedAt: timestamp(context.clock) }),
     idle(reasons.cancelled, `cancelled${by(offboarding.spec.cancel)} before anything was revoked: ${offboarding.spec.cancel.reason}`),
   );
 };
 
 /** Each that may have been locked, whatever becomes of the others; the first that could not be unlocked is told. */
-const unlock = async ({ draft: { target }, revokers }: Run, signal: AbortSignal): Promise<void> => {
-  if (target === undefined) return;
-  const answers = await Promise.allSettled(
-    revokers.map(async ({ name, lock }) => {
-      if (lock.kind === 'NotLockable') return;
-      await lock.unlock(target, signal).catch((error: unknown) => {
+const unlock = async ({ draft: { target }, revokers }: Run, signal: AbortSignal): Promise<Verdict | undefined> => {
+  if (target === undefined) return undefined;
+  const answers = await Promise.all(
+    revokers.map(async ({ name, lock }): Promise<Verdict | undefined> => {
+      try {
+        if (lock.kind !== 'NotLockable') await lock.unlock(target, signal);
+        return undefined;
+      } catch (error) {
+        if (signal.aborted) throw error;
         const { kind, reason, message, ...rest } = toOutcome(error);
-        throw new OutcomeError(kind, reason, `${name}: cannot be unlocked: ${message}`, { cause: rest.cause });
-      });
+        return verdictOfError(new OutcomeError(kind, reason, `${name}: cannot be unlocked: ${message}`, { cause: rest.cause }));
+      }
     }),
   );
-  for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
+  return answers.find((answer) => answer !== undefined);
 };
 
 const by = ({ requestedBy }: NonNullable<OffboardingSpec['cancel']>): string =>

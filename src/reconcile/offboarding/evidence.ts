@@ -114,11 +114,11 @@ const dependencyOf = (run: Run, revoker: Revoker, context: Context): RecordedDep
 
 /** After a restart the status says that all were locked; it does not say so of one that was given up. */
 const lockOf = (run: Run, revoker: Revoker): RecordedDependency['lock'] => {
-  const { draft, waivers } = run;
+  const { draft, waivers, cancels } = run;
   const { lock, name } = revoker;
   if (lock.kind === 'NotLockable') return 'NotLockable';
   const { locked, lockLost } = remember(run, revoker, {});
-  if (lockLost !== undefined) return 'NotLocked';
+  if (cancels === true || lockLost !== undefined) return 'NotLocked';
   return locked || (draft.lockedAt !== undefined && !waivers.has(name)) ? 'Locked' : 'NotLocked';
 };
 

@@ -65,11 +65,18 @@ describe('a lock', () => {
     await world.look();
     expect(world.vault('second').isLocked).toBe(false);
     expect(condition('Reconciling')?.message).toBe('vault: cannot be unlocked: connection refused');
+    expect(condition('Locked')).toMatchObject({ status: 'False', reason: 'Cancelled' });
+    expect(condition('Cancelled')).toMatchObject({ status: 'Unknown', reason: 'Pending' });
+    expect(world.events.filter(({ reason }) => reason === 'CannotCancel')).toEqual([]);
     expect(world.status().completedAt).toBeUndefined();
     delete world.vault('vault').failures.unlock;
     await world.look();
     expect(world.vault('vault').isLocked).toBe(false);
     expect(condition('Ready')?.reason).toBe('Cancelled');
+    expect(condition('Locked')).toMatchObject({ status: 'False', reason: 'Cancelled' });
+    world.restart();
+    await world.look();
+    expect(condition('Locked')).toMatchObject({ status: 'False', reason: 'Cancelled' });
   });
 
   it('is taken back also where another could never be had', async () => {

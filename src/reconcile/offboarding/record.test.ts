@@ -197,7 +197,7 @@ describe('a run that is cancelled', () => {
     await until('Cancelled');
     expect(world.ledger.records).toHaveLength(1);
     expect(world.ledger.records[0]).toMatchObject({ outcome: 'Cancelled', people: { cancel: { accepted: true, reason: 'wrong agent', requestedBy: { username: 'carol' } } } });
-    expect(world.ledger.records[0]?.dependencies[0]).toMatchObject({ state: 'Open', lock: 'Locked', credentials: [{ id: account.id, state: 'Present' }] });
+    expect(world.ledger.records[0]?.dependencies[0]).toMatchObject({ state: 'Open', lock: 'NotLocked', credentials: [{ id: account.id, state: 'Present' }] });
     expect(world.status().recordRef).toMatchObject({ outcome: 'Cancelled' });
     expect(condition('RecordSigned')?.status).toBe('True');
   });
@@ -211,6 +211,7 @@ describe('a run that is cancelled', () => {
     await world.look();
     expect(condition('Stalled')).toMatchObject({ reason: 'SigningKeyMissing' });
     expect(condition('Cancelled')).toMatchObject({ status: 'True', reason: 'Cancelled' });
+    expect(condition('Locked')).toMatchObject({ status: 'False', reason: 'Cancelled' });
     expect(world.status().completedAt).toBeUndefined();
     expect(world.object().metadata.finalizers).toEqual([offboardingFinalizer]);
     world.ledger.fail(undefined);

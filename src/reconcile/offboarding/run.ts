@@ -77,6 +77,8 @@ export interface Run {
   readonly waivers: Waivers;
   /** Why it was not cancelled, when it was asked to. */
   readonly cannotCancel?: string;
+  /** It is given up: its locks are being taken back, or were. */
+  readonly cancels?: true;
 }
 
 /** A run whose target is known. */

@@ -1,4 +1,5 @@
 /** The whole status of an Offboarding, made from what the steps wrote, what is tracked, and the verdict. */
+import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { DependencyState, DependencyStatus, OffboardingStatus } from '../../api/v1alpha1/index.ts';
 import { conditionsOf, factsOf } from '../../policy/conditions.ts';
 import { type Lockability, type TrackedThere, cancelFact, phaseOf, progressFacts, residualUntil, summaryOf } from '../../policy/summary.ts';
@@ -44,7 +45,7 @@ export const summarise = (run: Run, verdict: Verdict, context: Context): Offboar
   };
   const facts = [
     ...factsOf(verdict),
-    ...progressFacts(offboarding.spec, status, verdict, lockability(run)),
+    ...progressFacts(offboarding.spec, status, verdict, lockability(run, verdict)),
     ...[cancelFact(offboarding.spec, status, verdict, run.cannotCancel), glassFact(run)].filter((fact) => fact !== undefined),
   ];
   return {
@@ -96,7 +97,7 @@ const dependencyStatus = (run: Run, revoker: Revoker, context: Context): Depende
   };
 };
 
-const lockability = (run: Run): Lockability => {
+const lockability = (run: Run, { reason }: Verdict): Lockability => {
   const { revokers } = run;
   const [lost] = revokers.flatMap((revoker) => {
     const { lockLost } = remember(run, revoker, {});
@@ -106,5 +107,6 @@ const lockability = (run: Run): Lockability => {
     lock.kind === 'NotLockable' ? [`${name}: ${lock.explanation}`] : [],
   );
   const lockable = revokers.some(({ lock }) => lock.kind === 'Lockable');
-  return { lockable, explanation: explanations.join('; '), ...(lost === undefined ? {} : { lost }) };
+  const takenBack = run.cancels === true || reason === reasons.cancelled;
+  return { lockable, explanation: explanations.join('; '), takenBack, ...(lost === undefined ? {} : { lost }) };
 };
