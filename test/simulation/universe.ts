@@ -89,6 +89,8 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
   };
   const invariants = createInvariants(world);
   const claims = createClaims(world);
+  /** Undefined when a run has changed since it was asked. */
+  let settled: boolean | undefined;
   let leader: { readonly name: string; readonly since: number } | undefined;
   let reactions: Reactions | undefined;
   cluster.onChange((change) => {
@@ -97,6 +99,7 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
       if (name !== leader?.name) leader = { name, since: scheduler.now() };
     }
     trace(`${change.from} ${change.type} ${change.resource.plural} ${change.object.metadata.namespace ?? ''}/${change.object.metadata.name}${said(change.object, change.previous)}`);
+    if (change.resource.plural === 'offboardings') settled = undefined;
     const stored = { ...change, by: change.from, plural: change.resource.plural };
     invariants.onStored(stored);
     claims.onStored(stored);
@@ -205,7 +208,7 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
   let settledSince: number | undefined;
   const isOver = (): boolean => {
     if (failure !== undefined) return true;
-    if (scheduler.now() < lastAsked + 1_000 || troubles > 0 || !isSettled(runs())) settledSince = undefined;
+    if (scheduler.now() < lastAsked + 1_000 || troubles > 0 || !(settled ??= isSettled(runs()))) settledSince = undefined;
     else settledSince ??= scheduler.now();
     return settledSince !== undefined && scheduler.now() - settledSince > afterlife;
   };

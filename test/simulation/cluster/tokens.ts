@@ -158,16 +158,20 @@ export interface Authenticator {
 const remembersFor = 10_000;
 
 export const createAuthenticator = (tokens: Tokens, now: () => number): Authenticator => {
-  const cache = new Map<string, number>();
+  /** By token and then by audiences: a key of both would be a long new text, and searched, for each question. */
+  const cache = new Map<Token, Map<string, number>>();
   const judge = (text: string, asked: readonly string[], remember: boolean): Verdict => {
     const token = tokens.find(text);
     if (token === undefined) return { why: 'invalid bearer token', token, audiences: [] };
-    const key = `${text} ${asked.join(' ')}`;
+    const key = asked.join(' ');
     const audiences = token.audiences.filter((each) => asked.includes(each));
-    if ((cache.get(key) ?? -1) > now()) return { why: undefined, token, audiences };
+    if ((cache.get(token)?.get(key) ?? -1) > now()) return { why: undefined, token, audiences };
     const quoted = (list: readonly string[]): string => `[${list.map((each) => JSON.stringify(each)).join(' ')}]`;
     const why = audiences.length === 0 ? `token audiences ${quoted(token.audiences)} is invalid for the target audiences ${quoted(asked)}` : tokens.whyDead(token);
-    if (why === undefined && remember) cache.set(key, now() + remembersFor);
+    if (why === undefined && remember) {
+      const known = cache.get(token) ?? new Map<string, number>();
+      cache.set(token, known.set(key, now() + remembersFor));
+    }
     return { why, token, audiences };
   };
   return {

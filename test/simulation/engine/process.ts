@@ -130,7 +130,11 @@ export const createProcess = ({ name, scheduler, network, epoch, wallOffset = 0 
 
 const json: HttpHeaders = { 'content-type': 'application/json' };
 
-const lowered = (headers: HttpHeaders): HttpHeaders => Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+const lowered = (headers: HttpHeaders): HttpHeaders => {
+  const result: Record<string, string | string[] | undefined> = {};
+  for (const name in headers) result[name.toLowerCase()] = headers[name];
+  return result;
+};
 
 const wholeAnswer = ({ status, headers = json, body }: WireAnswer): HttpHead => ({ status, headers, body: once(body) });
 
