@@ -1,5 +1,4 @@
 /** The one writer of status: what did not change is not written, and nobody else's write is ever overwritten. */
-import { isDeepStrictEqual } from 'node:util';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeObject } from '../kube/objects.ts';
 import type { Resource } from '../kube/resources.ts';
@@ -17,7 +16,7 @@ export const writeStatus = async <S extends object, T extends WithStatus<S>>(
   status: S,
   signal: AbortSignal,
 ): Promise<T> => {
-  if (isDeepStrictEqual(object.status, asStored(status))) return object;
+  if (isStored(object.status, status)) return object;
   const { name, namespace, resourceVersion } = object.metadata;
   return client.patch<T>(
     resource,
@@ -34,5 +33,12 @@ export const writeStatus = async <S extends object, T extends WithStatus<S>>(
   );
 };
 
-/** As it would be stored: fields that are undefined are not there. */
-const asStored = (value: object): unknown => JSON.parse(JSON.stringify(value)) as unknown;
+/** Whether `value` is stored as it is: fields that are undefined are not there, and their order is nothing. Both are JSON. */
+const isStored = (stored: unknown, value: unknown): boolean => {
+  if (typeof value !== 'object' || value === null || typeof stored !== 'object' || stored === null) return stored === value;
+  if (Array.isArray(value) || Array.isArray(stored)) {
+    return Array.isArray(value) && Array.isArray(stored) && value.length === stored.length && value.every((each, index) => isStored(stored[index], each));
+  }
+  const fields = Object.entries(value).filter(([, each]) => each !== undefined);
+  return fields.length === Object.keys(stored).length && fields.every(([name, each]) => Object.hasOwn(stored, name) && isStored((stored as Readonly<Record<string, unknown>>)[name], each));
+};
