@@ -28,8 +28,9 @@ export const redactText = (text: string, length = 500): string => {
   const bounded = text.slice(0, length * 8);
   // The first half of a secret has no known shape any more.
   const masked = maskSecrets(bounded.length < text.length ? bounded.replace(/[\w.+/=~-]+$/, '…') : bounded);
-  // Blanks that were many, or none that a shape knows, are one by now.
-  return limit(maskSecrets(masked.replace(unprintable, ' ').replace(/\s+/g, ' ').trim()), length);
+  const flat = masked.replace(unprintable, ' ').replace(/\s+/g, ' ').trim();
+  // Blanks that were many, or none that a shape knows, are one by now, and may have made one.
+  return limit(flat === masked ? masked : maskSecrets(flat), length);
 };
 
 /** At most `length` characters of `text`; what was cut off shows as "…". No character is cut in half. */
@@ -41,27 +42,28 @@ export const limit = (text: string, length: number): string => {
   return `${text.slice(0, highSurrogate ? end - 1 : end)}…`;
 };
 
-type Shape = readonly [RegExp, string | ((match: string) => string)];
+/** `needs` is a word in it, of which it is known quickly that a text has none: to look for the whole shape at every place takes long. */
+type Shape = readonly [needs: RegExp, shape: RegExp, by: string | ((match: string) => string)];
 
 /** In this order: the later ones would leave parts of the earlier ones standing. A token may follow an escaped line end (`\n`). */
 const shapes: readonly Shape[] = [
   // A key whose end was cut off is still a key.
-  [/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)/g, mask],
+  [/-----BEGIN /, /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)/g, mask],
   // User and password, or a token, inside an address; a password may hold an "@" itself.
-  [/(?<=[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"'<>]+(?=@)/gi, mask],
-  [/(?<=(?:\b|\\[nrt])authorization["']?\s{0,4}[:=]\s{0,4}["']?)(?!\[redacted\])[^\s"'][^"'\r\n]*/gi, mask],
-  [/(?<=(?:\b|\\[nrt])(?:bearer|basic)\s{1,4})(?!\[redacted\])[\w.~+/=-]{8,}/gi, (match) => (/[^a-z]/.test(match) || match.length >= 16 ? mask : match)],
-  [/(?<=(?:\b|\\[nrt])x-vault-token["']?\s{0,4}[:=]\s{0,4}["']?)(?!\[redacted\])[^\s"',;]+/gi, mask],
+  [/:\/\//, /(?<=[a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"'<>]+(?=@)/gi, mask],
+  [/authorization/i, /(?<=(?:\b|\\[nrt])authorization["']?\s{0,4}[:=]\s{0,4}["']?)(?!\[redacted\])[^\s"'][^"'\r\n]*/gi, mask],
+  [/bearer|basic/i, /(?<=(?:\b|\\[nrt])(?:bearer|basic)\s{1,4})(?!\[redacted\])[\w.~+/=-]{8,}/gi, (match) => (/[^a-z]/.test(match) || match.length >= 16 ? mask : match)],
+  [/x-vault-token/i, /(?<=(?:\b|\\[nrt])x-vault-token["']?\s{0,4}[:=]\s{0,4}["']?)(?!\[redacted\])[^\s"',;]+/gi, mask],
   // "password": "…" and password=…, not the words of a sentence: "secret: not found".
-  [/(?<=["'](?:[\w-]{0,40}[_-])?(?:password|passwd|secret|token|secret_id|private_key|api_?key)["']\s{0,4}:\s{0,4}")(?!\[redacted\])(?:[^"\\]|\\.)+/gi, mask],
-  [/(?<=(?:\b|\\[nrt])(?:[\w-]{0,40}[_-])?(?:password|passwd|secret|token|secret_id|private_key|api_?key|sig|signature)=["']?)(?!\[redacted\])[^\s"'&,;]+/gi, mask],
+  [/:\s{0,4}"/, /(?<=["'](?:[\w-]{0,40}[_-])?(?:password|passwd|secret|token|secret_id|private_key|api_?key)["']\s{0,4}:\s{0,4}")(?!\[redacted\])(?:[^"\\]|\\.)+/gi, mask],
+  [/=/, /(?<=(?:\b|\\[nrt])(?:[\w-]{0,40}[_-])?(?:password|passwd|secret|token|secret_id|private_key|api_?key|sig|signature)=["']?)(?!\[redacted\])[^\s"'&,;]+/gi, mask],
   // A JSON Web Token, signed (3 parts, of which the last may be cut off) or encrypted (5).
-  [/(?:(?<=\\[nrt])|(?<![\w-]))eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)*/g, mask],
+  [/eyJ/, /(?:(?<=\\[nrt])|(?<![\w-]))eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)*/g, mask],
   // HashiCorp Vault and OpenBao tokens of both generations.
-  [/(?:(?<=\\[nrt])|(?<![\w.-]))(?:hv[sbr]\.[\w-]{8,}|[sbr]\.[A-Za-z0-9]{24}[\w-]*)(?:\.\w+)?/g, mask],
+  [/[sbr]\./, /(?:(?<=\\[nrt])|(?<![\w.-]))(?:hv[sbr]\.[\w-]{8,}|[sbr]\.[A-Za-z0-9]{24}[\w-]*)(?:\.\w+)?/g, mask],
   // Google access tokens, GitHub tokens.
-  [/(?:(?<=\\[nrt])|(?<![\w-]))(?:ya29\.[\w.-]{8,}|gh[pousr]_[A-Za-z0-9]{20,})/g, mask],
-  [/[\w+/-]{32,}={0,2}/g, (match) => maskRandom(match)],
+  [/ya29\.|gh[pousr]_/, /(?:(?<=\\[nrt])|(?<![\w-]))(?:ya29\.[\w.-]{8,}|gh[pousr]_[A-Za-z0-9]{20,})/g, mask],
+  [/[\w+/-]{32}/, /[\w+/-]{32,}={0,2}/g, (match) => maskRandom(match)],
 ];
 
 /** What is masked may make a shape of what stands beside it, so that it is looked at again, until nothing changes. */
@@ -69,7 +71,7 @@ const maskSecrets = (text: string): string => {
   let masked = text;
   for (let times = 0; times < mostTimes; times += 1) {
     const before = masked;
-    masked = shapes.reduce((result, [shape, by]) => (typeof by === 'string' ? result.replace(shape, by) : result.replace(shape, by)), before);
+    masked = shapes.reduce((result, [needs, shape, by]) => (!needs.test(result) ? result : typeof by === 'string' ? result.replace(shape, by) : result.replace(shape, by)), before);
     if (masked === before) break;
   }
   return masked;
