@@ -60,7 +60,9 @@ export const abortable = <T>(promise: Promise<T>, signal: AbortSignal): Promise<
     };
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => {
+    const letGo = (): void => {
       signal.removeEventListener('abort', onAbort);
-    });
+    };
+    promise.then(letGo, letGo);
+    promise.then(resolve, reject);
   });
