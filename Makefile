@@ -46,7 +46,7 @@ e2e: ## The tests of the operator as its own process
 	@$(node) node test/env/tools.ts >/dev/null && npx vitest run --project e2e
 
 sim: ## The operator on virtual time against systems that lie and break (RUNS=10000 SEED=1 JOBS=1 TIME_BUDGET=0 seconds; KEEP=0,3 plays one seed again)
-	@$(node) node test/simulation/main.ts --runs $(or $(RUNS),10000) --seed $(or $(SEED),1) --time-budget $(or $(TIME_BUDGET),0) --jobs $(or $(JOBS),1) $(if $(KEEP),--keep $(KEEP))
+	@$(node) node --min-semi-space-size=64 --max-semi-space-size=64 test/simulation/main.ts --runs $(or $(RUNS),10000) --seed $(or $(SEED),1) --time-budget $(or $(TIME_BUDGET),0) --jobs $(or $(JOBS),1) $(if $(KEEP),--keep $(KEEP))
 
 mutants: ## Break the operator on purpose, in each way of test/simulation/mutants, and see that the simulation tells
 	@$(node) node test/simulation/mutants/main.ts $(ARGS)

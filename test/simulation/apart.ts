@@ -23,7 +23,8 @@ export const runApart = async ({ first, runs, budget }: Range, jobs: number, kee
 
 const runPart = ({ first, runs, budget }: Range, keepGoing: boolean): Promise<Summary> =>
   new Promise((resolve, reject) => {
-    const args = [program, '--json', '--seed', String(first), '--runs', String(runs), '--time-budget', String(budget), ...(keepGoing ? ['--keep-going'] : [])];
+    // As this one was started: with how much memory for what does not live long.
+    const args = [...process.execArgv, program, '--json', '--seed', String(first), '--runs', String(runs), '--time-budget', String(budget), ...(keepGoing ? ['--keep-going'] : [])];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
