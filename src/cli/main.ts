@@ -1,74 +1,86 @@
 #!/usr/bin/env node
 /** `offboard` and `kubectl offboard`: finds the command, and gives it the process. */
+import { createInterface } from 'node:readline/promises';
 import { text } from 'node:stream/consumers';
 import manifest from '../../package.json' with { type: 'json' };
-import { UsageError, wordsOf } from './command.ts';
-import type { Command, Io } from './command.ts';
-import { statusCommand } from './status/command.ts';
-import { verifyCommand } from './verify/command.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { namespacedFlags } from './cluster-flags.ts';
+import { UsageError, exitCodes, wordsOf } from './command.ts';
+import type { Io } from './command.ts';
+import { commands } from './commands.ts';
+import { helpOf, helpOfAll } from './help.ts';
+import { nearest } from './near.ts';
 
-const commands: readonly Command[] = [statusCommand, verifyCommand];
-
-const help = (): string => {
-  const width = Math.max(...commands.map(({ name }) => name.length));
-  return [
-    'Offboard retires workload identities and proves it.',
-    '',
-    'Usage: kubectl offboard COMMAND [flags]',
-    '',
-    ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
-    '',
-    'COMMAND --help says more. --version prints the version.',
-    '',
-  ].join('\n');
-};
-
-/** Something was asked for that cannot be done. */
-const unusable = 2;
-
-const run = async ([name, ...args]: readonly string[], io: Io): Promise<number> => {
+const run = async (words: readonly string[], io: Io): Promise<number> => {
+  const [name, ...args] = nameFirst(words);
   if (name === undefined || isHelp(name)) {
-    io.out(help());
-    return name === undefined ? unusable : 0;
+    const command = commands.find((each) => each.name === args[0]);
+    io.out(name === 'help' && command !== undefined ? helpOf(command) : helpOfAll(commands));
+    return name === undefined ? exitCodes.unusable : exitCodes.yes;
   }
   if (name === '--version') {
     io.out(`${io.version}\n`);
-    return 0;
+    return exitCodes.yes;
   }
   const command = commands.find((each) => each.name === name);
   if (command === undefined) return unknown(name, io);
   if (args.includes('--help') || args.includes('-h')) {
-    io.out(command.help);
-    return 0;
+    io.out(helpOf(command));
+    return exitCodes.yes;
   }
   try {
     return await command.run(args, io);
   } catch (error) {
+    if (io.signal.aborted) return exitCodes.interrupted;
     io.err(`offboard ${command.name}: ${wordsOf(error)}\n`);
-    if (error instanceof UsageError) io.err(`Try: offboard ${command.name} --help\n`);
-    return unusable;
+    if (error instanceof UsageError) io.err(`Try: kubectl offboard ${command.name} --help\n`);
+    return exitCodes.unusable;
   }
 };
+
+/** As with kubectl, `-n ci status` is `status -n ci`. */
+const nameFirst = (words: readonly string[]): readonly string[] => {
+  let at = 0;
+  for (let word = words[at]; word?.startsWith('-') === true && !isHelp(word) && word !== '--version'; word = words[at]) at += takesNext(word) ? 2 : 1;
+  const name = words[at];
+  return name === undefined ? words : [name, ...words.slice(0, at), ...words.slice(at + 1)];
+};
+
+const takesNext = (word: string): boolean =>
+  Object.entries(namespacedFlags).some(([name, flag]) => word === `--${name}` || ('short' in flag && word === `-${flag.short}`));
 
 const isHelp = (word: string): boolean => word === '--help' || word === '-h' || word === 'help';
 
 const unknown = (name: string, io: Io): number => {
-  io.err(`offboard: there is no command ${wordsOf(name)}\nTry: offboard --help\n`);
-  return unusable;
+  const near = nearest(name, commands.map((each) => each.name));
+  io.err(`offboard: there is no command ${wordsOf(name)}${near === undefined ? '' : `: did you mean ${near}?`}\nTry: kubectl offboard --help\n`);
+  return exitCodes.unusable;
 };
 
 const stopping = new AbortController();
 process.once('SIGINT', () => { stopping.abort(); });
 process.once('SIGTERM', () => { stopping.abort(); });
 // Whoever reads may have seen enough, as `head` does.
-process.stdout.on('error', () => process.exit(unusable));
+process.stdout.on('error', () => process.exit(exitCodes.unusable));
+
+const ask = async (question: string): Promise<string> => {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await terminal.question(question, { signal: stopping.signal });
+  } finally {
+    terminal.close();
+  }
+};
 
 process.exitCode = await run(process.argv.slice(2), {
   env: process.env,
   stdin: () => text(process.stdin),
+  ask: process.stdin.isTTY && process.stderr.isTTY ? ask : undefined,
   out: (chunk) => { process.stdout.write(chunk); },
   err: (chunk) => { process.stderr.write(chunk); },
   columns: process.stdout.isTTY ? process.stdout.columns : undefined,
+  rows: process.stdout.isTTY ? process.stdout.rows : undefined,
   signal: stopping.signal,
+  clock: systemClock,
   version: manifest.version,
 });

@@ -83,6 +83,15 @@ export const knownByToken = ({ tls: { cert: _cert, key: _key, ...tls }, ...confi
   forgetCredentials: () => undefined,
 });
 
+/** The same server and credentials, acting as somebody else: in the place of whomever the kubeconfig acts as, not beside. */
+export const actingAs = (config: KubeConfig, user: string, groups: readonly string[]): KubeConfig => ({
+  ...config,
+  authHeaders: async () => {
+    const own = Object.entries(await config.authHeaders()).filter(([name]) => !name.startsWith('impersonate-'));
+    return { ...Object.fromEntries(own), 'impersonate-user': user, ...(groups.length > 0 && { 'impersonate-group': [...groups] }) };
+  },
+});
+
 interface Parts extends Pick<KubeConfig, 'server' | 'namespace' | 'source' | 'tls'> {
   readonly tokens: TokenSource | undefined;
   readonly headers: AuthHeaders;

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { dump } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle, cliPath } from '../../src/bundle.ts';
-import { verifyHelp } from '../../src/cli/verify/options.ts';
+import { commands } from '../../src/cli/commands.ts';
+import { helpOf } from '../../src/cli/help.ts';
 import { aPredicate, aRecordedCredential, aRecordedDependency, aSigningKey } from '../builders/predicate.ts';
 import { aChain, aLongRecord } from '../builders/record.ts';
 
@@ -68,15 +69,22 @@ describe('the command line, alone in a folder', () => {
   it('explains itself in 80 columns', async () => {
     expect(await run(['--version'])).toEqual({ code: 0, out: `${manifest.version}\n`, err: '' });
     const top = await run(['--help']);
-    expect(top).toMatchObject({ code: 0, err: '', out: expect.stringContaining('verify  check signed records offline') as string });
-    expect(await verify('--help')).toEqual({ code: 0, out: verifyHelp, err: '' });
-    for (const line of `${top.out}${verifyHelp}`.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+    expect(top).toMatchObject({ code: 0, err: '', out: expect.stringContaining('verify  checks signed records offline') as string });
+    for (const command of commands) {
+      const help = await run([command.name, '--help']);
+      expect(help).toEqual({ code: 0, out: helpOf(command), err: '' });
+      for (const line of `${top.out}${help.out}`.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
+      for (const word of ['Usage: kubectl offboard', 'Exit code:', 'Examples:', ...Object.keys(command.flags).map((flag) => `--${flag}`)]) expect(help.out).toContain(word);
+    }
+    expect(await run(['help', 'verify'])).toEqual(await run(['verify', '-h']));
   });
 
   it.each<[string, readonly string[], string]>([
-    ['no command', ['prove'], 'offboard: there is no command prove\nTry: offboard --help\n'],
-    ['nothing to check', ['verify'], 'offboard verify: nothing to check: name a FILE, "-" for standard input, or --from-cluster\nTry: offboard verify --help\n'],
-    ['no such flag', ['verify', '--trust-cluster'], "offboard verify: Unknown option '--trust-cluster'"],
+    ['no command', ['prove'], 'offboard: there is no command prove\nTry: kubectl offboard --help\n'],
+    ['nothing to check', ['verify'], 'offboard verify: nothing to check: name a FILE, "-" for standard input, or --from-cluster\nTry: kubectl offboard verify --help\n'],
+    ['no command, nearly', ['verfy'], 'offboard: there is no command verfy: did you mean verify?\n'],
+    ['no such flag', ['verify', '--trust-cluster'], 'offboard verify: there is no flag --trust-cluster\n'],
+    ['no such flag, nearly', ['verify', '--trustfile', 'x'], 'offboard verify: there is no flag --trustfile: did you mean --trust-file?\n'],
     ['no head', ['verify', 'one.json', '--expect-head', 'sha256:12'], 'offboard verify: --expect-head must be NAME@sha256:... or sha256:..., with ten and 64 digits\n'],
     ['no format', ['verify', 'one.json', '-o', 'xml'], 'offboard verify: --output must be text or json, not "xml"\n'],
     ['no cluster', ['verify', 'one.json', '--context', 'x'], 'offboard verify: --context needs --from-cluster\n'],

@@ -1,18 +1,16 @@
 /** `offboard status`: one Offboarding as it is, or until it has ended. */
 import { conditionTypes } from '../../api/v1alpha1/conditions.ts';
-import { createKubeClient } from '../../kube/client.ts';
-import { loadKubeConfig } from '../../kube/config.ts';
-import type { KubeObject } from '../../kube/objects.ts';
-import { offboardings } from '../../kube/resources.ts';
-import { createTransport } from '../../kube/transport.ts';
-import { sleep, systemClock as clock } from '../../runtime/clock.ts';
+import { sleep } from '../../runtime/clock.ts';
+import { withCluster } from '../cluster.ts';
+import { exitCodes } from '../command.ts';
 import type { Command, Io } from '../command.ts';
+import { serialised, withoutManagedFields } from '../output.ts';
+import type { Format } from '../output.ts';
+import { getRun } from '../runs.ts';
+import type { RunObject } from '../runs.ts';
 import { widthOf } from '../screen.ts';
-import { readOptions, statusHelp } from './options.ts';
+import { readOptions, statusFlags } from './options.ts';
 import { printed } from './print.ts';
-import type { Shown } from './print.ts';
-
-type RunObject = KubeObject & Shown;
 
 /** Milliseconds between two looks at a terminal, on which times count down, and elsewhere. */
 const often = 1_000;
@@ -21,26 +19,30 @@ const seldom = 5_000;
 export const statusCommand: Command = {
   name: 'status',
   summary: 'shows how far an Offboarding is, and what access may be left',
-  help: statusHelp,
+  about: ['Shows how far one Offboarding is: each dependency, what access may be left and for how long, and the record of its end.'],
+  usage: 'NAME [flags]',
+  flags: statusFlags,
+  exitCodes: {
+    [exitCodes.yes]: 'the run is Ready: its end is proven, or given up by waivers',
+    [exitCodes.no]: 'it is not',
+    [exitCodes.unusable]: 'it could not be asked: wrong flags, no such Offboarding, no cluster',
+  },
+  examples: [{ line: 'kubectl offboard status build-agent-7-retired -n ci' }, { line: 'kubectl offboard status build-agent-7-retired -n ci --watch' }],
+  completes: 'offboardings',
   run: async (args, io) => {
-    const { name, namespace, kubeconfig, context, watch } = readOptions(args);
-    const config = loadKubeConfig({ path: kubeconfig, context, env: io.env, clock });
-    const transport = createTransport({ config, clock, version: io.version });
-    try {
-      const client = createKubeClient(transport);
-      const get = (): Promise<RunObject> => client.get<RunObject>(offboardings, { namespace: namespace ?? config.namespace, name }, { signal: io.signal });
-      return await (watch ? follow(get, io) : show(await get(), io));
-    } finally {
-      await transport.close();
-    }
+    const { name, watch, format, cluster: values } = readOptions(args);
+    return withCluster(values, io, async (cluster) => {
+      const get = (): Promise<RunObject> => getRun(cluster, name);
+      return watch ? follow(get, io) : show(await get(), format, io);
+    });
   },
 };
 
-const textOf = (run: RunObject, { columns }: Io): string => printed(run, clock.now(), widthOf(columns));
+const textOf = (run: RunObject, { columns, clock }: Io): string => printed(run, clock.now(), widthOf(columns));
 
-const show = (run: RunObject, io: Io): number => {
-  io.out(textOf(run, io));
-  return isReady(run) ? 0 : 1;
+const show = (run: RunObject, format: Format | undefined, io: Io): number => {
+  io.out(format === undefined ? textOf(run, io) : serialised(format, withoutManagedFields(run)));
+  return isReady(run) ? exitCodes.yes : exitCodes.no;
 };
 
 const isReady = ({ status }: RunObject): boolean =>
@@ -56,8 +58,8 @@ const follow = async (get: () => Promise<RunObject>, io: Io): Promise<number> =>
     if (isTerminal && before !== '') io.out(`\u001b[${String(before.split('\n').length - 1)}A\u001b[0J`);
     if (isTerminal || withoutTimes(text) !== withoutTimes(before)) io.out(text);
     before = text;
-    if (run.status?.completedAt !== undefined) return isReady(run) ? 0 : 1;
-    await sleep(clock, isTerminal ? often : seldom, io.signal);
+    if (run.status?.completedAt !== undefined) return isReady(run) ? exitCodes.yes : exitCodes.no;
+    await sleep(io.clock, isTerminal ? often : seldom, io.signal);
   }
 };
 

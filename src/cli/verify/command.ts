@@ -3,12 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { keysById } from '../../evidence/keys.ts';
 import type { Report } from '../../evidence/report.ts';
 import { verify } from '../../evidence/verify.ts';
-import { unreadable } from '../command.ts';
+import { exitCodes, unreadable } from '../command.ts';
 import type { Command, Io } from '../command.ts';
 import { widthOf } from '../screen.ts';
 import { joined, readInput } from './input.ts';
 import type { Input } from './input.ts';
-import { readOptions, verifyHelp } from './options.ts';
+import { readOptions, verifyFlags } from './options.ts';
 import type { VerifyOptions } from './options.ts';
 import { asJson, printed } from './print.ts';
 import { readTrusted } from './trust.ts';
@@ -52,7 +52,24 @@ const readText = async (file: string): Promise<string> => {
 
 export const verifyCommand: Command = {
   name: 'verify',
-  summary: 'check signed records offline: signatures, chain and claims',
-  help: verifyHelp,
+  summary: 'checks signed records offline: signatures, chain and claims',
+  about: [
+    'Checks signed records of retired identities, offline: who signed them, that no record is missing between them, and that what they claim adds up.',
+    'A FILE holds OffboardingRecords (YAML, JSON, or a List), or DSSE envelopes, also one a line. "-" is standard input.',
+  ],
+  usage: '[FILE...|-] [flags]',
+  flags: verifyFlags,
+  exitCodes: {
+    [exitCodes.yes]: 'all of it is proven, and signed by who is trusted',
+    [exitCodes.no]: 'something does not hold, or is signed by another than who is trusted',
+    [exitCodes.unusable]: 'it could not be checked: nothing to read, no key to trust, wrong flags',
+  },
+  examples: [
+    { text: 'records in a file', line: 'kubectl get offboardingrecords -o yaml > records.yaml' },
+    { line: 'kubectl offboard verify records.yaml --key signing-key.pub' },
+    { text: 'from another command, with the keys of two years', line: 'kubectl get ofr -o json | offboard verify - --key 2026.pub --key 2027.pub' },
+    { text: 'those of the cluster, and that none was cut off', line: 'kubectl offboard verify --from-cluster --expect-head sha256:2c26b46b68ff...' },
+  ],
+  completes: 'files',
   run,
 };

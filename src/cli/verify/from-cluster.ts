@@ -1,13 +1,10 @@
 /** The records of a cluster, and the keys that it says they are signed with. */
 import { materialOf } from '../../evidence/material.ts';
 import type { Material } from '../../evidence/material.ts';
-import { createKubeClient } from '../../kube/client.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { loadKubeConfig } from '../../kube/config.ts';
 import type { KubeObject } from '../../kube/objects.ts';
 import { configMaps, offboardingRecords } from '../../kube/resources.ts';
-import { createTransport } from '../../kube/transport.ts';
-import { systemClock as clock } from '../../runtime/clock.ts';
+import { withCluster } from '../cluster.ts';
 import type { Io } from '../command.ts';
 import { joined, noInput, readInput } from './input.ts';
 import type { Input } from './input.ts';
@@ -22,19 +19,14 @@ interface RecordObject extends KubeObject {
 }
 
 /** Rejects when the records cannot be read, all of them; the keys are of help, and no more. */
-export const readCluster = async ({ kubeconfig, context, namespace }: NonNullable<VerifyOptions['cluster']>, { env, signal, version }: Io): Promise<Input> => {
-  const transport = createTransport({ config: loadKubeConfig({ path: kubeconfig, context, env, clock }), clock, version });
-  try {
-    const client = createKubeClient(transport);
+export const readCluster = (values: NonNullable<VerifyOptions['cluster']>, io: Io): Promise<Input> =>
+  withCluster(values, io, async ({ client, namespace, signal }) => {
     const material: Material[] = [];
     for await (const page of client.listPages<RecordObject>(offboardingRecords, { pageSize }, { signal })) {
       material.push(...page.items.map(({ metadata: { name }, spec = {} }) => materialOf(`record ${name} of the cluster`, name, spec)));
     }
     return joined([{ ...noInput, material }, await readPublished(client, namespace, signal)]);
-  } finally {
-    await transport.close();
-  }
-};
+  });
 
 const readPublished = async (client: KubeClient, namespace: string, signal: AbortSignal): Promise<Input> => {
   try {
