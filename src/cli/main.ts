@@ -78,8 +78,9 @@ process.exitCode = await run(process.argv.slice(2), {
   ask: process.stdin.isTTY && process.stderr.isTTY ? ask : undefined,
   out: (chunk) => { process.stdout.write(chunk); },
   err: (chunk) => { process.stderr.write(chunk); },
-  columns: process.stdout.isTTY ? process.stdout.columns : undefined,
-  rows: process.stdout.isTTY ? process.stdout.rows : undefined,
+  // Of this moment: somebody may make the window larger.
+  get columns() { return process.stdout.isTTY ? process.stdout.columns : undefined; },
+  get rows() { return process.stdout.isTTY ? process.stdout.rows : undefined; },
   signal: stopping.signal,
   clock: systemClock,
   version: manifest.version,

@@ -1,4 +1,5 @@
 /** Offboardings as the commands read them, found by name or not. */
+import { apiVersion } from '../api/v1alpha1/index.ts';
 import type { OffboardingSpec, OffboardingStatus } from '../api/v1alpha1/index.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { KubeObject } from '../kube/objects.ts';
@@ -13,11 +14,12 @@ export interface RunObject extends KubeObject {
   readonly status?: OffboardingStatus;
 }
 
-/** In the namespace asked for, or in all of them. A list leaves out what kind its items are. */
-export const listRuns = async ({ client, namespace, everywhere, signal }: Cluster, labelSelector?: string): Promise<readonly RunObject[]> => {
-  const query = { ...(everywhere ? {} : { namespace }), ...(labelSelector === undefined ? {} : { labelSelector }) };
-  return (await client.list<RunObject>(offboardings, query, { signal })).items;
-};
+/** In the namespace asked for, or in all of them. */
+export const listRuns = async ({ client, namespace, everywhere, signal }: Cluster): Promise<readonly RunObject[]> =>
+  (await client.list<RunObject>(offboardings, everywhere ? {} : { namespace }, { signal })).items.map(withKind);
+
+/** A list leaves out what kind its items are. */
+const withKind = (run: RunObject): RunObject => ({ apiVersion, kind: offboardings.kind, ...run });
 
 /** @throws CannotError with what may have been meant, where there is none of that name, or more than one. */
 export const getRun = async (cluster: Cluster, name: string): Promise<RunObject> => {
@@ -32,7 +34,7 @@ export const getRun = async (cluster: Cluster, name: string): Promise<RunObject>
 };
 
 const runsNamed = async ({ client, signal }: Cluster, name: string): Promise<readonly RunObject[]> =>
-  (await client.list<RunObject>(offboardings, { fieldSelector: `metadata.name=${name}` }, { signal })).items;
+  (await client.list<RunObject>(offboardings, { fieldSelector: `metadata.name=${name}` }, { signal })).items.map(withKind);
 
 /** Whoever may not list is helped less. */
 const visible = async (list: () => Promise<readonly RunObject[]>): Promise<readonly RunObject[]> => {

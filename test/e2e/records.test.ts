@@ -98,7 +98,7 @@ describe('an identity that is tried', () => {
 
     const shown = spawnSync(process.execPath, [cliPath, 'status', 'retire', '-n', 'tried', '--kubeconfig', stage.cluster.kubeconfig], { encoding: 'utf8', env: {} });
     expect(shown).toMatchObject({ status: 0, stderr: '' });
-    expect(shown.stdout).toMatch(/^tried\/build-agent-7 {2}Retired, asked by admin \d+s ago {2}Complete\n\n {2}✔ kubernetes {2}Confirmed/);
+    expect(shown.stdout).toMatch(/^build-agent-7 \(tried\) {2}Retired, asked by admin \d+s ago +Complete\n\n {2}kubernetes {2}✔ confirmed +(\d+)\/\1 {2}BoundTokens refused \d+× on 2 servers, /);
 
     const record = await recordOf(agent);
     const predicate = predicateOf(record);

@@ -1,67 +1,57 @@
-/** `offboard status`: one Offboarding as it is, or until it has ended. */
-import { conditionTypes } from '../../api/v1alpha1/conditions.ts';
-import { sleep } from '../../runtime/clock.ts';
+/** `offboard status`: one Offboarding as it is, or until it is over; or all of them, a line each. */
 import { withCluster } from '../cluster.ts';
+import type { Cluster } from '../cluster.ts';
 import { exitCodes } from '../command.ts';
 import type { Command, Io } from '../command.ts';
 import { serialised, withoutManagedFields } from '../output.ts';
-import type { Format } from '../output.ts';
-import { getRun } from '../runs.ts';
-import type { RunObject } from '../runs.ts';
+import { getRun, listRuns } from '../runs.ts';
 import { widthOf } from '../screen.ts';
+import { follow } from './follow.ts';
 import { readOptions, statusFlags } from './options.ts';
-import { printed } from './print.ts';
-
-/** Milliseconds between two looks at a terminal, on which times count down, and elsewhere. */
-const often = 1_000;
-const seldom = 5_000;
+import type { StatusOptions } from './options.ts';
+import { isReady } from './parts.ts';
+import { listed, printed } from './print.ts';
 
 export const statusCommand: Command = {
   name: 'status',
-  summary: 'shows how far an Offboarding is, and what access may be left',
-  about: ['Shows how far one Offboarding is: each dependency, what access may be left and for how long, and the record of its end.'],
-  usage: 'NAME [flags]',
+  summary: 'shows how far Offboardings are, and what access may be left',
+  about: [
+    'Shows how far an Offboarding is: each dependency, what access may be left and for how long, and the record of its end. Without a name, all of them, a line each.',
+    'With --watch it goes on until the run is over: on a terminal the lines are drawn anew and times count down, elsewhere what is new is told, a line each.',
+  ],
+  usage: '[NAME] [flags]',
   flags: statusFlags,
   exitCodes: {
-    [exitCodes.yes]: 'the run is Ready: its end is proven, or given up by waivers',
-    [exitCodes.no]: 'it is not',
-    [exitCodes.unusable]: 'it could not be asked: wrong flags, no such Offboarding, no cluster',
+    [exitCodes.yes]: 'the run is Ready: its end is proven, or given up by waivers; or all of them were listed',
+    [exitCodes.no]: 'it is not, or not in time',
+    [exitCodes.unusable]: 'it could not be asked: wrong flags, no such Offboarding, no cluster, no permission',
   },
-  examples: [{ line: 'kubectl offboard status build-agent-7-retired -n ci' }, { line: 'kubectl offboard status build-agent-7-retired -n ci --watch' }],
+  examples: [
+    { line: 'kubectl offboard status -A' },
+    { line: 'kubectl offboard status build-agent-7-retired -n ci' },
+    { text: 'in a pipeline', line: 'kubectl offboard status build-agent-7-retired -n ci --watch --timeout 30m' },
+  ],
   completes: 'offboardings',
   run: async (args, io) => {
-    const { name, watch, format, cluster: values } = readOptions(args);
-    return withCluster(values, io, async (cluster) => {
-      const get = (): Promise<RunObject> => getRun(cluster, name);
-      return watch ? follow(get, io) : show(await get(), format, io);
-    });
+    const options = readOptions(args);
+    return withCluster(options.cluster, io, (cluster) => (options.name === undefined ? list(cluster, options, io) : one(cluster, options.name, options, io)));
   },
 };
 
-const textOf = (run: RunObject, { columns, clock }: Io): string => printed(run, clock.now(), widthOf(columns));
+const list = async (cluster: Cluster, { format }: StatusOptions, io: Io): Promise<number> => {
+  const runs = await listRuns(cluster);
+  if (format !== undefined) io.out(serialised(format, { apiVersion: 'v1', kind: 'List', items: runs.map(withoutManagedFields) }));
+  else if (runs.length > 0) io.out(listed(runs, io.clock.now(), cluster.everywhere));
+  else io.err(`no Offboardings ${cluster.everywhere ? 'in any namespace' : `in namespace ${cluster.namespace}`}\n`);
+  return exitCodes.yes;
+};
 
-const show = (run: RunObject, format: Format | undefined, io: Io): number => {
-  io.out(format === undefined ? textOf(run, io) : serialised(format, withoutManagedFields(run)));
+const one = async (cluster: Cluster, name: string, { watch, timeout, format }: StatusOptions, io: Io): Promise<number> => {
+  const run = await getRun(cluster, name);
+  if (watch) {
+    const last = await follow(cluster, run, io, { format, timeout });
+    return last !== undefined && isReady(last) ? exitCodes.yes : exitCodes.no;
+  }
+  io.out(format === undefined ? printed(run, io.clock.now(), widthOf(io.columns)) : serialised(format, withoutManagedFields(run)));
   return isReady(run) ? exitCodes.yes : exitCodes.no;
 };
-
-const isReady = ({ status }: RunObject): boolean =>
-  status?.conditions?.some(({ type, status: value }) => type === conditionTypes.ready && value === 'True') === true;
-
-/** On a terminal the lines are drawn anew each second; elsewhere what differs is told once. */
-const follow = async (get: () => Promise<RunObject>, io: Io): Promise<number> => {
-  let before = '';
-  for (;;) {
-    const run = await get();
-    const text = textOf(run, io);
-    const isTerminal = io.columns !== undefined;
-    if (isTerminal && before !== '') io.out(`\u001b[${String(before.split('\n').length - 1)}A\u001b[0J`);
-    if (isTerminal || withoutTimes(text) !== withoutTimes(before)) io.out(text);
-    before = text;
-    if (run.status?.completedAt !== undefined) return isReady(run) ? exitCodes.yes : exitCodes.no;
-    await sleep(io.clock, isTerminal ? often : seldom, io.signal);
-  }
-};
-
-/** What passes by itself is nothing new. */
-const withoutTimes = (text: string): string => text.replaceAll(/\b\d+[dhms]\w* ago|\(in [^)]*\)/g, '');
