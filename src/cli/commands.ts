@@ -2,8 +2,10 @@
 import type { Command } from './command.ts';
 import { statusCommand } from './status/command.ts';
 import { verifyCommand } from './verify/command.ts';
+import { whyCommand } from './why/command.ts';
 
 export const commands: readonly Command[] = [
   statusCommand,
+  whyCommand,
   verifyCommand,
 ];

@@ -48,16 +48,16 @@ export const fitted = (text: string, columns: number, rows: number): string => {
 };
 
 const broken = (line: string, columns: number): readonly string[] => {
-  const lines = [''];
-  let left = columns;
+  const lines: string[] = [];
+  let [last, left] = ['', columns];
   for (const character of line) {
     const cells = wide.test(character) ? 2 : 1;
     if (cells > left) {
-      lines.push('');
-      left = columns;
+      lines.push(last);
+      [last, left] = ['', columns];
     }
-    lines[lines.length - 1] += character;
+    last += character;
     left -= cells;
   }
-  return lines;
+  return [...lines, last];
 };
