@@ -1,11 +1,19 @@
 /** Every command, in the order in which people come to need them: one line each. */
+import { cancelCommand } from './cancel/command.ts';
 import type { Command } from './command.ts';
+import { recordsCommand } from './records/command.ts';
+import { startCommand } from './start/command.ts';
 import { statusCommand } from './status/command.ts';
 import { verifyCommand } from './verify/command.ts';
+import { waiveCommand } from './waive/command.ts';
 import { whyCommand } from './why/command.ts';
 
 export const commands: readonly Command[] = [
+  startCommand,
   statusCommand,
   whyCommand,
+  cancelCommand,
+  waiveCommand,
+  recordsCommand,
   verifyCommand,
 ];

@@ -26,6 +26,11 @@ export interface ReadOptions extends CallOptions {
   readonly metadataOnly?: boolean;
 }
 
+export interface CreateOptions extends ReadOptions {
+  /** The server admits, fills in and answers as if it were stored, and stores nothing. */
+  readonly dryRun?: boolean;
+}
+
 /** Leave `namespace` out for cluster-scoped objects, and only for those. */
 export interface ObjectKey {
   readonly namespace?: string;
@@ -95,7 +100,7 @@ export interface KubeClient {
     resource: Resource, query: ListQuery, options?: CallOptions,
   ): AsyncIterable<ListResult<T>>;
   create<T extends KubeObject>(
-    resource: Resource, namespace: string | undefined, body: unknown, options?: ReadOptions,
+    resource: Resource, namespace: string | undefined, body: unknown, options?: CreateOptions,
   ): Promise<T>;
   /** Asks a question by POST (access reviews): nothing is stored. */
   review<T>(resource: Resource, body: T, options?: CallOptions): Promise<T>;
@@ -161,7 +166,7 @@ export const createKubeClient = (transport: Transport): KubeClient => {
     listPages,
     list: (resource, query, options) => collectPages(() => listPages(resource, query, options)),
     create: async (resource, namespace, body, options) => {
-      const path = pathTo(resource, { namespace }, { fieldManager: ourFieldManager });
+      const path = pathTo(resource, { namespace }, { fieldManager: ourFieldManager, dryRun: options?.dryRun === true ? 'All' : undefined });
       return callForObject('create', resource, { method: 'POST', path, body: withType(resource, body) }, options);
     },
     review: async (resource, body, options) => {
