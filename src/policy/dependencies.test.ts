@@ -33,6 +33,28 @@ describe('what an identity depends on', () => {
     expect(both.map(({ name, after }) => [name, after])).toEqual([['vault', ['old']], ['old', undefined]]);
   });
 
+  it('keeps the order of what was taken out together, wherever each was listed and by whatever name it goes now', () => {
+    const [first, second] = ['first', 'second'].map((name) => ({ name, after: name === 'first' ? ['second'] : [], vault: vault({ connectorRef: { name } }) }));
+    const orders = (declared: Parameters<typeof allDependencies>[0]) => allDependencies(declared, [first, second].flatMap((each) => each ?? [])).map(({ name, after }) => [name, after]);
+    expect(orders([])).toEqual([['first', ['second']], ['second', undefined]]);
+    const renamed: unknown = expect.stringMatching(/^second-[0-9a-f]{8}$/);
+    expect(orders([{ name: 'second', vault: vault() }])).toEqual([['second', undefined], ['first', ['second', renamed]], [renamed, undefined]]);
+  });
+
+  it('keeps its order also while what is declared has none that could be kept', () => {
+    const old = { name: 'old', after: ['kubernetes'], vault: vault({ connectorRef: { name: 'other' } }) };
+    const round = [{ name: 'a', after: ['b'], vault: vault() }, { name: 'b', after: ['a'], vault: vault() }];
+    expect(allDependencies(round, [old]).at(-1)).toMatchObject({ name: 'old', after: ['kubernetes'] });
+  });
+
+  it('gives what was taken out a name that nobody has, also where somebody has taken the one that it would have', () => {
+    const stored = [{ name: 'vault', vault: vault({ connectorRef: { name: 'old' } }) }];
+    const made = allDependencies([{ name: 'vault', vault: vault() }], stored)[1]?.name ?? '';
+    const names = allDependencies([{ name: 'vault', vault: vault() }, { name: made, vault: vault() }], stored).map(({ name }) => name);
+    expect(names.slice(0, 2)).toEqual(['vault', made]);
+    expect(new Set(names).size).toBe(3);
+  });
+
   it('keeps the part that was taken out of one apart, so that a grant for the rest is enough for the rest', () => {
     const stored = [{ name: 'vault', vault: vault({ ...leases('database/creds/a', 'database/creds/b'), roles: ['ci'] }) }];
     const declared = [{ name: 'vault', vault: vault({ ...leases('database/creds/a'), roles: ['ci'] }) }];

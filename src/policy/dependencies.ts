@@ -49,17 +49,39 @@ const googleWithDefaults = ({ serviceAccount, ...rest }: GoogleCloudDependency):
 
 /** Both: the declared ones, then those of the status that the spec has no more. */
 export const allDependencies = (declared: readonly Declared[] | undefined, stored: readonly Stored[] | undefined): readonly Dependency[] => {
-  const now = declaredDependencies(declared);
-  return (stored ?? []).reduce<readonly Dependency[]>((all, each) => {
-    const left = leftOf(each, all);
-    if (left === undefined) return all;
-    const undeclared: Dependency = { name: freeName(each.name, left, all), undeclared: true, ...left };
-    const after = (each.after ?? []).filter((other) => other === cluster || all.some((known) => known.name === other));
-    const ordered: Dependency = after.length === 0 ? undeclared : { ...undeclared, after };
-    // What is declared may have been put after what was taken out: then the order of the latter is given up.
-    return [...all, orderDefect([{ name: cluster }, ...all, ordered]) === undefined ? ordered : undeclared];
-  }, now);
+  const found = (stored ?? []).reduce<{ readonly all: readonly Dependency[]; readonly taken: readonly Taken[] }>(
+    ({ all, taken }, was) => {
+      const left = leftOf(was, all);
+      if (left === undefined) return { all, taken };
+      const name = freeName(was.name, left, all);
+      return { all: [...all, { name, undeclared: true, ...left }], taken: [...taken, { name, was }] };
+    },
+    { all: declaredDependencies(declared), taken: [] },
+  );
+  return found.taken.reduce((all, { name, was }) => withOrder(all, name, afterOf(was, all, found.taken)), found.all);
 };
+
+/** What was taken out: its name now, and what it was. */
+interface Taken {
+  readonly name: string;
+  readonly was: Stored;
+}
+
+/** As it was, of those that are there; what goes by another name now still comes first. */
+const afterOf = ({ after = [] }: Stored, all: readonly Dependency[], taken: readonly Taken[]): readonly string[] => {
+  const names = after.flatMap((other) => [other, ...taken.flatMap(({ name, was }) => (was.name === other ? [name] : []))]);
+  return [...new Set(names)].filter((other) => other === cluster || all.some(({ name }) => name === other));
+};
+
+/** What is declared may have been put after what was taken out: then the order of the latter is given up. */
+const withOrder = (all: readonly Dependency[], name: string, after: readonly string[]): readonly Dependency[] => {
+  if (after.length === 0) return all;
+  const ordered = all.map((each) => (each.name === name ? { ...each, after } : each));
+  // One that cannot be kept without it either is refused, and must not cost it what it will need when that is mended.
+  return isSound(ordered) || !isSound(all) ? ordered : all;
+};
+
+const isSound = (all: readonly Dependency[]): boolean => orderDefect([{ name: cluster }, ...all]) === undefined;
 
 /** What of it none of the others covers: all of it where the connector is not used any more. */
 const leftOf = (stored: Stored, others: readonly Dependency[]): System | undefined => {
@@ -116,8 +138,9 @@ const vaultLeft = (vault: VaultDependency, same: readonly VaultDependency[]): Va
 const longestName = 63;
 
 /** Its own where nothing else has it by now; else one that tells whence it comes, and is the same at every look. */
-const freeName = (name: string, { vault, googleCloud }: System, taken: readonly Dependency[]): string => {
+const freeName = (name: string, left: System, taken: readonly Dependency[]): string => {
   if (!taken.some((each) => each.name === name)) return name;
-  const digest = createHash('sha256').update(JSON.stringify(vault ?? googleCloud)).digest('hex').slice(0, 8);
-  return `${name.slice(0, longestName - digest.length - 1).replace(/-+$/, '')}-${digest}`;
+  const digest = createHash('sha256').update(JSON.stringify([name, left.vault ?? left.googleCloud])).digest('hex').slice(0, 8);
+  // Whoever wants to can have declared that one, too.
+  return freeName(`${name.slice(0, longestName - digest.length - 1).replace(/-+$/, '')}-${digest}`, left, taken);
 };
