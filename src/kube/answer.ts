@@ -14,7 +14,8 @@ export const interpret = (request: ApiRequest, answer: HttpHead, body: string): 
   const parsed = isJson(answer) ? parse(body) : undefined;
   if (code >= 200 && code < 300) {
     if (parsed === undefined) throw garbage(request, code);
-    if (isFailure(parsed)) throw errorFromStatus(parsed, undefined, { verb: request.verb });
+    // No API server says both. By the code in the body it could be a 404, and end something.
+    if (isFailure(parsed)) throw errorFromStatus(parsed, code, { verb: request.verb });
     return parsed;
   }
   throw errorOf(request, answer, parsed);
