@@ -32,6 +32,7 @@ describe('who acts for an identity', () => {
     ['a routine run under an emergency', active, [emergency], 'GiveWay'],
     ['an emergency under another emergency', { ...active, urgency: 'Emergency' as const }, [emergency], 'Hold'],
     ['a soaking run under a newer one', soaking, [newer], 'GiveWay'],
+    ['an emergency that is locked, and about to revoke, under a newer routine one', { ...soaking, urgency: 'Emergency' as const }, [newer], 'Hold'],
     ['a suspended run under a newer one', suspended, [newer], 'GiveWay'],
     ['a suspended run under one that cannot start itself', suspended, [{ ...emergency, waits: false }], 'Hold'],
     ['a suspended run under a suspended one', suspended, [{ ...emergency, suspended: true }], 'Hold'],

@@ -25,7 +25,8 @@ export type Hold =
 
 const isActive = (run: Contender): boolean => run.status.startedAt !== undefined && (run.status.completedAt === undefined || run.waived);
 
-const isSoaking = (run: Contender): boolean => run.status.lockedAt !== undefined && run.status.revokeStartedAt === undefined;
+/** An Emergency has no soak: between its lock and its first revoke it is at work. */
+const isSoaking = (run: Contender): boolean => run.urgency !== 'Emergency' && run.status.lockedAt !== undefined && run.status.revokeStartedAt === undefined;
 
 /**
  * An Emergency supersedes a Routine run; any newer Enforce run supersedes one that is suspended or soaking; and any other takes over
