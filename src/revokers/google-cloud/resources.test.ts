@@ -20,6 +20,7 @@ describe('the policy of a resource', () => {
     ['//storage.googleapis.com/acme-artifacts', { method: 'GET', service: 'storage', path: ['storage', 'v1', 'b', 'acme-artifacts', 'iam'], query: { optionsRequestedPolicyVersion: '3' } }],
     ['//secretmanager.googleapis.com/projects/acme/secrets/deploy', { method: 'GET', service: 'secretmanager', path: ['v1', 'projects', 'acme', 'secrets', 'deploy'], verb: 'getIamPolicy', query: version }],
     ['//spanner.googleapis.com/projects/acme/instances/i', { method: 'POST', service: 'spanner', path: ['v1', 'projects', 'acme', 'instances', 'i'], verb: 'getIamPolicy', body: inBody }],
+    ['//constructor.googleapis.com/projects/acme/things/t', { method: 'GET', service: 'constructor', path: ['v1', 'projects', 'acme', 'things', 't'], verb: 'getIamPolicy', query: version }],
     ['//cloudtasks.googleapis.com/projects/acme/locations/l/queues/q', { method: 'POST', service: 'cloudtasks', path: ['v2', 'projects', 'acme', 'locations', 'l', 'queues', 'q'], verb: 'getIamPolicy', body: inBody }],
   ])('%s is asked for by version 3, as its service has it', (name, request) => {
     expect(asked(name)).toEqual(request);

@@ -23,7 +23,7 @@ const byPost: ReadonlySet<string> = new Set([
   'accesscontextmanager', 'aiplatform', 'cloudtasks', 'containeranalysis', 'datacatalog', 'dataproc', 'iam', 'iap', 'logging', 'securitycenter', 'servicedirectory', 'servicemanagement', 'spanner',
 ]);
 /** Services that have policies only in this version. */
-const versions: Readonly<Record<string, string>> = { cloudbuild: 'v2', cloudtasks: 'v2', logging: 'v2' };
+const versions: ReadonlyMap<string, string> = new Map([['cloudbuild', 'v2'], ['cloudtasks', 'v2'], ['logging', 'v2']]);
 /** Services that give no policy by `NAME:getIamPolicy`, or only in a version that may change. */
 const otherApi: ReadonlySet<string> = new Set(['bigquery', 'bigtable', 'bigtableadmin', 'compute', 'dataform', 'datafusion', 'deploymentmanager', 'dns']);
 
@@ -40,7 +40,7 @@ export const parseResource = (name: string): Resource | undefined => {
   if (service === 'iam') return serviceAccount(segments);
   const kind = segments.at(-2);
   if (kind === undefined) return undefined;
-  return { name, service, path: [versions[service] ?? 'v1', ...segments], form: byPost.has(service) ? 'Post' : 'Get', permissions: `${service}.${kind}` };
+  return { name, service, path: [versions.get(service) ?? 'v1', ...segments], form: byPost.has(service) ? 'Post' : 'Get', permissions: `${service}.${kind}` };
 };
 
 /**
