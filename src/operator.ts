@@ -14,7 +14,8 @@ import { offboardingWaivers, offboardings, qualifiedName, workloadIdentities } f
 import type { Resource } from './kube/resources.ts';
 import type { StoreReader } from './kube/store.ts';
 import type { Canaries, OwnTokens } from './kube/tokens.ts';
-import type { Figures, Metrics } from './observability/metrics.ts';
+import type { Figures } from './observability/figures.ts';
+import type { Metrics } from './observability/metrics.ts';
 import { runFigures } from './policy/figures.ts';
 import {
   createWorkloadIdentityProjection, identityOf, offboardingIndexers, offboardingWaiverIndexers, projectOffboarding, projectOffboardingWaiver,

@@ -11,8 +11,12 @@ export interface Contact {
   readonly lastError: unknown;
   /** A list was answered: it counts for nothing while the watches fail. */
   listed(): void;
-  /** A watch told something, stood for a while, or ended in good order. */
+  /** A watch told something, or ended in good order. */
   watched(): void;
+  /** A watch has stood for a while: as good as a word, unless the last one stood as well and never said any. */
+  stood(): void;
+  /** A watch that the server had agreed to outlived its time. Beside {@link failed}. */
+  fellSilent(): void;
   failed(operation: 'list' | 'watch', error: unknown): Retry;
   stopped(): void;
 }
@@ -41,11 +45,21 @@ export const createContact = ({ log, random, onConnected }: ContactOptions): Con
   let lastError: unknown;
   let connected: boolean | undefined;
   let expiredBefore = false;
+  let wasSilent = false;
 
   const become = (next: boolean): void => {
     if (next === connected) return;
     connected = next;
     onConnected(next);
+  };
+
+  const watched = (): void => {
+    if (failures > 0) log.info('The API server is heard again', { failures });
+    failures = 0;
+    lastError = undefined;
+    become(true);
+    expiredBefore = false;
+    wasSilent = false;
   };
 
   return {
@@ -61,12 +75,12 @@ export const createContact = ({ log, random, onConnected }: ContactOptions): Con
     listed: () => {
       if (failures === 0) become(true);
     },
-    watched: () => {
-      if (failures > 0) log.info('The API server is heard again', { failures });
-      failures = 0;
-      lastError = undefined;
-      become(true);
-      expiredBefore = false;
+    watched,
+    stood: () => {
+      if (!wasSilent) watched();
+    },
+    fellSilent: () => {
+      wasSilent = true;
     },
     failed: (operation, error) => {
       // The answer of a server that is well: we were away for too long. A second one in a row is something else.

@@ -27,6 +27,8 @@ interface Rig {
   readonly logged: string[];
   readonly names: () => readonly string[];
   readonly listings: () => number;
+  /** Seconds for which nothing was heard, as the metrics read it. */
+  readonly silence: () => number;
   /** Names of what was projected, in order. */
   readonly projected: string[];
   /** Waits, in real time only. */
@@ -75,6 +77,7 @@ const start = async ({ before, onChange, relistEvery }: RigOptions = {}): Promis
   before?.(api);
   const transport = createTransport({ config: api.config, clock, version: 'test' });
   const [changes, lists, logged, projected]: [string[], ListReason[], string[], string[]] = [[], [], [], []];
+  let silence = (): number => Number.NaN;
   const reflector = createReflector<Binding>({
     client: createKubeClient(transport),
     resource: roleBindings, clock, random: createSeededRandom(1), log: recordingLog(logged),
@@ -87,7 +90,11 @@ const start = async ({ before, onChange, relistEvery }: RigOptions = {}): Promis
       changes.push(`${type} ${object.metadata.name}`);
       onChange?.(object.metadata.name);
     },
-    metrics: { onList: ({ reason }) => { lists.push(reason); }, onConnected: () => undefined },
+    metrics: {
+      onList: ({ reason }) => { lists.push(reason); },
+      onConnected: () => undefined,
+      onRun: (watch) => { silence = watch.silence; },
+    },
     ...(relistEvery !== undefined && { relistEvery }),
   });
   const stopping = new AbortController();
@@ -101,6 +108,7 @@ const start = async ({ before, onChange, relistEvery }: RigOptions = {}): Promis
     vi.waitFor(() => { expect(condition()).toBeTruthy(); }, { timeout: 5_000, interval: 5 });
   return {
     api, clock, reflector, changes, lists, logged, projected, until, stop,
+    silence: () => silence(),
     names: () => reflector.store.list().map(({ metadata }) => metadata.name).sort(),
     listings: () => api.requests.filter(({ verb }) => verb === 'list').length,
     later: (condition, step = 250) => {
@@ -174,7 +182,7 @@ describe('a reflector that is well', () => {
     expect(rig.listings()).toBe(1);
   });
 
-  it('lets the server end each watch after five to ten minutes, at random', async () => {
+  it('lets the server end each watch after two minutes to two and a half, at random', async () => {
     const rig = await start();
     const asked = (): number[] =>
       rig.api.requests.filter(({ verb }) => verb === 'watch').map(({ query }) => Number(query.get('timeoutSeconds')));
@@ -184,9 +192,32 @@ describe('a reflector that is well', () => {
     }
     await rig.until(() => asked().length >= 3);
     expect(new Set(asked()).size).toBeGreaterThan(1);
-    for (const seconds of asked()) expect(seconds).toBeGreaterThanOrEqual(300);
-    for (const seconds of asked()) expect(seconds).toBeLessThanOrEqual(600);
+    for (const seconds of asked()) expect(seconds).toBeGreaterThanOrEqual(120);
+    for (const seconds of asked()) expect(seconds).toBeLessThanOrEqual(150);
     expect(rig.listings()).toBe(1);
+  });
+
+  it('knows for how long nothing was heard: a list, an event, a bookmark and a watch that ends in order are heard', async () => {
+    const rig = await start();
+    await rig.settled();
+    expect(rig.silence()).toBe(0);
+    const quietFor = async (seconds: number): Promise<void> => {
+      await rig.clock.advance(seconds * 1_000);
+      expect(rig.silence()).toBe(seconds);
+    };
+    await quietFor(30);
+    rig.api.table.put(roleBindings, binding('a'));
+    await rig.until(() => rig.silence() === 0);
+    await quietFor(40);
+    firstWatch(rig).bookmark();
+    await rig.until(() => rig.silence() === 0);
+    await quietFor(20);
+    firstWatch(rig).end();
+    await rig.until(() => rig.silence() === 0);
+    expect(rig.listings()).toBe(1);
+    await rig.until(() => rig.api.watches.size === 1);
+    rig.api.freeze();
+    await quietFor(100);
   });
 
   it('lists again now and then, tells nobody what has not changed, and finds what the watch kept to itself', async () => {
@@ -366,6 +397,28 @@ describe('a reflector lives through', () => {
     rig.api.thaw();
     await rig.later(() => rig.names().length === 1);
     await rig.until(() => rig.api.watches.size === 1);
+  });
+
+  it('a server that agrees to every watch and tells nothing: it counts as silent, and is listed instead', async () => {
+    const rig = await start();
+    await rig.settled();
+    rig.api.muteWatches(true);
+    rig.api.table.put(roleBindings, binding('a'));
+    await rig.later(() => rig.reflector.health().consecutiveFailures === 1, 1_000);
+    expect(rig.silence()).toBeGreaterThanOrEqual(130);
+    expect(rig.silence()).toBeLessThan(170);
+    // That the next watch stands is no sign of life: it is all that the last one did.
+    await rig.until(() => rig.api.watches.size === 1);
+    await rig.later(() => rig.silence() >= 200, 1_000);
+    expect(rig.reflector.health()).toMatchObject({ connected: false, consecutiveFailures: 1 });
+    await rig.later(() => rig.lists.includes('failure'), 1_000);
+    expect(rig.names()).toEqual(['a']);
+    expect(rig.silence()).toBeLessThan(5);
+    expect(rig.reflector.health().connected).toBe(false);
+    rig.api.muteWatches(false);
+    rig.api.table.put(roleBindings, binding('b'));
+    await rig.later(() => rig.reflector.health().connected, 1_000);
+    expect(rig.names()).toEqual(['a', 'b']);
   });
 
   it('an etcd that was restored from a backup: nothing newer than the backup is believed', async () => {

@@ -30,6 +30,8 @@ export interface ReflectorMetrics {
   /** A list was read to its end. */
   readonly onList: (listing: { readonly resource: string; readonly reason: ListReason; readonly at: Date }) => void;
   readonly onConnected: (state: { readonly resource: string; readonly connected: boolean }) => void;
+  /** It begins. `silence` reads for how many seconds the server has told nothing of the resource by now. */
+  readonly onRun: (watch: { readonly resource: string; readonly silence: () => number }) => void;
 }
 
 /** `failure`: watching failed again and again, or told something that could not be read. */
@@ -56,6 +58,16 @@ export interface ReflectorHealth {
   readonly lastError: unknown;
 }
 
+/**
+ * When the server last told anything of the resource: a whole list, an event, a bookmark, a watch that it ended in good order. That
+ * it agreed to a watch is not enough, for that is all that one does which stays silent.
+ */
+interface LastSign {
+  readonly seen: () => void;
+  /** Seconds since then, or since the beginning. */
+  readonly silence: () => number;
+}
+
 export interface Reflector<T> {
   readonly resource: Resource;
   readonly store: StoreReader<T>;
@@ -75,8 +87,12 @@ export interface Reflector<T> {
 }
 
 const defaultRelistEvery = 30 * 60_000;
-/** Seconds after which the server ends a watch, up to twice as many at random: not all of them come back at the same time. */
-const shortestWatch = 300;
+/**
+ * Seconds after which the server ends a watch, up to a quarter more at random: not all of them come back at the same time. An end in
+ * good order is the one sign of life that a server owes also where nothing happens: of a quiet kind it sends no bookmark. So this is how
+ * long a connection can be dead, or a server mute, before it is noticed.
+ */
+const shortestWatch = 120;
 /** Milliseconds; a page of many large objects takes longer than a common request. */
 const pageTimeout = 30_000;
 /** A watch that ends sooner and told nothing was none: to begin anew at once would be a loop without rest. */
@@ -90,6 +106,7 @@ export const createReflector = <T extends Stored>(options: ReflectorOptions<T>):
   const onConnected = (connected: boolean): void => options.metrics?.onConnected({ resource: options.resource.plural, connected });
   const contact = createContact({ log, random: options.random, onConnected });
   const progress = createProgress();
+  const sign = createSign(options.clock);
   let lastListAt: Date | undefined;
 
   const onListed = (at: Date): void => {
@@ -105,7 +122,20 @@ export const createReflector = <T extends Stored>(options: ReflectorOptions<T>):
     // Nothing is told before the first list.
     waitForSync: (signal) => progress.waitFor('0', signal),
     health: () => ({ connected: contact.connected, consecutiveFailures: contact.failures, lastListAt, lastError: contact.lastError }),
-    run: (signal) => reflect({ ...options, log, cache, contact, progress, onListed }, signal),
+    run: (signal) => {
+      options.metrics?.onRun({ resource: options.resource.plural, silence: sign.silence });
+      return reflect({ ...options, log, cache, contact, progress, sign, onListed }, signal);
+    },
+  };
+};
+
+const createSign = ({ monotonic }: Clock): LastSign => {
+  let at = monotonic();
+  return {
+    seen: () => {
+      at = monotonic();
+    },
+    silence: () => (monotonic() - at) / 1000,
   };
 };
 
@@ -113,6 +143,7 @@ type Loop<T extends Stored> = ReflectorOptions<T> & {
   readonly cache: ReflectorCache<T>;
   readonly contact: Contact;
   readonly progress: Progress;
+  readonly sign: LastSign;
   readonly onListed: (at: Date) => void;
 };
 
@@ -164,6 +195,7 @@ const list = async <T extends Stored>(loop: Loop<T>, reason: ListReason, signal:
   cache.replace(items, version);
   loop.progress.onListed(version);
   contact.listed();
+  loop.sign.seen();
   loop.onListed(clock.now());
   metrics?.onList({ resource: resource.plural, reason, at: clock.now() });
   return version;
@@ -177,14 +209,16 @@ const watch = async <T extends Stored>(
   signal: AbortSignal,
   onReached: (version: string) => void,
 ): Promise<void> => {
-  const { cache, client, clock, contact, query = {}, random, resource } = loop;
-  const timeoutSeconds = Math.max(1, Math.ceil(Math.min(shortestWatch * (1 + random()), limit / 1000)));
+  const { cache, client, clock, contact, query = {}, random, resource, sign } = loop;
+  const timeoutSeconds = Math.max(1, Math.ceil(Math.min(shortestWatch * (1 + random() / 4), limit / 1000)));
   const start = clock.monotonic();
   let told = false;
+  const answer = { begun: false };
   let cancelStanding = (): void => undefined;
   const onOpen = (): void => {
+    answer.begun = true;
     cancelStanding = clock.schedule(standsAfter, () => {
-      contact.watched();
+      contact.stood();
     });
   };
   const stream = client.watch(resource, { ...query, resourceVersion: from, timeoutSeconds, allowWatchBookmarks: true }, signal, onOpen);
@@ -193,8 +227,12 @@ const watch = async <T extends Stored>(
       cache.apply(event);
       onReached(event.object.metadata.resourceVersion);
       contact.watched();
+      sign.seen();
       told = true;
     }
+  } catch (error) {
+    if (answer.begun && isTimeout(error)) contact.fellSilent();
+    throw error;
   } finally {
     cancelStanding();
   }
@@ -202,4 +240,7 @@ const watch = async <T extends Stored>(
     throw new ApiError(0, 'Transport', 'the watch ended as soon as it had begun', { verb: 'watch' });
   }
   contact.watched();
+  sign.seen();
 };
+
+const isTimeout = (error: unknown): boolean => error instanceof ApiError && error.reason === 'Timeout';

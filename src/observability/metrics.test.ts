@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { createFakeClock } from '../../test/fakes/clock.ts';
 import { createBackoff } from '../runtime/backoff.ts';
 import { createQueue } from '../runtime/queue.ts';
+import type { Figures } from './figures.ts';
 import { createMetrics } from './metrics.ts';
-import type { Figures } from './metrics.ts';
 
 const someFigures: Figures = {
   revocations: [
@@ -87,6 +87,7 @@ describe('the metrics', () => {
       'offboard_watch_connected gauge',
       'offboard_watch_last_list_timestamp_seconds gauge',
       'offboard_watch_relists_total counter',
+      'offboard_watch_silence_seconds gauge',
       'offboard_workload_identities gauge',
       'rest_client_request_duration_seconds histogram',
       'rest_client_requests_total counter',
@@ -231,6 +232,21 @@ describe('the metrics', () => {
       'offboard_watch_relists_total{reason="start",resource="offboardings"}': 1,
       'offboard_watch_relists_total{reason="expired",resource="offboardings"}': 1,
     });
+  });
+
+  it('read at each scrape for how long nothing was heard of a resource', async () => {
+    const { metrics, samples } = start();
+    let silence = 1.5;
+    metrics.watch.onRun({ resource: 'offboardings', silence: () => silence });
+    expect(await samples('offboard_watch')).toEqual({ 'offboard_watch_silence_seconds{resource="offboardings"}': 1.5 });
+    silence = 161.5;
+    expect(await samples('offboard_watch')).toEqual({ 'offboard_watch_silence_seconds{resource="offboardings"}': 161.5 });
+  });
+
+  it('tell why a resource was listed, also when a watch had failed', async () => {
+    const { metrics, samples } = start();
+    for (const reason of ['start', 'expired', 'failure', 'period']) metrics.watch.onList({ resource: 'offboardings', reason, at: new Date(0) });
+    expect(Object.keys(await samples('offboard_watch_relists')).map((series) => /reason="(\w+)"/.exec(series)?.[1])).toEqual(['start', 'expired', 'failure', 'period']);
   });
 
   it('show a queue as client-go shows its own', async () => {

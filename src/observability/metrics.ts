@@ -4,30 +4,10 @@
  */
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { ReconcileObservation } from '../runtime/controller.ts';
-import type { QueueMetrics, QueueState } from '../runtime/queue.ts';
+import type { QueueMetrics } from '../runtime/queue.ts';
+import { type Figures, registerFigures } from './figures.ts';
 import { atMost, methodOf, oneOf, statusCode } from './labels.ts';
-
-/** The figures of all runs, as the metrics show them. */
-export interface RunFigures {
-  readonly revocations: readonly { readonly revoker: string; readonly state: string; readonly count: number }[];
-  readonly oldestUnconfirmed: readonly { readonly revoker: string; readonly seconds: number }[];
-  readonly residual: readonly { readonly revoker: string; readonly seconds: number; readonly unknown: number }[];
-  readonly stuck: readonly { readonly revoker: string; readonly count: number }[];
-  readonly waiting: readonly { readonly revoker: string; readonly reason: string; readonly count: number }[];
-  readonly held: readonly { readonly reason: string; readonly count: number }[];
-  readonly overdue: number;
-  readonly waived: readonly { readonly revoker: string; readonly count: number }[];
-  readonly unheld: readonly { readonly kind: string; readonly count: number }[];
-  readonly identities: readonly { readonly state: string; readonly count: number }[];
-}
-
-/** All figures that only the leader has. */
-export interface Figures extends RunFigures {
-  readonly connectors: readonly { readonly type: string; readonly ready: boolean; readonly count: number }[];
-  readonly tombstones: readonly { readonly state: string; readonly count: number }[];
-  readonly recordHead: number;
-  readonly recordsMissing: number;
-}
+import { fast, queueMetrics } from './queue-metrics.ts';
 
 export interface MetricsOptions {
   readonly version: string;
@@ -50,19 +30,20 @@ export interface Metrics {
   readonly watch: {
     readonly onList: (listing: { readonly resource: string; readonly reason: string; readonly at: Date }) => void;
     readonly onConnected: (state: { readonly resource: string; readonly connected: boolean }) => void;
+    /** `silence` is read at each scrape. */
+    readonly onRun: (watch: { readonly resource: string; readonly silence: () => number }) => void;
   };
   /** In the Prometheus text format. */
   readonly text: () => Promise<string>;
 }
 
-const fast = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
 /** More controllers, revokers or resources than this is a mistake in the wiring. */
 const mostNames = 32;
 const operations = oneOf('inventory', 'preflight', 'takeControls', 'dropControls', 'lock', 'unlock', 'observeLock', 'revoke', 'observe', 'probe');
 const outcomes = oneOf(
   'Success', 'Accepted', 'NothingThere', 'Refused', 'Present', 'Absent', 'Unknown', 'Invalid', 'NeedsPerson', 'Waiting', 'Retryable',
 );
-const listReasons = oneOf('start', 'expired', 'period');
+const listReasons = oneOf('start', 'expired', 'failure', 'period');
 const slow = [1, 5, 10, 15, 20, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600];
 
 export const createMetrics = ({ version, figures }: MetricsOptions): Metrics => {
@@ -85,82 +66,6 @@ export const createMetrics = ({ version, figures }: MetricsOptions): Metrics => 
       return current === undefined ? own : `${own}\n${await ofRuns.metrics()}`;
     },
   };
-};
-
-const registerFigures = (registry: Registry, current: () => Figures | undefined): void => {
-  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[], fill: (gauge: Gauge<Label>, figures: Figures) => void): void => {
-    new Gauge<Label>({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers: [registry],
-      collect() {
-        this.reset();
-        const now = current();
-        if (now !== undefined) fill(this, now);
-      },
-    });
-  };
-  gauge('offboard_revocations', 'Credentials of runs that have not ended, by state.', ['revoker', 'state'], (all, { revocations }) => {
-    for (const { count, ...labels } of revocations) all.set(labels, count);
-  });
-  gauge(
-    'offboard_oldest_unconfirmed_revocation_seconds',
-    'Time since the oldest request to revoke that is not confirmed, less the settle time. What waits for an expiry or is suspended does not count.',
-    ['revoker'],
-    (all, { oldestUnconfirmed }) => {
-      for (const { seconds, revoker } of oldestUnconfirmed) all.set({ revoker }, seconds);
-    },
-  );
-  gauge(
-    'offboard_residual_access_seconds',
-    'Time for which access of runs that have not ended may be left at most, where somebody can say; offboard_residual_access_unknown counts the rest.',
-    ['revoker'],
-    (all, { residual }) => {
-      for (const { revoker, seconds } of residual) all.set({ revoker }, seconds);
-    },
-  );
-  gauge('offboard_residual_access_unknown', 'Credentials of runs that have not ended of which nobody can say until when they work.', ['revoker'], (all, { residual }) => {
-    for (const { revoker, unknown } of residual) all.set({ revoker }, unknown);
-  });
-  gauge('offboard_stuck_revocations', 'Credentials whose revoke was taken and cannot be carried out.', ['revoker'], (all, { stuck }) => {
-    for (const { count, revoker } of stuck) all.set({ revoker }, count);
-  });
-  gauge('offboard_waiting_revocations', 'Credentials that are not meant to be gone yet: expiry, suspended, waived.', ['revoker', 'reason'], (all, { waiting }) => {
-    for (const { count, ...labels } of waiting) all.set(labels, count);
-  });
-  gauge('offboard_held_offboardings', 'Runs held before the first revoke, by the reason of their Ready condition.', ['reason'], (all, { held }) => {
-    for (const { count, reason } of held) all.set({ reason }, count);
-  });
-  gauge('offboard_overdue_offboardings', 'Runs that have not ended within their deadline.', [], (all, { overdue }) => {
-    all.set(overdue);
-  });
-  gauge('offboard_waived_dependencies', 'Dependencies of runs that waivers in force give up.', ['revoker'], (all, { waived }) => {
-    for (const { count, revoker } of waived) all.set({ revoker }, count);
-  });
-  gauge('offboard_unheld_objects', 'Objects whose finalizer somebody took off, so that deleting them waits for nothing.', ['kind'], (all, { unheld }) => {
-    for (const { count, kind } of unheld) all.set({ kind }, count);
-  });
-  gauge('offboard_workload_identities', 'WorkloadIdentities by lifecycle state.', ['state'], (all, { identities }) => {
-    for (const { count, state } of identities) all.set({ state }, count);
-  });
-  gauge('offboard_connectors', 'Connectors by whether they can be used.', ['type', 'ready'], (all, { connectors }) => {
-    for (const { count, type, ready } of connectors) all.set({ type, ready: String(ready) }, count);
-  });
-  gauge(
-    'offboard_tombstones',
-    'Records of ends: watching and resting are all of them; superseded, resurrected, lock_lost and changed are counted beside that.',
-    ['state'],
-    (all, { tombstones }) => {
-      for (const { count, state } of tombstones) all.set({ state }, count);
-    },
-  );
-  gauge('offboard_record_head', 'The number of the last record; it only grows.', [], (all, { recordHead }) => {
-    all.set(recordHead);
-  });
-  gauge('offboard_missing_records', 'Numbers between the first record and the last that no record has.', [], (all, { recordsMissing }) => {
-    all.set(recordsMissing);
-  });
 };
 
 const requestMetrics = (registry: Registry): Pick<Metrics, 'onRequest' | 'onConnectorRequest'> => {
@@ -257,6 +162,16 @@ const watchMetrics = (registry: Registry): Metrics['watch'] => {
     labelNames: ['resource'],
     registers,
   });
+  const silences = new Map<string, () => number>();
+  new Gauge({
+    name: 'offboard_watch_silence_seconds',
+    help: 'Time since the API server last told anything of the resource: a list, an event, a bookmark, the end of a watch in good order.',
+    labelNames: ['resource'],
+    registers,
+    collect() {
+      for (const [resource, silence] of silences) this.set({ resource }, silence());
+    },
+  });
   const relists = new Counter({ name: 'offboard_watch_relists_total', help: 'Lists of the resource by reason.', labelNames: ['resource', 'reason'], registers });
   const resourceName = atMost(mostNames);
   return {
@@ -268,47 +183,8 @@ const watchMetrics = (registry: Registry): Metrics['watch'] => {
       relists.inc({ resource, reason: listReasons(reason) });
       listed.set({ resource }, at.getTime() / 1000);
     },
+    onRun: ({ resource, silence }) => {
+      silences.set(resourceName(resource), silence);
+    },
   };
-};
-
-/** The names and labels of client-go's workqueue. */
-const queueMetrics = (registry: Registry): Metrics['queue'] => {
-  const registers = [registry];
-  const labelNames = ['name'] as const;
-  const readers = new Map<string, () => QueueState>();
-  const adds = new Counter({ name: 'workqueue_adds_total', help: 'Keys added.', labelNames, registers });
-  const retries = new Counter({ name: 'workqueue_retries_total', help: 'Keys added again.', labelNames, registers });
-  const queued = new Histogram({ name: 'workqueue_queue_duration_seconds', help: 'Time a key waits.', labelNames, buckets: fast, registers });
-  const worked = new Histogram({ name: 'workqueue_work_duration_seconds', help: 'Time the work on a key takes.', labelNames, buckets: fast, registers });
-  const reading = (name: string, help: string, read: (state: QueueState) => number): void => {
-    new Gauge({
-      name,
-      help,
-      labelNames,
-      registers,
-      collect() {
-        for (const [queue, state] of readers) this.set({ name: queue }, read(state()));
-      },
-    });
-  };
-  reading('workqueue_depth', 'Keys that need work.', ({ depth }) => depth);
-  reading('workqueue_unfinished_work_seconds', 'Time of all work under way.', ({ unfinishedSeconds }) => unfinishedSeconds);
-  reading('workqueue_longest_running_processor_seconds', 'Time of the longest work under way.', ({ longestRunningSeconds }) => longestRunningSeconds);
-  return (name) => ({
-    added: () => {
-      adds.inc({ name });
-    },
-    retried: () => {
-      retries.inc({ name });
-    },
-    taken: (seconds) => {
-      queued.observe({ name }, seconds);
-    },
-    finished: (seconds) => {
-      worked.observe({ name }, seconds);
-    },
-    observe: (read) => {
-      readers.set(name, read);
-    },
-  });
 };

@@ -56,6 +56,7 @@ const start = async (options: Partial<ReflectorOptions<KubeObject>> = {}): Promi
     metrics: {
       onList: ({ reason }) => told.lists.push(reason),
       onConnected: ({ connected }) => told.connected.push(connected),
+      onRun: () => undefined,
     },
     ...options,
   });

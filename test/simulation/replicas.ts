@@ -135,6 +135,6 @@ const noMetrics: Metrics = {
   onConfirmed: nothing,
   onReturned: nothing,
   onLeading: nothing,
-  watch: { onList: nothing, onConnected: nothing },
+  watch: { onList: nothing, onConnected: nothing, onRun: nothing },
   text: () => Promise.resolve(''),
 };

@@ -58,6 +58,7 @@ export const createWatches = (given: WatchOptions): Watches => {
   const intern = createIntern();
   const share = createShare(10_000);
   const metrics: ReflectorMetrics = {
+    onRun: (watch) => given.metrics?.onRun(watch),
     onConnected: (state) => given.metrics?.onConnected(state),
     onList: (listing) => {
       given.metrics?.onList(listing);

@@ -28,6 +28,8 @@ export interface FakeApiServer {
   freeze(): void;
   /** What came in the meantime stays without an answer. */
   thaw(): void;
+  /** While muted it answers as ever and agrees to watches, which tell nothing and do not end. */
+  muteWatches(muted: boolean): void;
   /** Connections that are open now. */
   connections(): Promise<number>;
   stop(): Promise<void>;
@@ -45,12 +47,13 @@ export const startFakeApiServer = async ({ clock, resources }: FakeApiServerOpti
   const faults = new Map<FakeVerb, Fault[]>();
   const watches = new Set<OpenWatch>();
   let frozen = false;
+  let muted = false;
 
   const answer = (request: FakeRequest, raw: IncomingMessage, response: ServerResponse): void => {
     if (frozen) return;
     const fault = faults.get(request.verb)?.shift();
     if (fault && fault !== pass) fault(raw, response);
-    else if (request.verb === 'watch') openWatch({ table, clock, request, response, watches, isFrozen: () => frozen });
+    else if (request.verb === 'watch') openWatch({ table, clock, request, response, watches, isSilent: () => frozen || muted });
     else if (request.verb === 'list') sendList(table, request, response);
     else if (request.verb === 'get') sendObject(table, request, response);
     else writeObject(table, request, response);
@@ -90,6 +93,9 @@ export const startFakeApiServer = async ({ clock, resources }: FakeApiServerOpti
     },
     thaw: () => {
       frozen = false;
+    },
+    muteWatches: (on) => {
+      muted = on;
     },
     connections: () =>
       new Promise((resolve, reject) => {

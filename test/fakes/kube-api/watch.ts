@@ -26,10 +26,10 @@ interface Context {
   readonly request: FakeRequest;
   readonly response: ServerResponse;
   readonly watches: Set<OpenWatch>;
-  readonly isFrozen: () => boolean;
+  readonly isSilent: () => boolean;
 }
 
-export const openWatch = ({ table, clock, request, response, watches, isFrozen }: Context): void => {
+export const openWatch = ({ table, clock, request, response, watches, isSilent }: Context): void => {
   const { resource, namespace, query } = request;
   const metadataOnly = wantsMetadata(request);
   const from = Number(query.get('resourceVersion'));
@@ -38,7 +38,7 @@ export const openWatch = ({ table, clock, request, response, watches, isFrozen }
 
   let held: string[] | undefined;
   const send = (type: string, object: object): void => {
-    if (isFrozen()) return;
+    if (isSilent()) return;
     const line = `${JSON.stringify({ type, object })}\n`;
     if (held === undefined) response.write(line);
     else held.push(line);
@@ -49,7 +49,7 @@ export const openWatch = ({ table, clock, request, response, watches, isFrozen }
   };
   const fail = (code: number, reason: string, message: string): void => {
     send('ERROR', statusBody(code, reason, message));
-    if (!isFrozen()) response.end();
+    if (!isSilent()) response.end();
   };
   if (from < table.oldest) {
     fail(410, 'Expired', `too old resource version: ${from} (${table.oldest})`);
@@ -80,7 +80,7 @@ export const openWatch = ({ table, clock, request, response, watches, isFrozen }
   const unsubscribe = table.subscribe(tell);
   const seconds = Number(query.get('timeoutSeconds'));
   const cancel = clock.schedule(seconds * 1000, () => {
-    if (!isFrozen()) response.end();
+    if (!isSilent()) response.end();
   });
   // The real one marks the end of a watch two seconds before it comes, where there is time for that.
   const marksEnd = query.get('allowWatchBookmarks') === 'true' && seconds > 2;
