@@ -10,7 +10,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Retire a live build agent on a real API server, and watch (KEEP=1 leaves it running)
-	@$(node) node test/env/tools.ts >/dev/null && KEEP=$(KEEP) node test/demo/demo.ts
+	@$(node) node test/env/tools.ts --for-demo >/dev/null && KEEP=$(KEEP) node test/demo/demo.ts
 
 test: ## The whole gate: types, lint, layers, unused code, generated files, all tests
 	@$(node) node test/env/gate.ts

@@ -1,9 +1,13 @@
-/** `make tools`: finds or installs what the tests need. The last line is the folder of the control plane's binaries. */
+/**
+ * `make tools`: finds or installs what the tests need. The last line is the folder of the control plane's binaries. `--for-demo` leaves
+ * out what the demo does not need and takes minutes where it must be built.
+ */
 import { installHelm, locateHelm } from './tools/helm.ts';
 import { install } from './tools/install.ts';
 import { locateTools } from './tools/locate.ts';
 import { installOpenbao, locateOpenbao } from './tools/openbao.ts';
 import { installPostgres, locatePostgres } from './tools/postgres.ts';
+import { installPrometheus, locatePrometheus } from './tools/prometheus.ts';
 
 // An interrupted installation still runs its exit handlers, which clean up.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
@@ -12,6 +16,7 @@ try {
   if ((await locateHelm()) === undefined) await installHelm();
   if ((await locateOpenbao()) === undefined) await installOpenbao();
   if ((await locatePostgres()) === undefined) await installPostgres();
+  if (!process.argv.includes('--for-demo') && (await locatePrometheus()) === undefined) await installPrometheus();
   console.log((await locateTools()) ?? (await install()));
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

@@ -95,11 +95,36 @@ export const downloadOpenbao = async (
 ): Promise<void> => {
   const name = `openbao_${version}_${os}_${arch}.tar.gz`;
   const url = `${site}/v${version}/${name}`;
-  const sums = (await get(`${site}/v${version}/checksums.txt`, indexTimeout)).toString('utf8');
-  const hash = sums.split('\n').map((line) => line.trim().split(/\s+\*?/)).find(([, file]) => file === name)?.[0];
-  if (hash === undefined) throw new Error(`${site}/v${version}/checksums.txt lists no ${name}`);
+  const hash = await hashIn(`${site}/v${version}/checksums.txt`, name);
   say(`Downloading ${url}`);
   await unpack(url, hash, 'sha256', folder, 'bao');
+};
+
+/** Where Prometheus publishes its releases. */
+export const officialPrometheus = (env: NodeJS.ProcessEnv = process.env): string =>
+  env['OFFBOARD_PROMETHEUS_RELEASES'] ?? 'https://github.com/prometheus/prometheus/releases/download';
+
+/** Puts prometheus and promtool into `folder`. */
+export const downloadPrometheus = async (
+  version: string,
+  { os, arch }: Platform,
+  folder: string,
+  site: string,
+  say: (line: string) => void,
+): Promise<void> => {
+  const whole = `prometheus-${version}.${os}-${arch}`;
+  const url = `${site}/v${version}/${whole}.tar.gz`;
+  const hash = await hashIn(`${site}/v${version}/sha256sums.txt`, `${whole}.tar.gz`);
+  say(`Downloading ${url}`);
+  await unpack(url, hash, 'sha256', folder, '--strip-components=1', `${whole}/prometheus`, `${whole}/promtool`);
+};
+
+/** What a list of checksums says of one file. */
+const hashIn = async (list: string, name: string): Promise<string> => {
+  const sums = (await get(list, indexTimeout)).toString('utf8');
+  const hash = sums.split('\n').map((line) => line.trim().split(/\s+\*?/)).find(([, file]) => file === name)?.[0];
+  if (hash === undefined) throw new Error(`${list} lists no ${name}`);
+  return hash;
 };
 
 type Algorithm = 'sha256' | 'sha512';

