@@ -10,13 +10,13 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Retire a live build agent on a real API server, and watch (KEEP=1 leaves it running)
-	@$(node) node test/env/tools.ts --for-demo >/dev/null && KEEP=$(KEEP) node test/demo/demo.ts
+	@$(node) node test/env/tools.ts >/dev/null && KEEP=$(KEEP) node test/demo/demo.ts
 
 test: ## The whole gate: types, lint, layers, unused code, generated files, all tests
 	@$(node) node test/env/gate.ts
 
 tools: ## Install what the tests need into the cache folder; the last line is that folder
-	@$(node) node test/env/tools.ts
+	@$(node) node test/env/tools.ts --tests
 
 cluster: ## A real control plane in the foreground, with CRDs and policies; prints its KUBECONFIG
 	@$(node) node test/env/tools.ts >/dev/null && node test/env/cluster.ts
@@ -40,10 +40,10 @@ unit: ## The unit and contract tests
 	@$(node) npx vitest run --project unit
 
 integration: ## The tests against a real API server
-	@$(node) node test/env/tools.ts >/dev/null && npx vitest run --project integration
+	@$(node) node test/env/tools.ts --tests >/dev/null && npx vitest run --project integration
 
 e2e: ## The tests of the operator as its own process
-	@$(node) node test/env/tools.ts >/dev/null && npx vitest run --project e2e
+	@$(node) node test/env/tools.ts --tests >/dev/null && npx vitest run --project e2e
 
 sim: ## The operator on virtual time against systems that lie and break (RUNS=10000 SEED=1 JOBS=1 TIME_BUDGET=0 seconds; KEEP=0,3 plays one seed again)
 	@$(node) node --min-semi-space-size=64 --max-semi-space-size=64 test/simulation/main.ts --runs $(or $(RUNS),10000) --seed $(or $(SEED),1) --time-budget $(or $(TIME_BUDGET),0) --jobs $(or $(JOBS),1) $(if $(KEEP),--keep $(KEEP))

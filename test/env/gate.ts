@@ -46,7 +46,7 @@ const generatedFiles = (): boolean => {
 };
 
 const checks: readonly Check[] = [
-  { name: 'control plane', run: command('node', 'test/env/tools.ts') },
+  { name: 'control plane', run: command('node', 'test/env/tools.ts', '--tests') },
   { name: 'types', run: command('npm', 'run', '-s', 'typecheck') },
   { name: 'lint', run: command('npm', 'run', '-s', 'lint') },
   { name: 'layers', run: command('npm', 'run', '-s', 'layers') },

@@ -1,7 +1,8 @@
 /**
- * `make tools`: finds or installs what the tests need. The last line is the folder of the control plane's binaries. `--for-demo` leaves
- * out what the demo does not need and takes minutes where it must be built.
+ * Finds or installs what the demo, the benchmarks and the tests run, and with `--tests` what only tests need, as `make tools` does. The last
+ * line is the folder of the control plane's binaries.
  */
+import { installGitopsHealth, locateGitopsHealth } from './tools/gitops-health.ts';
 import { installHelm, locateHelm } from './tools/helm.ts';
 import { install } from './tools/install.ts';
 import { locateTools } from './tools/locate.ts';
@@ -16,7 +17,10 @@ try {
   if ((await locateHelm()) === undefined) await installHelm();
   if ((await locateOpenbao()) === undefined) await installOpenbao();
   if ((await locatePostgres()) === undefined) await installPostgres();
-  if (!process.argv.includes('--for-demo') && (await locatePrometheus()) === undefined) await installPrometheus();
+  if (process.argv.includes('--tests')) {
+    if ((await locatePrometheus()) === undefined) await installPrometheus();
+    if ((await locateGitopsHealth()) === undefined) await installGitopsHealth();
+  }
   console.log((await locateTools()) ?? (await install()));
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
