@@ -45,6 +45,8 @@ const realAnswers = ({ resource: { group, plural, kind }, name }: Asked): readon
   failure(403, 'Forbidden', 'denied', { name, causes: [{ message: "ValidatingAdmissionPolicy 'offboard-lock-accounts' with binding 'b' denied request: no" }] }),
   failure(410, 'Expired', 'too old resource version: 1 (2322)'),
   { status: 200, body: { kind, apiVersion: 'v1', metadata: { name, namespace: 'ci', uid: 'uid-1', resourceVersion: '7' } } },
+  // None that is stored has an empty one.
+  { status: 200, body: { kind, apiVersion: 'v1', metadata: { name, namespace: 'ci', uid: '', resourceVersion: '7' } } },
   { status: 200, body: { kind: `${kind}List`, apiVersion: 'v1', metadata: { resourceVersion: '7' }, items: [{ metadata: { name, uid: 'uid-1', resourceVersion: '7' } }] } },
   { status: 200, body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details: { name, kind: plural, uid: 'uid-1' } } },
 ];

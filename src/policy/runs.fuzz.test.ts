@@ -79,7 +79,7 @@ describe('of whatever runs for one identity', () => {
 // ---- what a deletion waits for -----------------------------------------------------------------------------------
 
 const runOfIdentity: fc.Arbitrary<RunOfIdentity> = fc
-  .record({ name: fc.constantFrom('a', 'b'), workloadIdentityUid: fc.constantFrom('mine', 'another', undefined), completedAt: fc.option(times, { nil: undefined }), ready: fc.constantFrom('True' as const, 'False' as const, 'Unknown' as const, undefined), waivers: fc.constantFrom('None' as const, 'Standing' as const, 'Lapsed' as const) })
+  .record({ name: fc.constantFrom('a', 'b'), workloadIdentityUid: fc.constantFrom('mine', 'mine', 'mine', 'another', undefined), completedAt: fc.option(times, { nil: undefined }), ready: fc.constantFrom('True' as const, 'True' as const, 'True' as const, 'False' as const, 'Unknown' as const, undefined), waivers: fc.constantFrom('None' as const, 'None' as const, 'None' as const, 'None' as const, 'Standing' as const, 'Lapsed' as const) })
   .map(({ completedAt, ready, ...rest }) => ({
     ...rest,
     namespace: 'ci',

@@ -10,7 +10,7 @@ const piece = fc.constantFrom(
 const root = fc.constantFrom('', '', '//storage.googleapis.com', '//iam.googleapis.com', '//secretmanager.googleapis.com', '//cloudresourcemanager.googleapis.com', '//spanner.googleapis.com', '//bigquery.googleapis.com', '//evil.example.com', '//storage.googleapis.com.evil.example', '//evil.example/x.googleapis.com', 'https://storage.googleapis.com', '//__proto__.googleapis.com');
 const texts = fc.oneof(
   { weight: 5, arbitrary: fc.tuple(root, fc.array(piece, { minLength: 1, maxLength: 5 })).map(([first, pieces]) => [...(first === '' ? [] : [first]), ...pieces].join('/')) },
-  { weight: 2, arbitrary: fc.constantFrom('projects/acme', 'folders/42', '//storage.googleapis.com/b', '//storage.googleapis.com/projects/_/buckets/b', '//secretmanager.googleapis.com/projects/42/secrets/s', '//iam.googleapis.com/projects/acme/serviceAccounts/bot@acme.iam.gserviceaccount.com', '//constructor.googleapis.com/projects/acme/things/t') },
+  { weight: 2, arbitrary: fc.constantFrom('projects/acme', 'folders/42', '//storage.googleapis.com/b', '//storage.googleapis.com/projects/_/buckets/b', '//secretmanager.googleapis.com/projects/42/secrets/s', '//iam.googleapis.com/projects/acme/serviceAccounts/bot@acme.iam.gserviceaccount.com', '//iam.googleapis.com/projects/acme/serviceAccounts/bot@other.iam.gserviceaccount.com', '//constructor.googleapis.com/projects/acme/things/t') },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 40 }) },
 );
 
