@@ -4,15 +4,17 @@ import { trackedKey } from '../../src/policy/credential.ts';
 import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
 import type { WireRequest } from './engine/wire.ts';
 import type { Stored, World } from './invariants.ts';
-import { Violation } from './invariants.ts';
+import { Violation, epoch } from './invariants.ts';
 import type { Realm } from './realm.ts';
-import { credentialsOf, dependenciesOf, nameOf } from './runs.ts';
+import { credentialsOf, dependenciesOf, isTrue, nameOf } from './runs.ts';
 import type { Life } from './ways.ts';
 
 export interface Claims {
   readonly onStored: (change: Stored) => void;
   /** A process of the operator sends this; whether it will ever arrive is not known. */
   readonly onSent: (request: WireRequest) => void;
+  /** Time has passed, and it may be that nothing else has happened. */
+  readonly onTime: () => void;
   /** This took effect, or was refused by the realm itself. */
   readonly onAnswered: (request: WireRequest, realm: Realm, status: number) => void;
 }
@@ -40,6 +42,7 @@ export const createClaims = (world: World): Claims => {
       checkInUse(world, before, after);
       checkRevoked(world, before, after, taken);
     },
+    onTime: () => { checkOverdue(world); },
     onSent: (request) => {
       if (world.startedAt(request.from) === undefined || !isAct(request)) return;
       const leader = world.leader()?.name;
@@ -80,6 +83,20 @@ const checkAbsent = (world: World, before: OffboardingObject, after: Offboarding
       const alive = livesOf(world, after, realm).find((life) => isOf(credential, life) && life.diedAt === undefined && world.now() - life.bornAt > moment);
       if (alive !== undefined) throw new Violation('NeverLies', `${nameOf(after)} says that ${credential.id} is absent, and ${alive.id} works`);
     }
+  }
+};
+
+/** Milliseconds that whoever is not in trouble has to take back what it says, also where it was killed meanwhile. */
+const longEnough = 90_000;
+
+/** What was given up until a time is not given up after it. */
+const checkOverdue = ({ offboardings, waivers, now, calmSince, clocksWereSet }: World): void => {
+  if (clocksWereSet() || now() - calmSince() < longEnough) return;
+  for (const run of offboardings()) {
+    if (!isTrue(run, 'Ready')) continue;
+    const mine = waivers().filter(({ spec }) => spec.offboardingRef.uid === run.metadata.uid);
+    const over = dependenciesOf(run).find(({ name, state }) => state === 'Waived' && !mine.some(({ spec }) => spec.dependency === name && Date.parse(spec.expiresAt) > epoch + now() - longEnough));
+    if (over !== undefined) throw new Violation('NeverLies', `${nameOf(run)} is Ready without ${over.name}, which nobody gives up any more`);
   }
 };
 

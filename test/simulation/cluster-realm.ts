@@ -44,6 +44,7 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace }: Clus
   admin.create(secrets, { metadata: { name: 'offboard-signing-key', namespace }, data: { 'key.pem': Buffer.from(signingKey).toString('base64') } });
   admin.create(configMaps, { metadata: { name: 'offboard-signing-keys', namespace } });
   admin.create(clusterRoles, { metadata: { name: 'edit' }, rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'update'] }] });
+  admin.create(clusterRoles, { metadata: { name: 'deploy' }, rules: [{ apiGroups: ['apps'], resources: ['deployments'], verbs: ['create', 'delete'] }] });
   admin.create(serviceAccounts, { metadata: { name: 'offboard', namespace } });
   admin.create(serviceAccounts, { metadata: { name: neighbour, namespace: 'ci' } });
   admin.create(roleBindings, { metadata: { name: `${neighbour}-edit`, namespace: 'ci' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' }, subjects: [{ kind: 'ServiceAccount', name: neighbour, namespace: 'ci' }] });
@@ -169,6 +170,11 @@ const knobsOf = (cluster: Cluster): readonly Knob[] => [
   } },
   { name: 'SilentWatches', on: () => {
     for (const { watches } of cluster.servers) watches.stall();
+    return () => undefined;
+  } },
+  // Each kind of object has a cache of its own.
+  { name: 'SilentBindingWatches', on: () => {
+    for (const { watches } of cluster.servers) for (const plural of ['rolebindings', 'clusterrolebindings']) watches.stall(plural);
     return () => undefined;
   } },
   { name: 'CutWatches', on: () => { cluster.cutWatches(); return () => undefined; } },

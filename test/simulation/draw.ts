@@ -33,6 +33,7 @@ const drawIdentity = (random: Random, more: Random, index: number): IdentityPlan
   ordered: chance(random, 0.2),
   inUse: chance(more, 0.12) ? between(more, 2_000, 15_000) : 0,
   undeclared: chance(more, 0.15),
+  idle: chance(more, 0.15),
   certified: chance(more, 0.12) ? between(more, 10_000, 60_000) : 0,
 });
 

@@ -1,7 +1,7 @@
 /** What requests meet while a fault of the wire lasts: each that matches one meets it with a probability. */
 import type { Random } from '../../src/runtime/random.ts';
 import type { FaultsOf, WireFault } from './engine/network.ts';
-import { between } from './engine/random.ts';
+import { between, chance } from './engine/random.ts';
 import type { WireAnswer, WireRequest } from './engine/wire.ts';
 import type { Incident, WireFaultName } from './plan.ts';
 
@@ -14,17 +14,17 @@ export interface Faults {
 }
 
 export const createFaults = (random: Random): Faults => {
-  const active = new Set<WireIncident>();
+  const active = new Map<WireIncident, RegExp>();
   return {
     of: (request, server) => {
-      for (const incident of active) {
-        if (incident.server !== server.name || !isMeant(incident, request)) continue;
+      for (const [incident, path] of active) {
+        if (incident.server !== server.name || !isMeant(incident, request) || !path.test(request.path)) continue;
         if (random() < incident.share) return faultOf(incident.fault, server.name, random);
       }
       return undefined;
     },
     begin: (incident) => {
-      active.add(incident);
+      active.set(incident, new RegExp(incident.path ?? ''));
       return () => {
         active.delete(incident);
       };
@@ -56,6 +56,8 @@ const faultOf = (fault: WireFaultName, server: string, random: Random): WireFaul
       return { kind: 'Instead', answer: { status: 200, ...html, body: '<html>sign in</html>' } };
     case 'NotFoundPage':
       return { kind: 'Instead', answer: { status: 404, ...html, body: '<html>not found</html>' } };
+    case 'NotFound':
+      return { kind: 'Instead', answer: { status: 404, body: JSON.stringify(aboutSomethingElse(server, random)) } };
     case 'BadGateway':
       return { kind: 'Instead', answer: { status: 502, ...html, body: '<html>bad gateway</html>' } };
     case 'BadRequest':
@@ -80,6 +82,14 @@ const refusal = (server: string, status: number, reason: string, headers: Readon
   kind: 'Instead',
   answer: { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(bodyOf(server, status, reason)) },
 });
+
+/** As the server, or another one of its kind, says it of a path that it does not know, or of a thing that was not asked about. */
+const aboutSomethingElse = (server: string, random: Random): object => {
+  if (server === 'vault') return { errors: ['no handler for route "auth/elsewhere". route entry not found.'] };
+  if (server === 'google') return { error: { code: 404, message: 'Requested entity was not found.', status: 'NOT_FOUND' } };
+  const [message, details] = chance(random, 0.5) ? ['the server could not find the requested resource', {}] : ['namespaces "elsewhere" not found', { name: 'elsewhere', kind: 'namespaces' }];
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason: 'NotFound', details, code: 404 };
+};
 
 const bodyOf = (server: string, code: number, reason: string): object => {
   if (server === 'vault') return { errors: [reason] };

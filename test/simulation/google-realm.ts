@@ -21,6 +21,7 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
   const google = createSimulatedGoogle({ scheduler, random, epoch, permissions: publishedPermissions, claimsOf });
   admin.create(connectors, google.connectorManifest({ namespaces: ['ci'], settle: `${String(settleTime / 1000)}s`, timeout: '5s', accessTokenLifetime: '20s' }));
 
+  let colleagues = 0;
   const planted = new Map<string, Planted>();
   const plant = ({ namespace, name }: Person): void => {
     const uid = admin.get(serviceAccounts, { namespace, name })?.metadata.uid ?? '';
@@ -53,11 +54,19 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
       const holder = planted.get(neighbour);
       return [...google.foreignMembers(), ...(holder === undefined ? [] : google.truth.ways(holder).flatMap(({ id, works }) => (works ? [id] : [])))].join('\n');
     },
+    documents: {
+      isRead: ({ method, path }) => method === 'GET' && path.includes('/b/acme-artifacts/iam'),
+      change: () => {
+        colleagues += 1;
+        google.people.grant({ resource: bucket, role: 'roles/storage.objectViewer', member: `user:colleague-${String(colleagues)}@example.com` });
+      },
+    },
     knobs: [
       { name: 'Propagation', on: (chances) => { google.knobs.delay({ propagation: between(chances, 500, mostPropagation) }); return () => { google.knobs.delay({ propagation: 0 }); }; } },
       { name: 'StalePolicies', on: (chances) => { google.knobs.delay({ stalePolicies: between(chances, 500, mostPropagation) }); return () => { google.knobs.delay({ stalePolicies: 0 }); }; } },
       { name: 'StaleAccounts', on: (chances) => { google.knobs.delay({ staleAccounts: between(chances, 500, mostPropagation) }); return () => { google.knobs.delay({ staleAccounts: 0 }); }; } },
       { name: 'Swallowed', on: () => google.knobs.swallow(3) },
+      { name: 'AllSwallowed', on: () => google.knobs.swallow(Infinity) },
       { name: 'Queued', on: (chances) => google.knobs.queue(3, between(chances, 500, 15_000)) },
       { name: 'Refused', on: () => google.knobs.refuse('Conflict', { times: 4 }) },
       { name: 'NotFound', on: () => google.knobs.refuse('NotFound', { times: 4 }) },

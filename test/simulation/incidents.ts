@@ -51,7 +51,8 @@ export const createIncidents = (options: IncidentsOptions): Incidents => {
     const identity = identities[incident.identity];
     if (identity === undefined) return;
     onBegin(incident.act, incident);
-    people.act(incident.act, identity.person, identity.plan);
+    if (incident.act === 'AskForMore') for (const realm of options.realms) realm.more?.(identity.person);
+    else people.act(incident.act, identity.person, identity.plan);
     onPeople();
   };
   const arm = (incident: Of<'Reaction'>): void => {

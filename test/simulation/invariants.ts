@@ -55,6 +55,8 @@ export interface World {
   readonly waivers: () => readonly OffboardingWaiverObject[];
   /** Who holds the operator's Lease, and since when. */
   readonly leader: () => { readonly name: string; readonly since: number } | undefined;
+  /** When the last trouble ended; now, while one lasts. */
+  readonly calmSince: () => number;
 }
 
 export interface Invariants {
@@ -207,9 +209,10 @@ const checkIntent = (world: World, before: OffboardingObject, after: Offboarding
   if (status.lockedAt === undefined || soaked < soak) throw new Violation('NothingBeforeItsTime', `${nameOf(after)} is about to revoke ${String(soaked)} ms after it was locked, and is to soak ${String(soak)} ms`);
 };
 
-/** Two observations of one process span the settle time: so none is believed sooner than that after the process began. */
+/** Two observations of one process span the settle time: so none is believed sooner than that after the process began to lead, and to look. */
 const checkConfirmed = (world: World, before: OffboardingObject, after: OffboardingObject, by: string): void => {
-  const age = world.now() - (world.startedAt(by) ?? 0);
+  const leader = world.leader();
+  const age = world.now() - Math.max(world.startedAt(by) ?? 0, leader?.name === by ? leader.since : 0);
   const person = personOfRun(world, after);
   for (const { name, credentials = [] } of dependenciesOf(after)) {
     const realm = world.realms.find((each) => each.name === name);
@@ -218,7 +221,7 @@ const checkConfirmed = (world: World, before: OffboardingObject, after: Offboard
     const confirmed = credentials.filter((each) => each.state === 'Confirmed' && known.get(trackedKey(each)) !== 'Confirmed');
     if (confirmed.length === 0) continue;
     const { settleTime } = realm;
-    if (age < settleTime) throw new Violation('SettlesInOneProcess', `${by} is ${String(Math.round(age))} ms old and believes that ${confirmed.map(({ id }) => id).join(', ')} is gone, which must have held for ${String(settleTime)} ms`);
+    if (age < settleTime) throw new Violation('SettlesInOneProcess', `${by} has led for ${String(Math.round(age))} ms and believes that ${confirmed.map(({ id }) => id).join(', ')} is gone, which must have held for ${String(settleTime)} ms`);
     for (const { credential, uid, diedAt, id } of world.ways.of(person, realm)) {
       if (!confirmed.some((each) => each.id === credential && (uid === undefined || each.uid === undefined || each.uid === uid))) continue;
       if (diedAt === undefined) throw new Violation('NeverLies', `${nameOf(after)} says that ${credential} is confirmed, and ${id} works`);

@@ -9,6 +9,9 @@ import type { Cluster } from './cluster/cluster.ts';
 import type { Person } from './realm.ts';
 import type { IdentityPlan, PersonAct } from './plan.ts';
 
+/** Those that are done with kubectl. */
+export type ClusterAct = Exclude<PersonAct, 'AskForMore'>;
+
 export const requester = 'alice';
 export const neighbour = 'neighbour';
 export const operatorNamespace = 'offboard-system';
@@ -19,7 +22,7 @@ export interface People {
   readonly retire: (identity: Person, plan: IdentityPlan) => void;
   /** Takes Vault out of what it depends on, where the operator knows of it. */
   readonly undeclare: (identity: Person) => void;
-  readonly act: (act: PersonAct, identity: Person, plan: IdentityPlan) => void;
+  readonly act: (act: ClusterAct, identity: Person, plan: IdentityPlan) => void;
 }
 
 export interface PeopleOptions {
@@ -66,7 +69,16 @@ export const createPeople = ({ cluster, wall, trace, mend }: PeopleOptions): Peo
       }));
   };
 
-  const acts: Readonly<Record<PersonAct, (identity: Person, plan: IdentityPlan) => void>> = {
+  const bind = (identity: Person, role: string): void => {
+    serial += 1;
+    tried(`bind it to ${role}`, () =>
+      alice.create(roleBindings, {
+        metadata: { name: `rights-${String(serial)}`, namespace: identity.namespace }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+        subjects: [{ kind: 'ServiceAccount', name: identity.name, namespace: identity.namespace }],
+      }));
+  };
+
+  const acts: Readonly<Record<ClusterAct, (identity: Person, plan: IdentityPlan) => void>> = {
     Suspend: (identity) => { changeRun(identity, { spec: { suspend: true } }, 'suspend'); },
     Resume: (identity) => { changeRun(identity, { spec: { suspend: false } }, 'resume'); },
     Cancel: (identity) => { changeRun(identity, { spec: { cancel: { reason: 'a mistake', requestedBy: { username: requester } } } }, 'cancel'); },
@@ -88,14 +100,8 @@ export const createPeople = ({ cluster, wall, trace, mend }: PeopleOptions): Peo
         }));
     },
     UnWaive: (identity) => { tried('take the waiver back', () => { bob.remove(offboardingWaivers, { namespace: identity.namespace, name: `waive-${identity.name}` }); }); },
-    BindAgain: (identity) => {
-      serial += 1;
-      tried('bind it again', () =>
-        alice.create(roleBindings, {
-          metadata: { name: `again-${String(serial)}`, namespace: identity.namespace }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' },
-          subjects: [{ kind: 'ServiceAccount', name: identity.name, namespace: identity.namespace }],
-        }));
-    },
+    BindAgain: (identity) => { bind(identity, 'edit'); },
+    BindMore: (identity) => { bind(identity, 'deploy'); },
     DeleteAccount: (identity) => { tried('delete the account', () => { alice.remove(serviceAccounts, identity); }); },
     RecreateAccount: (identity) => {
       tried('make the account again', () => {

@@ -35,6 +35,8 @@ export interface IdentityPlan {
   readonly inUse: number;
   /** Vault is taken out of its dependencies before its end is asked for. */
   readonly undeclared: boolean;
+  /** It may use Vault and has not yet, when everything begins. */
+  readonly idle: boolean;
   /** Milliseconds after its end is asked for until which a client certificate of it is valid, which nobody can revoke; 0: it has none. */
   readonly certified: number;
 }
@@ -43,7 +45,7 @@ export const serverNames = ['apiserver-a', 'apiserver-b', 'vault', 'google'] as 
 export type ServerName = (typeof serverNames)[number];
 
 export const wireFaults = [
-  'LostBefore', 'LostAfter', 'BrokenBefore', 'BrokenAfter', 'Slow', 'Truncated', 'Nonsense', 'HtmlPage', 'NotFoundPage',
+  'LostBefore', 'LostAfter', 'BrokenBefore', 'BrokenAfter', 'Slow', 'Truncated', 'Nonsense', 'HtmlPage', 'NotFoundPage', 'NotFound',
   'BadRequest', 'Unauthorized', 'Forbidden', 'Conflict', 'TooManyRequests', 'InternalError', 'BadGateway', 'Unavailable',
 ] as const;
 export type WireFaultName = (typeof wireFaults)[number];
@@ -52,25 +54,34 @@ export const personActs = [
   'Suspend', 'Resume', 'Cancel', 'Delete', 'Hasten', 'EndSoak', 'Enforce', 'Waive', 'UnWaive', 'BindAgain', 'DeleteAccount', 'RecreateAccount',
   'MakeToken', 'ShareBinding', 'TakeLockOff', 'BreakPolicy', 'DeleteIdentity', 'SecondRun', 'BreakGlass',
 ] as const;
-/** The last two only in stories. */
-export type PersonAct = (typeof personActs)[number] | 'HoldAccount' | 'LetGoOfAccount';
+/** The last four only in stories. */
+export type PersonAct = (typeof personActs)[number] | 'HoldAccount' | 'LetGoOfAccount' | 'BindMore' | 'AskForMore';
 
 export type Reaction =
   /** As soon as the first revoke is announced, a binding of its own becomes somebody else's as well. */
   | 'ShareAtTheLastMoment'
   /** While the operator reads a shared binding and before it writes it, somebody is added to it. */
   | 'AddWhileRead'
+  /** The same with a policy of Google Cloud, as often as the operator reads it for a while: whoever writes it is late each time. */
+  | 'GrantWhileRead'
   /** The process that deletes the account dies with that, and before the next one looks another account has the name. */
   | 'RebornAfterDelete';
 
-/** Something that happens at a time, in milliseconds; what lasts does so `for` as many. */
-export type Incident = { readonly at: number } & (
+/** In the life of a run, as its stored status tells it: it has started, its locks were seen to hold, its first revoke is announced. */
+export type Moment = 'Started' | 'Locked' | 'Announced';
+
+/**
+ * Something that happens at a time, in milliseconds; what lasts does so `for` as many. The time counts from the beginning, or, with `since`,
+ * from when a run of that identity comes to that moment for the first time; where none ever does, it does not happen.
+ */
+export type Incident = { readonly at: number; readonly since?: { readonly moment: Moment; readonly identity: number } } & (
   | { readonly kind: 'Kill'; readonly replica: number; readonly for: number }
   /** At the n-th request that it sends from then on: when it is sent, or when it is answered. */
   | { readonly kind: 'KillAtRequest'; readonly replica: number; readonly nth: number; readonly when: 'Sent' | 'Answered'; readonly for: number }
   | { readonly kind: 'Freeze'; readonly replica: number; readonly for: number }
   | { readonly kind: 'StepWall'; readonly replica: number; readonly by: number }
-  | { readonly kind: 'Wire'; readonly server: ServerName; readonly fault: WireFaultName; readonly calls: 'Reads' | 'Writes' | 'All'; readonly share: number; readonly for: number }
+  /** With `path`, a regular expression, only of requests whose path matches: as something in between has it that goes by the path. */
+  | { readonly kind: 'Wire'; readonly server: ServerName; readonly fault: WireFaultName; readonly calls: 'Reads' | 'Writes' | 'All'; readonly share: number; readonly path?: string; readonly for: number }
   /** By its name, or by a fraction of all of that server. */
   | { readonly kind: 'Knob'; readonly server: ServerName; readonly knob: number | string; readonly for: number }
   | { readonly kind: 'Person'; readonly act: PersonAct; readonly identity: number }

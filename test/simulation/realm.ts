@@ -39,6 +39,8 @@ export interface Realm {
   readonly isLocked: (identity: Person) => boolean | undefined;
   /** One thing that whoever is this identity does: uses what it has, and gets more of it. Nothing where it is refused. */
   readonly act: (identity: Person, random: Random) => void;
+  /** Whoever is this identity asks for one more thing now, where there is something to ask for. */
+  readonly more?: (identity: Person) => void;
   /** Whether a request, if it is taken, ends something for good: not a question, and not what can be taken back. */
   readonly isIrreversible: (request: WireRequest) => boolean;
   /** Whether it may begin something that is no stored object, such as a token. */
@@ -47,6 +49,8 @@ export interface Realm {
   readonly isEnumeration: (request: WireRequest) => boolean;
   /** Everything that others have there, in a form that can be compared. */
   readonly ofOthers: () => string;
+  /** Where access is given by whole documents that are read and written back: whether this reads one, and somebody else's change of it. */
+  readonly documents?: { readonly isRead: (request: WireRequest) => boolean; readonly change: () => void };
   /** The faults that only this system can have: each is switched on, and returns what switches it off. */
   readonly knobs: readonly { readonly name: string; readonly on: (random: Random) => () => void }[];
 }

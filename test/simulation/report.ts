@@ -9,7 +9,7 @@ const listed = (counts: Readonly<Record<string, number>>): string => Object.entr
 
 const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)} s`;
 
-const incident = ({ at, ...rest }: Incident): string => `${seconds(at).padStart(8)}  ${Object.values(rest).map((value) => (typeof value === 'number' ? String(Math.round(value * 10) / 10) : value)).join(' ')}`;
+const incident = ({ at, since, ...rest }: Incident): string => `${seconds(at).padStart(8)}  ${since === undefined ? '' : `after ${since.moment}: `}${Object.values(rest).map((value) => (typeof value === 'number' ? String(Math.round(value * 10) / 10) : value)).join(' ')}`;
 
 const outcomeOf = (plan: Plan, { violation, milliseconds, ends }: Outcome): string =>
   violation === undefined

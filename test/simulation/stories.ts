@@ -5,7 +5,7 @@
  */
 import type { Random } from '../../src/runtime/random.ts';
 import { between, chance, pick } from './engine/random.ts';
-import type { IdentityPlan, Incident, PersonAct, Reaction, ServerName, WireFaultName } from './plan.ts';
+import type { IdentityPlan, Incident, Moment, PersonAct, Reaction, ServerName, WireFaultName } from './plan.ts';
 
 interface Cast {
   readonly identity: IdentityPlan;
@@ -21,6 +21,10 @@ const wire = (server: ServerName, fault: WireFaultName, at: number, lasts: numbe
 const knob = (server: ServerName, name: string, at: number, lasts: number): Incident => ({ at, kind: 'Knob', server, knob: name, for: lasts });
 const person = ({ index }: Cast, act: PersonAct, at: number): Incident => ({ at, kind: 'Person', act, identity: index });
 const reaction = ({ index }: Cast, how: Reaction): Incident => ({ at: 0, kind: 'Reaction', reaction: how, identity: index });
+/** Its time counts from that moment of the run. */
+const since = ({ index }: Cast, moment: Moment, ...incidents: readonly Incident[]): readonly Incident[] => incidents.map((incident) => ({ ...incident, since: { moment, identity: index } }));
+/** All that is asked about one thing is answered by something else. */
+const inPlaceOf = (server: ServerName, path: string, fault: WireFaultName, at: number, lasts: number, calls: 'Reads' | 'Writes' | 'All' = 'All'): Incident => ({ at, kind: 'Wire', server, fault, calls, share: 1, path, for: lasts });
 
 /** What cannot be ended is asked about, and something else answers. */
 const blindAndHelpless: Story = ({ identity: { at }, random }) => {
@@ -43,6 +47,81 @@ const blindInGoogle: Story = ({ identity: { at }, random }) => [
   knob('google', pick(random, ['Swallowed', 'Queued', 'Refused', 'Meddled'] as const), at - 500, 30_000),
   knob('google', pick(random, ['NoRights', 'NotFound', 'Meddled'] as const), at + between(random, 500, 12_000), 30_000),
 ];
+
+/** What is told of one thing is not the server's word, while its end was asked for and does not come. */
+const misledInCluster: Story = (cast) => {
+  const { identity: { name }, random } = cast;
+  const lasts = between(random, 25_000, 45_000);
+  const [right, path] = pick(random, [
+    ['No delete serviceaccounts', `/serviceaccounts/${name}$`], ['No delete serviceaccounts', `/serviceaccounts/${name}$`], ['No delete rolebindings', `/rolebindings/${name}-edit$`], ['No delete secrets', `/secrets/${name}-token$`],
+  ] as const);
+  const fault = pick(random, ['NotFoundPage', 'NotFound', 'Forbidden', 'HtmlPage', 'BadRequest'] as const);
+  return since(cast, 'Announced', knob('apiserver-a', right, 0, lasts), inPlaceOf('apiserver-a', path, fault, 0, lasts, 'Reads'));
+};
+
+const misledInVault: Story = (cast) => {
+  const { random } = cast;
+  const lasts = between(random, 25_000, 45_000);
+  const path = pick(random, ['sys/leases/lookup', 'sys/leases/lookup', 'auth/token/lookup-accessor'] as const);
+  const blind = chance(random, 0.4) ? knob('vault', `No ${path}`, 0, lasts) : inPlaceOf('vault', `/${path}$`, pick(random, ['BadRequest', 'Forbidden', 'NotFound', 'NotFoundPage'] as const), 0, lasts);
+  return since(cast, 'Announced', knob('vault', 'LeasesStay', 0, lasts), knob('vault', chance(random, 0.8) ? 'TokensStay' : 'LateTokens', 0, lasts), blind);
+};
+
+const misledInGoogle: Story = (cast) => {
+  const { random } = cast;
+  const lasts = between(random, 25_000, 45_000);
+  const path = pick(random, ['[Ii]am', '/serviceAccounts/\\d+(\\?|$)', '/keys/'] as const);
+  return since(cast, 'Announced', knob('google', 'AllSwallowed', 0, lasts), inPlaceOf('google', path, pick(random, ['NotFound', 'NotFound', 'Forbidden', 'NotFoundPage'] as const), 500, lasts));
+};
+
+/** Something in front of the nodes of a Vault has one of them answer some of what is asked, and that one is far behind. */
+const balanced: Story = (cast) => {
+  const { identity: { at }, random } = cast;
+  return [
+    knob('vault', pick(random, ['Balanced', 'ListsFromStandby'] as const), between(random, 100, 1_000), between(random, 45_000, 70_000)),
+    ...[between(random, 50, 600), -between(random, 0, 20)].map((before) => person(cast, 'AskForMore', at - before)),
+  ];
+};
+
+/** Somebody is given a role each time that the operator has read who has one. */
+const grantedWhileRead: Story = (cast) => since(cast, 'Announced', reaction(cast, 'GrantWhileRead'));
+
+/** What is given to it while the lock does not stand yet, and after the first look, is not shown by any watch; and lists come in parts. */
+const givenUnseen: Story = (cast) => {
+  const { random } = cast;
+  return [
+    ...(['apiserver-a', 'apiserver-b'] as const).map((server) => knob(server, 'LateLock', 500, 15_000)),
+    ...since(cast, 'Started', knob('apiserver-a', 'SilentBindingWatches', 0, 1_000), ...[0, 40, 400, 1_500].map((at) => person(cast, chance(random, 0.7) ? 'BindMore' : 'BindAgain', at + between(random, 0, 30)))),
+    ...(chance(random, 0.5) ? since(cast, 'Announced', knob('apiserver-a', 'SmallPages', 4_000, 30_000)) : []),
+  ];
+};
+
+/** A person decides otherwise between the operator's last look and its word that it begins. */
+const otherwise: Story = (cast) => {
+  const { random } = cast;
+  return [
+    knob('apiserver-a', 'LateWatches', 500, 40_000),
+    ...since(cast, 'Started', person(cast, pick(random, ['Suspend', 'Suspend', 'Cancel'] as const), between(random, 0, 40)), person(cast, 'Resume', between(random, 15_000, 30_000))),
+  ];
+};
+
+/** What nobody but a person can end is given up for a while, and is there when that is over. */
+const givenUpForAWhile: Story = (cast) => {
+  const { identity: { at, vault, google }, random } = cast;
+  const waive = since(cast, 'Announced', person(cast, 'Waive', between(random, 14_000, 26_000)));
+  if (vault) return [...since(cast, 'Announced', knob('vault', 'UsersStay', 0, 1_000)), ...waive];
+  return google ? [] : [person(cast, 'HoldAccount', at - 600), ...waive];
+};
+
+/** The process dies while an absence is under way, and another one takes it up. */
+const killedWhileItSettles: Story = (cast) => since(cast, 'Announced', { at: between(cast.random, 2_000, 20_000), kind: 'Kill', replica: 0, for: between(cast.random, 0, 3_000) });
+
+/** Who asks for an end is told to come back later, for as long as it lasts. */
+const busyForEnds: Story = (cast) => {
+  const { identity: { vault }, random } = cast;
+  const [server, path] = vault ? (['vault', '/revoke'] as const) : (['apiserver-a', '/(serviceaccounts|secrets|rolebindings|clusterrolebindings)/'] as const);
+  return since(cast, 'Announced', inPlaceOf(server, path, 'TooManyRequests', 0, between(random, 8_000, 20_000), 'Writes'));
+};
 
 /** What is stuck is given up for a while, and is not gone when the waiver is over. */
 const stuckAndWaived: Story = (cast) => {
@@ -113,7 +192,8 @@ const races: Story = (cast) => {
 
 const always: readonly [Story, ...Story[]] = [
   blindAndHelpless, blindAndHelpless, blindAndHelpless, clockPutRight, clockPutRight, noPaper, busy, busy, meddling, meddling, deletedInDespair, lockTakenOff, lockTakenOff, lateLock, lateLock, lateWatches, lateWatches,
-  killedAtTheWorst, killedAtTheWorst, smallPages, races, races, races, held, held,
+  killedAtTheWorst, killedAtTheWorst, smallPages,
+  misledInCluster, misledInCluster, givenUnseen, givenUnseen, otherwise, otherwise, givenUpForAWhile, busyForEnds, killedWhileItSettles, killedWhileItSettles, races, races, races, held, held,
 ];
 
 const isTold = 0.8;
@@ -125,7 +205,8 @@ export const storyOf = (random: Random, replicas: number, identities: readonly I
   if (identity === undefined || !chance(random, isTold)) return [];
   const cast: Cast = { identity, index, replicas, random };
   if (replicas > 1 && chance(random, 0.25)) return frozenLeader(cast);
-  if (identity.google && chance(random, 0.4)) return pick(random, [blindInGoogle, blindInGoogle, lateIssuer])(cast);
-  if (identity.vault && chance(random, 0.5)) return pick(random, [blindInVault, blindInVault, blindInVault, stuckAndWaived, lateIssuer])(cast);
+  if (identity.google && chance(random, 0.4)) return pick(random, [blindInGoogle, blindInGoogle, lateIssuer, misledInGoogle, misledInGoogle, grantedWhileRead])(cast);
+  if (identity.vault && identity.idle && chance(random, 0.6)) return balanced(cast);
+  if (identity.vault && chance(random, 0.5)) return pick(random, [blindInVault, blindInVault, blindInVault, stuckAndWaived, lateIssuer, misledInVault, misledInVault, balanced, balanced, givenUpForAWhile, busyForEnds])(cast);
   return pick(random, always)(cast);
 };

@@ -14,6 +14,7 @@ import type { WireServer } from './engine/wire.ts';
 import { createFaults } from './faults.ts';
 import type { EndsLater } from './incidents.ts';
 import { createIncidents } from './incidents.ts';
+import { createMoments } from './moments.ts';
 import type { World } from './invariants.ts';
 import { Violation, createInvariants, epoch } from './invariants.ts';
 import { atTheEnd, isSettled, restsOn } from './liveness.ts';
@@ -86,11 +87,14 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
     waivers: () => admin.list(offboardingWaivers) as unknown as readonly OffboardingWaiverObject[],
     isInUse: ({ namespace: home, name }) => admin.list(pods, home).some((pod) => (pod as { readonly spec?: { readonly serviceAccountName?: string } }).spec?.serviceAccountName === name),
     leader: () => leader,
+    calmSince: () => (troubles > 0 ? scheduler.now() : calmSince),
   };
   const invariants = createInvariants(world);
   const claims = createClaims(world);
   /** Undefined when a run has changed since it was asked. */
   let settled: boolean | undefined;
+  let troubles = 0;
+  let calmSince = 0;
   let leader: { readonly name: string; readonly since: number } | undefined;
   let reactions: Reactions | undefined;
   cluster.onChange((change) => {
@@ -158,18 +162,18 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
     seed: plan.seed, count: plan.replicas, scheduler, network, epoch, namespace, origins: clusterRealm.realm.servers.map(({ origin }) => origin), fail,
     log: (name) => (traced ? traceLog(name, trace) : silent),
   });
-  let troubles = 0;
   const endsLater: EndsLater = (lasts, end) => {
     troubles += 1;
     scheduler.after(lasts, () => {
       troubles -= 1;
+      calmSince = scheduler.now();
       end();
     });
   };
   const people = createPeople({ cluster, wall: () => new Date(epoch + scheduler.now()), trace, mend: (act) => { endsLater(mendedAfter, act); } });
 
   const meddlers = reactions = createReactions({
-    cluster, scheduler,
+    cluster, scheduler, realms,
     kill: (process) => { operators.kill(Number(/^operator-(\d+)/.exec(process)?.[1] ?? 0), mendedAfter / 5); },
     mend: (act) => { endsLater(mendedAfter, act); },
     onPeople: (what) => {
@@ -187,7 +191,9 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
       trace(`-- ${JSON.stringify(incident)}`);
     },
   });
-  for (const incident of plan.incidents) scheduler.after(incident.at, () => { incidents.happen(incident); });
+  const moments = createMoments({ endsLater, identities, incidents: plan.incidents, happen: incidents.happen });
+  cluster.onChange(({ resource: { plural }, object }) => { moments.onStored({ plural, object }); });
+  for (const incident of plan.incidents) if (incident.since === undefined) scheduler.after(incident.at, () => { incidents.happen(incident); });
   plan.identities.forEach((each, index) => {
     const identity = identities[index] as Person;
     if (each.undeclared) scheduler.after(each.at - undeclaredBefore, () => { people.undeclare(identity); });
@@ -199,6 +205,7 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
     scheduler.after(between(acting, 1_000, 6_000), () => {
       for (const realm of realms) realm.act(identity, acting);
       ways.look();
+      claims.onTime();
       live(identity);
     });
   };

@@ -2,7 +2,7 @@
 import { connectors, secrets, serviceAccounts } from '../../src/kube/resources.ts';
 import type { Random } from '../../src/runtime/random.ts';
 import type { Cluster } from './cluster/cluster.ts';
-import { between, chance } from './engine/random.ts';
+import { between, chance, streamOf } from './engine/random.ts';
 import type { Scheduler } from './engine/scheduler.ts';
 import { neighbour } from './people.ts';
 import type { Person, Realm } from './realm.ts';
@@ -41,12 +41,13 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
   /** Every ServiceAccount of that name that ever was. */
   const uids = new Map<string, Set<string>>();
   const held = new Map<string, Token[]>();
-  const begin = ({ namespace: home, name }: Person): void => {
+  const begin = ({ namespace: home, name }: Person, { idle }: { readonly idle: boolean }): void => {
     const account = admin.get(serviceAccounts, { namespace: home, name });
     if (account === undefined) return;
     const { uid } = account.metadata;
     uids.set(name, (uids.get(name) ?? new Set()).add(uid));
     vault.people.addAgent({ uid, namespace: home, name }, roleOf({ name }));
+    if (idle) return;
     const jwt = admin.requestToken({ namespace: home, name });
     cluster.tokens.use(0, jwt.text);
     keep(name, vault.people.login(jwt.text, roleOf({ name })));
@@ -56,7 +57,8 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
     held.set(name, [...(held.get(name) ?? []), token].slice(-6));
     vault.people.lease(token, roleOf({ name }));
   };
-  begin({ namespace: 'ci', name: neighbour });
+  const tokenOf = ({ namespace: home, name }: Person) => cluster.tokens.all().findLast((token) => token.name === name && token.namespace === home);
+  begin({ namespace: 'ci', name: neighbour }, { idle: false });
 
   const realm: Realm = {
     name: 'vault',
@@ -68,9 +70,13 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
       vault.truth.working(uid).flatMap(({ what, credential, orphan }) => (orphan === true ? [] : [{ id: `${what} ${credential}`, credential, atSource: true }]))),
     onChange: (listener) => { vault.truth.onChange(listener); },
     isLocked: () => undefined,
+    more: (identity) => {
+      const jwt = tokenOf(identity);
+      if (jwt !== undefined) keep(identity.name, vault.people.login(jwt.text, roleOf(identity)));
+    },
     act: (identity, chances) => {
       const { name } = identity;
-      const jwt = cluster.tokens.all().findLast((token) => token.name === name && token.namespace === identity.namespace);
+      const jwt = tokenOf(identity);
       if (jwt !== undefined && chance(chances, 0.3)) keep(name, vault.people.login(jwt.text, roleOf(identity)));
       const token = held.get(name)?.at(-1);
       if (token === undefined) return;
@@ -84,6 +90,15 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
     knobs: [
       { name: 'Sealed', on: () => { vault.knobs.seal(); return vault.knobs.unseal; } },
       { name: 'Standby', on: (chances) => { vault.knobs.standby(between(chances, 500, 15_000)); return () => { vault.knobs.standby(undefined); }; } },
+      { name: 'Balanced', on: (chances) => {
+        const salt = String(chances());
+        vault.knobs.standby(between(chances, 20_000, 90_000), true, (path) => chance(streamOf(0, path + salt), 0.5));
+        return () => { vault.knobs.standby(undefined); };
+      } },
+      { name: 'ListsFromStandby', on: (chances) => {
+        vault.knobs.standby(between(chances, 20_000, 90_000), true, (path) => path.startsWith('sys/leases/lookup/') || path === 'auth/token/accessors');
+        return () => { vault.knobs.standby(undefined); };
+      } },
       { name: 'LateLeases', on: accepting('Lease', (chances) => ({ kind: 'Late', after: between(chances, 1_000, 20_000) })) },
       { name: 'LateTokens', on: accepting('Token', (chances) => ({ kind: 'Late', after: between(chances, 1_000, 20_000) })) },
       { name: 'LeasesStay', on: accepting('Lease', () => ({ kind: 'Ignored' })) },
@@ -94,6 +109,12 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
         const mine = uids.get(neighbour);
         for (const { what, credential, owner = '' } of vault.truth.working()) if (what === 'User' && mine?.has(owner) !== true) vault.knobs.giveUpOn(credential);
         return () => { vault.knobs.database('up'); };
+      } },
+      // Nobody mends it: it takes a person at the database.
+      { name: 'UsersStay', on: () => {
+        const mine = uids.get(neighbour);
+        for (const { what, credential, owner = '' } of vault.truth.working()) if (what === 'User' && mine?.has(owner) !== true) vault.knobs.stickBehind(credential);
+        return () => undefined;
       } },
       { name: 'DatabaseRefuses', on: () => { vault.knobs.database('refuses'); return () => { vault.knobs.database('up'); }; } },
       { name: 'DatabaseDown', on: () => { vault.knobs.database('down'); return () => { vault.knobs.database('up'); }; } },

@@ -1,6 +1,6 @@
 /** Policies as Vault reads them, and what a token may do by them. */
 
-export type Capability = 'create' | 'read' | 'update' | 'delete' | 'list' | 'sudo';
+export type Capability = 'create' | 'read' | 'update' | 'delete' | 'list' | 'sudo' | 'deny';
 
 /** What each path, as the policy writes it, allows. */
 export type Policy = ReadonlyMap<string, readonly Capability[]>;
@@ -45,6 +45,8 @@ export const createAcl = (policies: readonly Policy[]): Acl => {
     const isExact = !pattern.endsWith('*') && !pattern.includes('+');
     const held = isExact ? (exact.get(pattern) ?? new Set()) : (patterns.get(pattern)?.capabilities ?? new Set());
     for (const capability of capabilities) held.add(capability);
+    // It outdoes whatever another policy gives on the same path.
+    if (held.has('deny')) for (const capability of [...held]) if (capability !== 'deny') held.delete(capability);
     if (isExact) exact.set(pattern, held);
     else patterns.set(pattern, { pattern, capabilities: held });
   }

@@ -10,8 +10,8 @@ import { findToken } from './tokens.ts';
 
 /** How requests reach the server now. */
 export interface Reach {
-  /** Through a standby, which may be behind. */
-  readonly throughStandby: boolean;
+  /** Whether one for this path goes through a standby, which may be behind. */
+  readonly throughStandby: (path: string) => boolean;
   /** Whether it heeds how far it must be, as the real one does. */
   readonly heedsIndex: boolean;
   /** Whether answers tell how far the storage is: on raft they do, in memory they do not. */
@@ -22,7 +22,7 @@ export const createHandler = (parts: Parts, reach: () => Reach): ((request: Wire
   const indexes = createIndexes(parts.core.clusterId);
   return (request) => {
     const path = pathOf(request.path);
-    if (path.name === 'sys/health') return health(parts, reach().throughStandby, path);
+    if (path.name === 'sys/health') return health(parts, reach().throughStandby(path.name), path);
     if (parts.core.isSealed()) return sealedAnswer;
     if ((request.headers['x-vault-namespace'] ?? '') !== '') return refused(404, 'namespace not found');
     const operation = operationOf(request.method, path);
@@ -32,7 +32,7 @@ export const createHandler = (parts: Parts, reach: () => Reach): ((request: Wire
     const open = operation === 'update' ? openRoute(path) : undefined;
     if (open !== undefined) return signed(open({ parts, operation, path, body, storage: parts.core.store.active().storage }));
     const route = routeOf(path, parts);
-    const state = nodeFor(request, operation, route);
+    const state = nodeFor(request, path.name, operation, route);
     if (state === undefined) return behind;
     const token = findToken(state.storage, textOf(request, 'x-vault-token'), parts.core.now());
     if (token === undefined) return badToken;
@@ -50,9 +50,9 @@ export const createHandler = (parts: Parts, reach: () => Reach): ((request: Wire
   }
 
   /** Undefined: a standby that has not come far enough, and was not told to pass the question on. */
-  function nodeFor(request: WireRequest, operation: Operation, route: Route | undefined): State | undefined {
+  function nodeFor(request: WireRequest, name: string, operation: Operation, route: Route | undefined): State | undefined {
     const { throughStandby, heedsIndex } = reach();
-    if (!throughStandby || route?.writes?.includes(operation) === true) return parts.core.store.active();
+    if (!throughStandby(name) || route?.writes?.includes(operation) === true) return parts.core.store.active();
     const standby = parts.core.store.standby();
     const wanted = textOf(request, 'x-vault-index');
     if (!heedsIndex || wanted === '' || indexes.read(wanted) <= standby.index) return standby;

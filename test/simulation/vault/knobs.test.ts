@@ -104,6 +104,15 @@ describe('a standby', () => {
     expect(ask('GET', list, undefined, bound)).toMatchObject({ status: 404 });
   });
 
+  it('that is asked for some paths only tells of those what was so a while ago', () => {
+    const { ask, people, login, knobs } = createSmallWorld();
+    const token = login();
+    knobs.standby(3_000, true, (path) => path.startsWith('sys/leases/lookup/'));
+    const lease = there(people.lease(token, role));
+    expect(ask('GET', list)).toMatchObject({ status: 404 });
+    expect(ask('POST', lookupLease, { lease_id: lease.id })).toMatchObject({ status: 200 });
+  });
+
   it('is as healthy as the active node to those who ask for that', () => {
     const { ask, knobs } = createSmallWorld();
     knobs.standby(1);

@@ -11,9 +11,10 @@ export interface Knobs {
   readonly unseal: () => void;
   /**
    * From now on everybody is answered by a standby that is so many milliseconds behind; undefined: by the active node again. One that
-   * does not heed how far it must be tells what it has all the same.
+   * does not heed how far it must be tells what it has all the same. With `which`, only what is asked for by such a path: as something in
+   * between has it that spreads requests over the nodes by their path.
    */
-  readonly standby: (lag: number | undefined, heedsIndex?: boolean) => void;
+  readonly standby: (lag: number | undefined, heedsIndex?: boolean, which?: (path: string) => boolean) => void;
   /**
    * Everything is lost but the database, and another cluster begins, set up with the same mounts and roles. Returns the operator's new
    * token: of the same text as the old one, if that is told.
@@ -25,6 +26,8 @@ export interface Knobs {
   /** The database drops this user no more, until it does again. */
   readonly stick: (user: string) => void;
   readonly unstick: (user: string) => void;
+  /** The same of the user behind a lease. */
+  readonly stickBehind: (leaseId: string) => void;
   /** The lease is irrevocable, as after six refusals in ten minutes. */
   readonly giveUpOn: (leaseId: string) => void;
   /** Takes a path, as the policy names it, out of the operator's rights; all of them unless told. */
@@ -38,9 +41,9 @@ export interface Knobs {
 export const createKnobs = ({ core, leases, policies, mounts, tokens }: Parts, people: People, reach: (change: Partial<Reach>) => void, look: () => void): Knobs => ({
   seal: core.seal,
   unseal: core.unseal,
-  standby: (lag, heedsIndex = true) => {
+  standby: (lag, heedsIndex = true, which = () => true) => {
     core.store.follow(lag);
-    reach({ throughStandby: lag !== undefined, heedsIndex });
+    reach({ throughStandby: lag === undefined ? () => false : which, heedsIndex });
   },
   loseStorage: (sameToken) => {
     core.loseStorage();
@@ -54,6 +57,9 @@ export const createKnobs = ({ core, leases, policies, mounts, tokens }: Parts, p
   database: core.database.turn,
   stick: core.database.stick,
   unstick: core.database.unstick,
+  stickBehind: (leaseId) => {
+    for (const user of core.database.users.values()) if (user.leaseId === leaseId) core.database.stick(user.name);
+  },
   giveUpOn: (leaseId) => { leases.giveUp(leaseId, 'failed to revoke entry: resp: (*logical.Response)(nil) err: marked by a person'); },
   withdraw: people.operatorPolicies.withdraw,
   giveBack: people.operatorPolicies.giveBack,

@@ -181,7 +181,7 @@ const createOperatorPolicies = ({ policies }: Parts): OperatorPolicies => ({
   names: published.map(([name]) => name),
   withdraw: (path) => {
     for (const [name, policy] of published) {
-      policies.write(name, path === undefined ? new Map([['sys/capabilities-self', ['update']]]) : new Map([...policy].filter(([each]) => each !== path)));
+      policies.write(name, path === undefined ? new Map([['sys/capabilities-self', ['update']]]) : new Map([...policy].map(([each, held]) => [each, each === path ? ['deny'] : held])));
     }
   },
   giveBack: () => {

@@ -53,7 +53,7 @@ export const createVaultServer = ({ scheduler, random, epoch, review, storage = 
   const identity = createIdentity(core);
   const mounts = new Map<string, Mount>();
   const parts: Parts = { core, leases, identity, tokens: createTokens(core, leases), policies: createPolicies(), mounts, review };
-  const reach: { now: Reach } = { now: { throughStandby: false, heedsIndex: true, tellsIndex: storage === 'raft' } };
+  const reach: { now: Reach } = { now: { throughStandby: () => false, heedsIndex: true, tellsIndex: storage === 'raft' } };
   const people = createPeople(parts);
   const truth = createTruth({ core, mounts, accounts: people.accounts, identity });
   changed = truth.look;
