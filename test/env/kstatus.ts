@@ -9,8 +9,11 @@ export interface Observed {
   readonly status?: { readonly observedGeneration?: number; readonly conditions?: readonly Condition[] };
 }
 
+/** Of an object that nobody has looked at yet: the schemas give it, so that it is in progress from its first moment. */
+const unseen = -1;
+
 export const kstatusViolations = ({ metadata, status }: Observed): readonly string[] => {
-  if (status === undefined) return [];
+  if (status === undefined || status.observedGeneration === unseen) return [];
   const { conditions = [], observedGeneration } = status;
   const find = (name: string): Condition | undefined => conditions.find(({ type }) => type === name);
   const ready = find('Ready');
