@@ -83,7 +83,8 @@ export const reasons = {
   dependencyUnavailable: 'DependencyUnavailable',
   /** WorkloadIdentity: an Offboarding is retiring it. */
   offboarding: 'Offboarding',
-
+  /** WorkloadIdentity: the ServiceAccount is not there yet. */
+  serviceAccountMissing: 'ServiceAccountMissing',
   /** WorkloadIdentity: it uses the name of a retired one on purpose, and the lock on that is about to come off. */
   superseding: 'Superseding',
   /** Everything is proven gone; its record is not stored yet. */
@@ -150,8 +151,6 @@ export const reasons = {
   nameRetired: 'NameRetired',
   /** WorkloadIdentity: spec.supersedes names a record that is not there, or not the last of this name; the message says which is. */
   recordMismatch: 'RecordMismatch',
-  /** WorkloadIdentity: the ServiceAccount is not there. */
-  serviceAccountMissing: 'ServiceAccountMissing',
   /** The ServiceAccount that exists has another UID than the spec pins; or the pinned one is that of another ServiceAccount. */
   uidMismatch: 'UIDMismatch',
 
