@@ -15,7 +15,7 @@ import { createFaults } from './faults.ts';
 import type { EndsLater } from './incidents.ts';
 import { createIncidents } from './incidents.ts';
 import { createMoments } from './moments.ts';
-import type { World } from './invariants.ts';
+import type { Stored, World } from './invariants.ts';
 import { Violation, createInvariants, epoch } from './invariants.ts';
 import { atTheEnd, isSettled, restsOn } from './liveness.ts';
 import { createPeople, operatorNamespace as namespace } from './people.ts';
@@ -53,7 +53,13 @@ const undeclaredBefore = 2_500;
 /** Milliseconds for which whoever was retired goes on trying. */
 const afterlife = 8_000;
 
-export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: boolean }): Promise<Outcome> => {
+export interface Watched {
+  readonly trace: boolean;
+  /** Told of every change that is stored. */
+  readonly onStored?: (change: Stored) => void;
+}
+
+export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched): Promise<Outcome> => {
   const lines: string[] = [];
   const scheduler = createScheduler();
   const trace = traced
@@ -105,6 +111,7 @@ export const simulate = async (plan: Plan, { trace: traced }: { readonly trace: 
     trace(`${change.from} ${change.type} ${change.resource.plural} ${change.object.metadata.namespace ?? ''}/${change.object.metadata.name}${said(change.object, change.previous)}`);
     if (change.resource.plural === 'offboardings') settled = undefined;
     const stored = { ...change, by: change.from, plural: change.resource.plural };
+    onStored?.(stored);
     invariants.onStored(stored);
     claims.onStored(stored);
     reactions?.onStored(stored);
