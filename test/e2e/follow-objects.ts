@@ -1,6 +1,6 @@
 /** Every state of every object of one of our kinds, as the API server tells it, through restarts and compactions of its. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { OffboardingObject, WorkloadIdentityObject } from '../../src/reconcile/objects.ts';
+import type { OffboardingObject, OffboardingRecordObject, OffboardingWaiverObject, WorkloadIdentityObject } from '../../src/reconcile/objects.ts';
 import type { Api } from '../bench/api.ts';
 
 export interface Following {
@@ -13,6 +13,8 @@ export interface Following {
 interface Kinds {
   readonly offboardings: OffboardingObject;
   readonly workloadidentities: WorkloadIdentityObject;
+  readonly offboardingwaivers: OffboardingWaiverObject;
+  readonly offboardingrecords: OffboardingRecordObject;
 }
 
 const betweenAttempts = 100;
