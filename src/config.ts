@@ -18,6 +18,8 @@ export interface Config {
   readonly kubernetesSettle: number;
   /** The Secret in its own namespace with the key that records are signed with. */
   readonly signingKeySecret: string;
+  /** Makes that Secret where no record was ever signed. */
+  readonly makeSigningKey: boolean;
   /** Milliseconds for which a record stays after the end that it tells of; 0 for ever. */
   readonly recordRetention: number;
   /** Connectors may reach a server on this very host without TLS. */
@@ -48,6 +50,7 @@ const options = {
   'token-secrets': { fallback: 'false', text: 'list and delete legacy token Secrets one by one; needs list, watch, get and delete on secrets' },
   'kubernetes-settle': { placeholder: 'DURATION', fallback: '15s', text: 'how long an absence must hold in the cluster before it is believed; a used token is cached for 10s' },
   'signing-key-secret': { placeholder: 'NAME', fallback: 'offboard-signing-key', text: 'the Secret in its own namespace whose key.pem signs the records' },
+  'make-signing-key': { fallback: 'true', text: 'make that Secret where no record was ever signed; needs create on secrets there' },
   'api-servers': { placeholder: 'URLS', fallback: '', text: 'every API server, as https://host:port,…, where the cluster does not say them itself' },
   'record-retention': { placeholder: 'DURATION', fallback: '0s', text: 'delete records this long after the end that they tell of, and unlock their names; 0 keeps them' },
   'allow-loopback-http': { fallback: 'false', text: 'let Connectors use plain http to this very host; for tests and demos' },
@@ -105,6 +108,7 @@ export const readConfig = (args: readonly string[], env: Environment): Config | 
     tokenSecrets: boolean(raw('token-secrets')),
     kubernetesSettle: duration(raw('kubernetes-settle')),
     signingKeySecret: nonEmpty(raw('signing-key-secret')),
+    makeSigningKey: boolean(raw('make-signing-key')),
     recordRetention: duration(raw('record-retention')),
     allowLoopbackHttp: boolean(raw('allow-loopback-http')),
     apiServers: httpsUrls(raw('api-servers')),

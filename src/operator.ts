@@ -216,7 +216,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     work: async (signal) => {
       await Promise.all(reflectors.map((reflector) => reflector.waitForSync(signal)));
       const controllers = [runController, identityController, waiverController, recordController, connectorController];
-      await Promise.all([...controllers.map((controller) => controller.run(signal)), records.sweep(signal)]);
+      await Promise.all([...controllers.map((controller) => controller.run(signal)), records.tend(signal)]);
     },
     unsynced: () => reflectors.filter((reflector) => !reflector.synced()).map(whyUnsynced),
     healthy: () => watchesAreWell(reflectors, client),

@@ -18,6 +18,7 @@ import { asksOtherwise, keyOf } from './reconcile/objects.ts';
 import type { OffboardingObject, OffboardingRecordObject, WorkloadIdentityObject } from './reconcile/objects.ts';
 import { identityOfRecord } from './reconcile/record/context.ts';
 import type { RecordsView } from './reconcile/record/context.ts';
+import { prepareKey } from './reconcile/record/first-key.ts';
 import { createKeys } from './reconcile/record/keys.ts';
 import { createLedger } from './reconcile/record/ledger.ts';
 import type { Ledger } from './reconcile/record/ledger.ts';
@@ -28,6 +29,7 @@ import type { Registry } from './revokers/registry.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { ReconcileResult } from './runtime/controller.ts';
 import type { Logger } from './runtime/logger.ts';
+import { newEd25519Key } from './runtime/random.ts';
 import type { Random } from './runtime/random.ts';
 import { createTimedMemory } from './runtime/timed-memory.ts';
 
@@ -54,8 +56,8 @@ export interface Records {
   readonly ledger: Ledger;
   readonly versions: (signal: AbortSignal) => Promise<Predicate['versions']>;
   readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
-  /** Goes round all of them until the signal is aborted. */
-  readonly sweep: (signal: AbortSignal) => Promise<void>;
+  /** Has a key to sign the first of them with, and goes round all of them until the signal is aborted. */
+  readonly tend: (signal: AbortSignal) => Promise<void>;
   /** Something of an identity, or of the user of a certificate, is another: whoever watches that looks. */
   readonly onChange: (index: 'identity' | 'user', value: string) => void;
   /** A WorkloadIdentity is new or asks for something else. */
@@ -103,7 +105,9 @@ export const createRecords = (options: RecordsOptions): Records => {
     list: store.list,
     head: head.name,
   };
-  const signing = { client, namespace: config.namespace, secret: config.signingKeySecret };
+  const first = { make: newEd25519Key, isFirst: () => view.head() === undefined };
+  const signing = { client, namespace: config.namespace, secret: config.signingKeySecret, ...(config.makeSigningKey ? { first } : {}) };
+  const keys = createKeys(signing);
   const releasing = new Set<string>();
   const reconciler = createRecordReconciler({
     ...options,
@@ -112,7 +116,7 @@ export const createRecords = (options: RecordsOptions): Records => {
     runsFor: (identity) => options.runs().byIndex('identity', identity),
     claimants: (record) => options.identities().byIndex('supersedes', record),
     isRecording: () => options.runs().list().some(isRecording),
-    publicKeys: createPublicKeys(createKeys(signing).published, clock),
+    publicKeys: createPublicKeys(keys.published, clock),
     keep: reflector.upsert,
     retention: config.recordRetention,
     onReturned: metrics.onReturned,
@@ -130,7 +134,10 @@ export const createRecords = (options: RecordsOptions): Records => {
       return { offboard: version, ...(kubernetes === undefined ? {} : { kubernetes }) };
     },
     reconcile: reconciler.reconcile,
-    sweep: (signal) => sweep({ clock, random, log, retention: config.recordRetention, list: view.list, get: view.get, visit, tidy: (until) => reconciler.tidy(wake, until) }, signal),
+    tend: async (signal) => {
+      const round = sweep({ clock, random, log, retention: config.recordRetention, list: view.list, get: view.get, visit, tidy: (until) => reconciler.tidy(wake, until) }, signal);
+      await Promise.all([round, ...(config.makeSigningKey ? [prepareKey({ clock, random, log, keys }, signal)] : [])]);
+    },
     onChange: (index, value) => {
       const concerned = index === 'user' ? store.byIndex('user', value) : [standingTombstone(view.of(value)) ?? []].flat();
       for (const record of concerned) wake(keyOf(record));

@@ -154,7 +154,7 @@ describe('a duration', () => {
   });
 });
 
-const names = ['kubeconfig', 'namespace', 'service-account', 'bind-address', 'port', 'workers', 'token-secrets', 'kubernetes-settle', 'signing-key-secret', 'api-servers', 'record-retention', 'allow-loopback-http', 'leader-election', 'log-level', 'help', 'version', '__proto__', 'constructor', 'expect-head', 'key', 'from-cluster', 'output', 'watch', 'context'];
+const names = ['kubeconfig', 'namespace', 'service-account', 'bind-address', 'port', 'workers', 'token-secrets', 'kubernetes-settle', 'signing-key-secret', 'make-signing-key', 'api-servers', 'record-retention', 'allow-loopback-http', 'leader-election', 'log-level', 'help', 'version', '__proto__', 'constructor', 'expect-head', 'key', 'from-cluster', 'output', 'watch', 'context'];
 const given = fc.oneof(fc.string({ unit: 'binary', maxLength: 12 }), fc.constantFrom('', 'true', 'false', '0', '8080', '-1', '1e3', '0x10', '15s', '1d', 'https://a:6443', 'https://a,http://b', 'https://u:p@a', 'debug', '::', 'json', '٣'));
 const args = fc.array(fc.oneof(given, fc.constantFrom(...names).map((name) => `--${name}`), fc.tuple(fc.constantFrom(...names), given).map(([name, value]) => `--${name}=${value}`), fc.constantFrom('-', '--', '-o', '-w', '-n', '-nx')), { maxLength: 5 });
 

@@ -23,6 +23,7 @@ beforeAll(async () => {
   stage = await startGoogleCloudStage({
     stage: {
       args: ['--kubernetes-settle=1s', '--token-secrets', '--allow-loopback-http', '--record-retention=20s'],
+      ownKey: true,
       rights: { connectorSecrets: ['vault'], canaryNamespaces: ['googled', 'probed'], sharedBindings },
     },
   });

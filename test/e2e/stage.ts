@@ -14,6 +14,7 @@ import { startOperator } from '../env/operator.ts';
 import type { OperatorProcess } from '../env/operator.ts';
 import { operatorUser } from '../env/operator-account.ts';
 import type { Rights } from '../env/operator-account.ts';
+import { installPublicKeys } from '../env/signing-key.ts';
 import { installOffboard } from '../integration/install.ts';
 
 export interface Stage {
@@ -40,6 +41,8 @@ export interface StageOptions {
   readonly rights?: Rights;
   /** For whom it may make tokens, beside Vault. */
   readonly tokenAudiences?: readonly string[];
+  /** The operator makes the key that records are signed with. */
+  readonly ownKey?: boolean;
   /** For tests that take rights away. */
   readonly mayBeDenied?: boolean;
 }
@@ -47,8 +50,9 @@ export interface StageOptions {
 export const startStage = async (options: StageOptions = {}): Promise<Stage> => {
   const cluster = await startControlPlane({ audit: true, ...options.cluster });
   await installOffboard(cluster, { tokenAudiences: options.tokenAudiences ?? [] });
-  const { args = ['--kubernetes-settle=1s'], rights = { sharedBindings: { clusterRoles: ['view'] } } } = options;
-  const start = (): Promise<OperatorProcess> => startOperator(cluster, { args, rights });
+  const { args = ['--kubernetes-settle=1s'], rights = { sharedBindings: { clusterRoles: ['view'] } }, ownKey = false } = options;
+  if (ownKey) await installPublicKeys(cluster);
+  const start = (): Promise<OperatorProcess> => startOperator(cluster, { args, rights, ownKey });
   let operator = await start();
 
   const run = async (namespace: string, name: string): Promise<OffboardingObject | undefined> => {

@@ -31,6 +31,10 @@ export interface OperatorOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Milliseconds in which it must be ready; 30 s unless told. */
   readonly patience?: number;
+  /** The program; the bundle of this checkout unless told. */
+  readonly entry?: string;
+  /** Leaves the key that records are signed with to the operator, or to who installed it. */
+  readonly ownKey?: boolean;
   /** Told of the process at once, long before it is ready. */
   readonly onProcess?: (process: ServerProcess) => void;
 }
@@ -42,7 +46,7 @@ export const startOperator = async (cluster: ControlPlane, options: OperatorOpti
   entry ??= bundle();
   const { args: flags = [], rights = {} } = options;
   const ownRights = { ...rights, tokenSecrets: { enabled: flags.includes('--token-secrets') } };
-  await installSigningKey(cluster);
+  if (options.ownKey !== true) await installSigningKey(cluster);
   const kubeconfig = options.kubeconfig ?? cluster.kubeconfigFor({ token: await installOperatorAccount(cluster, ownRights) });
   const folder = mkdtempSync(join(tmpdir(), 'offboard-operator-'));
   const logFile = join(folder, 'operator.log');

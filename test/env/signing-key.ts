@@ -27,7 +27,10 @@ export const installSigningKey = (cluster: ControlPlane): Promise<void> => {
   return known;
 };
 
+/** Where the operator makes its key known. */
+export const installPublicKeys = (cluster: ControlPlane): Promise<string> => cluster.kubectl(['apply', '--server-side', '-f', publicKeys]);
+
 const install = async (cluster: ControlPlane): Promise<void> => {
-  await cluster.kubectl(['apply', '--server-side', '-f', publicKeys]);
+  await installPublicKeys(cluster);
   await cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: signingKeySecret(newSigningKey()) });
 };

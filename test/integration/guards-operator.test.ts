@@ -145,6 +145,30 @@ describe('new credentials', () => {
   });
 });
 
+/** As Offboard makes it. */
+const signingKey = (more: Fields = {}, metadata: Fields = {}): Fields => ({
+  apiVersion: 'v1', kind: 'Secret', type: 'Opaque', metadata: { name: 'offboard-signing-key', namespace: 'offboard-system', ...metadata }, data: { 'key.pem': 'eA==' }, ...more,
+});
+
+describe('the signing key', () => {
+  it('is made by the operator, and never changed', async () => {
+    await operator.kubectl(create, signingKey());
+    await expect(operator.kubectl(['patch', 'secret', 'offboard-signing-key', '-n', 'offboard-system', '-p', '{"data":{"key.pem":"eQ=="}}'])).rejects.toThrow('Offboard makes and changes no');
+    await expect(operator.kubectl(['delete', 'secret', 'offboard-signing-key', '-n', 'offboard-system'])).rejects.toThrow('Offboard deletes no Secrets but its own canaries');
+    await root.kubectl(['delete', 'secret', 'offboard-signing-key', '-n', 'offboard-system']);
+  });
+
+  it.each<readonly [string, Fields]>([
+    ['has another name', signingKey({}, { name: 'offboard-signing-key-2' })],
+    ['is elsewhere', signingKey({}, { namespace: 'ci' })],
+    ['gets its name later', signingKey({}, { name: undefined, generateName: 'offboard-signing-key' })],
+    ['has more in it', signingKey({ stringData: { token: 'x' } })],
+    ['is for a token of an account', signingKey({ type: 'kubernetes.io/service-account-token', data: {} }, { annotations: { 'kubernetes.io/service-account.name': 'offboard' } })],
+  ])('is not what the operator makes where it %s', async (_, secret) => {
+    await expect(operator.kubectl(create, secret)).rejects.toThrow('Offboard makes and changes no ServiceAccounts or Secrets');
+  });
+});
+
 /** As Offboard makes one. */
 const canary = (name: string, more: Fields = {}, namespace = 'ci'): Fields => ({
   apiVersion: 'v1', kind: 'Secret', type: 'offboard.dev/canary', metadata: { name, namespace, labels: { 'app.kubernetes.io/managed-by': 'offboard' } }, ...more,

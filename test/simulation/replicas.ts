@@ -110,7 +110,7 @@ export const createReplicas = (options: ReplicasOptions): Replicas => {
 };
 
 const configOf = ({ origins, namespace }: ReplicasOptions): Config => {
-  const config = readConfig([`--namespace=${namespace}`, `--api-servers=${origins.join(',')}`, '--token-secrets', '--workers=4', '--kubernetes-settle=12s'], {});
+  const config = readConfig([`--namespace=${namespace}`, `--api-servers=${origins.join(',')}`, '--token-secrets', '--make-signing-key=false', '--workers=4', '--kubernetes-settle=12s'], {});
   if (typeof config === 'string') throw new Error('the flags ask for no operator');
   return config;
 };

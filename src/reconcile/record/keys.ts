@@ -1,12 +1,15 @@
 /**
  * The key that records are signed with, and the public halves of all that ever were. The Secret holds one private key; whoever wants
  * another one replaces what is in it. What was signed before is still checked by the public keys, which are never taken away.
+ *
+ * The first is made here, where that is wanted, so that nobody has to at installing: while nothing was ever signed, whichever key comes
+ * first is the signer. From then on one that is not there is a person's matter: another in its place would be another signer.
  */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import { readSigningKey } from '../../evidence/signing.ts';
 import type { SigningKey } from '../../evidence/signing.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { isNotFound, toOutcome } from '../../kube/errors.ts';
+import { isAlreadyExists, isForbidden, isNotFound, toOutcome } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/objects.ts';
 import { configMaps, secrets } from '../../kube/resources.ts';
 import { needsPerson } from '../../runtime/outcome.ts';
@@ -33,16 +36,26 @@ export interface KeysOptions {
   readonly namespace: string;
   /** The name of the Secret. */
   readonly secret: string;
+  /** Absent where a person makes the first key. */
+  readonly first?: FirstKey;
+}
+
+export interface FirstKey {
+  /** Private, PKCS#8, PEM. */
+  readonly make: () => string;
+  /** Whether there is no record, as far as the cache knows. */
+  readonly isFirst: () => boolean;
 }
 
 interface WithData extends KubeObject {
+  readonly type?: string;
   readonly data?: Readonly<Record<string, string>>;
 }
 
 export const createKeys = (options: KeysOptions): Keys => {
   const known = new Set<string>();
   return {
-    current: async (signal) => parse(await readSecret(options, signal), options),
+    current: async (signal) => parse((await readSecret(options, signal)) ?? (await makeFirst(options, signal)), options),
     publish: async (key, signal) => {
       if (known.has(key.keyid)) return;
       await publish(key, options, signal);
@@ -52,7 +65,8 @@ export const createKeys = (options: KeysOptions): Keys => {
   };
 };
 
-const readSecret = async (options: KeysOptions, signal: AbortSignal): Promise<string> => {
+/** Undefined where there is none. */
+const readSecret = async (options: KeysOptions, signal: AbortSignal): Promise<string | undefined> => {
   const { client, namespace, secret: name } = options;
   try {
     const { data = {} } = await client.get<WithData>(secrets, { namespace, name }, { signal });
@@ -60,10 +74,28 @@ const readSecret = async (options: KeysOptions, signal: AbortSignal): Promise<st
     if (value === undefined) throw unusable(options, `has no key "${privateKeyField}"`);
     return Buffer.from(value, 'base64').toString('utf8');
   } catch (error) {
-    if (isNotFound(error, secrets, name)) {
-      throw needsPerson(reasons.signingKeyMissing, `there is no key to sign the record with: ${placeOf(options)} is not there. Make one: ${create(options)}`);
-    }
+    if (isNotFound(error, secrets, name)) return undefined;
     throw signal.aborted ? error : toOutcome(error);
+  }
+};
+
+/** Whoever was faster made the first one. Whoever may not make one, by RBAC or by the fence, asks for it. */
+const makeFirst = async (options: KeysOptions, signal: AbortSignal): Promise<string> => {
+  const { client, namespace, secret: name, first } = options;
+  const ask = (): OutcomeError =>
+    needsPerson(reasons.signingKeyMissing, `there is no key to sign the record with: ${placeOf(options)} is not there. Make one: ${create(options)}`);
+  if (first?.isFirst() !== true || Object.keys(await readPublished(options, signal)).length > 0) throw ask();
+  const pem = first.make();
+  try {
+    const data = { [privateKeyField]: Buffer.from(pem).toString('base64') };
+    await client.create<WithData>(secrets, namespace, { metadata: { name }, type: 'Opaque', data }, { signal });
+    return pem;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    if (!isForbidden(error) && !isAlreadyExists(error)) throw toOutcome(error);
+    const there = isForbidden(error) ? undefined : await readSecret(options, signal);
+    if (there === undefined) throw ask();
+    return there;
   }
 };
 

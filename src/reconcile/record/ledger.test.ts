@@ -22,6 +22,7 @@ import { createRecordProjection, recordIndexers } from '../indexes.ts';
 import type { OffboardingRecordObject } from '../objects.ts';
 import { createLedger, maxBytes } from './ledger.ts';
 import type { End, Ledger } from './ledger.ts';
+import type { FirstKey } from './keys.ts';
 import { opened } from './opened.ts';
 
 const system = 'offboard-system';
@@ -49,14 +50,14 @@ afterEach(async () => {
 });
 
 /** A process, with a cache that it alone fills unless it is told. */
-const aLedger = (by: KubeClient = client): Ledger & { readonly catchUp: () => void } => {
+const aLedger = (by: KubeClient = client, first?: FirstKey): Ledger & { readonly catchUp: () => void } => {
   const store = createStore<OffboardingRecordObject>({ indexers: recordIndexers });
   const project = createRecordProjection();
   const upsert = (raw: Parameters<typeof project>[0]): void => {
     store.upsert(project(raw));
   };
   return {
-    ...createLedger({ client: by, log: silentLog, records: { store, upsert }, namespace: system, secret: 'offboard-signing-key' }),
+    ...createLedger({ client: by, log: silentLog, records: { store, upsert }, namespace: system, secret: 'offboard-signing-key', ...(first === undefined ? {} : { first }) }),
     catchUp: () => {
       for (const object of api.table.list(offboardingRecords, undefined)) upsert(object);
     },
@@ -358,5 +359,79 @@ describe('the key', () => {
     api.table.put(configMaps, { metadata: { namespace: system, name: 'offboard-signing-keys' }, data: { [`${keyid}.pem`]: 'mallory' } });
     expect(await failure()).toMatchObject({ reason: 'SigningKeyMissing', message: expect.stringContaining('is not that public key') as string });
     expect(roots()).toHaveLength(0);
+  });
+});
+
+describe('the first signing key', () => {
+  const pem = newKey();
+  const first: FirstKey = { make: () => pem, isFirst: () => roots().length === 0 };
+  const stored = (): unknown => (api.table.find(secrets, system, 'offboard-signing-key') as { data?: Record<string, string> } | undefined)?.data?.['key.pem'];
+  const asks = { kind: 'NeedsPerson', reason: 'SigningKeyMissing', message: expect.stringContaining('Make one: openssl genpkey') as string };
+  const failure = (by?: KubeClient, key: FirstKey = first): Promise<unknown> => aLedger(by, key).append(anEnd('a'), never).then(() => undefined, toOutcome);
+
+  beforeEach(() => {
+    api.table.drop(secrets, system, 'offboard-signing-key');
+  });
+
+  it('is made where nothing was ever signed, and stays', async () => {
+    const ledger = aLedger(client, first);
+    await ledger.append(anEnd('a'), never);
+    expect(Buffer.from(String(stored()), 'base64').toString()).toBe(pem);
+    await aLedger(client, { ...first, make: newKey }).append(anEnd('b'), never);
+    expect(publicKeys()).toEqual([readSigningKey(pem).publicKeyPem]);
+  });
+
+  it('is not made again once it is lost: another would be another signer', async () => {
+    await aLedger(client, first).append(anEnd('a'), never);
+    api.table.drop(secrets, system, 'offboard-signing-key');
+    expect(await failure()).toMatchObject(asks);
+    api.table.drop(configMaps, system, 'offboard-signing-keys');
+    api.table.put(configMaps, { metadata: { namespace: system, name: 'offboard-signing-keys' } });
+    expect(await failure(), 'there is a record').toMatchObject(asks);
+    expect(stored()).toBeUndefined();
+  });
+
+  it('is not made while a public key is published, whatever became of the records', async () => {
+    api.table.put(configMaps, { metadata: { namespace: system, name: 'offboard-signing-keys' }, data: { 'a.pem': 'of somebody' } });
+    expect(await failure()).toMatchObject(asks);
+    expect(stored()).toBeUndefined();
+  });
+
+  it('is the one that somebody else made meanwhile', async () => {
+    const theirs = newKey();
+    const slow: FirstKey = {
+      ...first,
+      make: () => {
+        putKey(theirs);
+        return pem;
+      },
+    };
+    expect(await failure(client, slow)).toBeUndefined();
+    expect(publicKeys()).toEqual([readSigningKey(theirs).publicKeyPem]);
+  });
+
+  it('is asked for by whoever may not make one', async () => {
+    const mayNot: KubeClient = {
+      ...client,
+      create: async (resource, ...rest) => {
+        if (resource === secrets) throw new ApiError(403, 'Forbidden', 'no');
+        return client.create(resource, ...rest);
+      },
+    };
+    expect(await failure(mayNot)).toMatchObject(asks);
+  });
+
+  it('is tried for again where it is not known whether it was made', async () => {
+    const lost: KubeClient = {
+      ...client,
+      create: async (resource, ...rest) => {
+        if (resource !== secrets) return client.create(resource, ...rest);
+        await client.create(resource, ...rest);
+        throw new ApiError(0, 'Transport', 'the connection broke');
+      },
+    };
+    expect(await failure(lost)).toMatchObject({ kind: 'Retryable' });
+    expect(await failure()).toBeUndefined();
+    expect(publicKeys()).toEqual([readSigningKey(pem).publicKeyPem]);
   });
 });
