@@ -1,6 +1,6 @@
 /**
  * `make generate`: writes the TypeScript types and the API reference from the CRDs, which are the source of truth, the
- * chart's copies of what it shares with config/, and what the operator knows of the policies of its lock. The gate fails when what is generated differs from what is committed.
+ * chart's copies of what it shares with config/ and the values in its README, and what the operator knows of the policies of its lock. The gate fails when what is generated differs from what is committed.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { copyIntoChart } from './generate/chart.ts';
@@ -8,6 +8,7 @@ import { writeLockManifests } from './generate/lock.ts';
 import { readCrds } from './generate/crd.ts';
 import { referenceOf } from './generate/reference.ts';
 import { typesOf } from './generate/types.ts';
+import { writeValues } from './generate/values.ts';
 
 const types = new URL('v1alpha1/', import.meta.url);
 const reference = new URL('../../docs/reference/', import.meta.url);
@@ -19,4 +20,5 @@ for (const crd of crds) await writeFile(new URL(`${fileName(crd.kind)}.ts`, type
 await mkdir(reference, { recursive: true });
 await writeFile(new URL('api.md', reference), referenceOf(crds));
 await copyIntoChart();
+await writeValues();
 await writeLockManifests();

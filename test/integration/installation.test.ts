@@ -1,180 +1,17 @@
-/** The two ways to install Offboard: they give the same, and a real API server takes it. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
-import { load, loadAll } from 'js-yaml';
+/** Offboard as it is installed: by helm into a real API server, upgraded, uninstalled, and by kustomize after that. */
+import { readFileSync } from 'node:fs';
+import { loadAll } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
 import { chartFolder, helm, renderChart } from '../env/helm.ts';
 
-interface Manifest {
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: object; readonly annotations?: object };
-}
-
 let cluster: ControlPlane;
-const scratch = mkdtempSync(join(tmpdir(), 'offboard-kustomize-'));
 
 beforeAll(async () => {
   cluster = await startControlPlane();
 });
 afterAll(async () => {
-  rmSync(scratch, { recursive: true, force: true });
   await cluster.stop();
-});
-
-const keyOf = ({ kind, metadata: { namespace, name } }: Manifest): string => [kind, namespace, name].filter((part) => part !== undefined).join(' ');
-
-/** Helm's own labels, and what makes it keep the CRDs. */
-const ofHelm = (key: string): boolean => key.startsWith('app.kubernetes.io/') || key.startsWith('helm.sh/');
-
-const withoutHelm = (fields: object | undefined): object => Object.fromEntries(Object.entries(fields ?? {}).filter(([key]) => !ofHelm(key)));
-
-const byName = (list: readonly { readonly name: string }[]): object => Object.fromEntries(list.map((item) => [item.name, item]));
-
-/** The order of variables says nothing; and where lines of a folded text are indented, YAML libraries do not agree. */
-const normalized = (key: string, value: unknown): unknown => {
-  if (key === 'env') return byName(value as { name: string }[]);
-  return typeof value === 'string' ? value.replace(/\s+/g, ' ') : value;
-};
-
-/** What there is, by kind and name, however it is written. */
-const objectsIn = (yaml: string): ReadonlyMap<string, unknown> =>
-  new Map(
-    (loadAll(yaml) as (Manifest | null | undefined)[])
-      .filter((object) => object !== null && object !== undefined)
-      .map((object) => {
-        const { labels, annotations, ...metadata } = object.metadata;
-        const text = JSON.stringify({ ...object, metadata: { ...metadata, labels: withoutHelm(labels), annotations: withoutHelm(annotations) } });
-        return [keyOf(object), JSON.parse(text, normalized) as unknown];
-      }),
-  );
-
-/** A kustomization as a user writes one: all of it, with these components. */
-const kustomize = (...components: readonly string[]): Promise<string> => {
-  const at = (folder: string): string => relative(scratch, join(import.meta.dirname, '../../config', folder));
-  const kustomization = { apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', resources: [at('default')], components: components.map(at) };
-  writeFileSync(join(scratch, 'kustomization.yaml'), JSON.stringify(kustomization));
-  return cluster.kubectl(['kustomize', scratch]);
-};
-
-describe('the chart', () => {
-  it('passes helm lint', async () => {
-    expect(await helm(['lint', chartFolder, '--strict'])).toContain('0 chart(s) failed');
-  });
-
-  it.each([
-    ['by default', {}, []],
-    [
-      'with every optional right',
-      { tokenSecrets: { enabled: true }, sharedBindings: { clusterRoles: ['view', 'edit'] }, connectorSecrets: ['vault'], canaryNamespaces: ['ci'] },
-      ['token-secrets', 'shared-bindings', 'connector-secrets', 'canaries'],
-    ],
-  ])('is the same as the kustomization, %s', async (_, values, components) => {
-    const chart = objectsIn(await renderChart({ values }));
-    const kustomization = objectsIn(await kustomize(...components));
-    const { 'Namespace offboard-system': namespace, ...rest } = Object.fromEntries(kustomization);
-    expect(namespace).toBeDefined();
-    expect(Object.fromEntries(chart)).toEqual(rest);
-  });
-
-  it('is of the version of the operator', () => {
-    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { readonly version: string };
-    expect(load(readFileSync(join(chartFolder, 'Chart.yaml'), 'utf8'))).toMatchObject({ appVersion: version });
-  });
-
-  it('writes the policies for the account and the namespace of the release, wherever they name them', async () => {
-    const values = { serviceAccount: { name: 'retirer' } };
-    const [usual, other] = await Promise.all([renderChart({ only: ['policies.yaml'] }), renderChart({ namespace: 'my-offboard-system', values, only: ['policies.yaml'] })]);
-    const lines = usual.split('\n').filter((line) => !line.startsWith('#'));
-    const others = other.split('\n').filter((line) => !line.startsWith('#'));
-    expect(others.map((line) => line.replaceAll('my-offboard-system', 'offboard-system').replaceAll('retirer', 'offboard'))).toEqual(lines);
-    const naming = lines.flatMap((line, index) => (/offboard-system|['":]offboard['"]/.test(line) ? [index] : []));
-    expect(naming.length).toBeGreaterThan(8);
-    for (const index of naming) {
-      expect(others[index]).not.toMatch(/['":]offboard['"]/);
-      expect(others[index]?.replaceAll('my-offboard-system', '')).not.toContain('offboard-system');
-    }
-  });
-
-  it('writes the audiences of tokens that are asked for into the fence', async () => {
-    const policies = await renderChart({ values: { tokenAudiences: ['bao', 'https://vault.example.com'] }, only: ['policies.yaml'] });
-    expect(policies).toContain(`expression: "['bao', 'https://vault.example.com']"`);
-    expect(policies).not.toContain("'vault'");
-  });
-
-  it('writes the audiences of the API server that are named into the fence', async () => {
-    const policies = await renderChart({ values: { apiServerAudiences: ['https://oidc.example.com/id'] }, only: ['policies.yaml'] });
-    expect(policies.match(/expression: "\['https:\/\/oidc\.example\.com\/id'\]"/g)).toHaveLength(2);
-    expect(policies).not.toContain("'https://kubernetes.default.svc'");
-  });
-
-  it('says what to do where the cluster is too old to stamp who asked', async () => {
-    await expect(renderChart({ args: ['--kube-version', '1.33.0'] })).rejects.toThrow('policies.mutating: MutatingAdmissionPolicy needs Kubernetes 1.36');
-    const older = await renderChart({ values: { policies: { mutating: false } }, args: ['--kube-version', '1.33.0'] });
-    expect(older).not.toContain('kind: MutatingAdmissionPolicy');
-    expect(older).toContain('kind: ValidatingAdmissionPolicy');
-  });
-
-  it.each<readonly [string, object]>([
-    ['sharedBindings/clusterRoles/0', { sharedBindings: { clusterRoles: ['*'] } }],
-    ['sharedBindings/roles/0/names', { sharedBindings: { roles: [{ namespace: 'ci', names: [] }] } }],
-    ['connectorSecrets/0', { connectorSecrets: ['*'] }],
-    ['canaryNamespaces/0', { canaryNamespaces: ['*'] }],
-    ['canaryNamespaces/0', { canaryNamespaces: ['kube-system'] }],
-    ['canaryNamespaces', { canaryNamespaces: true }],
-    ['tokenAudiences', { tokenAudiences: [] }],
-    ['apiServerAudiences', { apiServerAudiences: [] }],
-    ['apiServerAudiences/0', { apiServerAudiences: ["a', 'b"] }],
-    ['tokenAudiences/0', { tokenAudiences: ['https://kubernetes.default.svc'] }],
-    ['tokenAudiences/0', { tokenAudiences: ["vault', 'api"] }],
-    ['flags', { flags: { 'allow-loopback-http': true } }],
-    ['serviceAccount/name', { serviceAccount: { name: 'default' } }],
-    ['signingKey/existingSecret', { signingKey: { existingSecret: 'a b' } }],
-    ['image/digest', { image: { digest: 'latest' } }],
-    ['tokenSecrets/enabled', { tokenSecrets: { enabled: 'yes' } }],
-    ['flags', { flags: { namespace: 'kube-system' } }],
-    ['tokenSecret', { tokenSecret: { enabled: true } }],
-  ])('refuses a wrong %s by its schema', async (where, values) => {
-    await expect(renderChart({ values })).rejects.toThrow(where);
-  });
-
-  it.each<readonly [string, object]>([
-    ['as it is', {}],
-    ['with everything', {
-      image: { repository: 'registry.example.com/offboard', digest: `sha256:${'a'.repeat(64)}` },
-      imagePullSecrets: [{ name: 'pull' }],
-      serviceAccount: { name: 'retirer', annotations: { 'example.com/a': 'b' } },
-      signingKey: { existingSecret: 'mine' },
-      tokenSecrets: { enabled: true },
-      sharedBindings: { clusterRoles: ['view'], roles: [{ namespace: 'default', names: ['deployer', 'reader'] }] },
-      connectorSecrets: ['vault', 'bao'],
-      canaryNamespaces: ['default', 'kube-public'],
-      tokenAudiences: ['vault', 'https://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/clusters/providers/prod', 'acme.svc.id.goog'],
-      flags: { 'log-level': 'debug', workers: 32, 'kubernetes-settle': '30s' },
-      env: [{ name: 'NODE_OPTIONS', value: '--max-old-space-size=384' }],
-      podAnnotations: { 'example.com/a': 'b' },
-      podLabels: { team: 'platform' },
-      nodeSelector: { 'kubernetes.io/os': 'linux' },
-      tolerations: [{ key: 'a', operator: 'Exists' }],
-      affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, preference: { matchExpressions: [{ key: 'a', operator: 'Exists' }] } }] } },
-      priorityClassName: 'system-cluster-critical',
-      podDisruptionBudget: { maxUnavailable: '50%' },
-    }],
-    ['with as little as there can be', {
-      replicas: 1,
-      serviceAccount: { create: false, name: 'given' },
-      rbac: { create: false },
-      crds: { enabled: false },
-      policies: { enabled: false },
-      podDisruptionBudget: { enabled: false },
-      metrics: { service: { enabled: false } },
-    }],
-    ['with Roles and no ClusterRoles on shared bindings', { sharedBindings: { roles: [{ namespace: 'default', names: ['deployer'] }] } }],
-  ])('is taken by the API server %s', async (_, values) => {
-    const rendered = await renderChart({ release: 'other', namespace: 'default', values });
-    await cluster.kubectl(['apply', '--server-side', '--dry-run=server', '--validate=strict', '-f', '-'], { stdin: rendered });
-  });
 });
 
 describe('a release', () => {
@@ -255,14 +92,15 @@ describe('a release', () => {
     expect(await cluster.kubectl(['get', 'configmap', 'offboard-lock', '-n', 'offboard-system', '-o', 'jsonpath={.data}'])).toBe('{"ci":"\\nbot\\n"}');
   });
 
-  it('leaves nothing behind when it is uninstalled, but the CRDs and what they hold, who was locked, and what keeps that in sight', async () => {
+  it('leaves behind when it is uninstalled the CRDs, what they hold, who was locked, and what guards all of it', async () => {
     await cluster.kubectl(['apply', '--server-side', '-f', 'config/samples/workloadidentity.yaml']);
     await release('uninstall', 'offboard', '--namespace', 'offboard-system');
     expect(await cluster.kubectl(['get', 'crd', '-o', 'name'])).toContain('/offboardings.offboard.dev');
     expect(await cluster.kubectl(['get', 'wid', '-n', 'ci', '-o', 'name'])).not.toBe('');
+    const policies = (loadAll(await renderChart({ only: ['policies.yaml'] })) as readonly { readonly kind: string; readonly metadata: { readonly name: string } }[]).filter(({ kind }) => kind !== 'ConfigMap');
     const kinds = 'clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding,mutatingadmissionpolicy,mutatingadmissionpolicybinding';
     const left = (await cluster.kubectl(['get', kinds, '-o', 'name'])).trim().split('\n').filter((name) => name.includes('/offboard'));
-    expect(left.map((name) => name.replace('.admissionregistration.k8s.io', ''))).toEqual(['validatingadmissionpolicy/offboard-lock-pin', 'validatingadmissionpolicybinding/offboard-lock-pin']);
+    expect(left.map((name) => name.replace('.admissionregistration.k8s.io', '')).toSorted()).toEqual(policies.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`).toSorted());
     expect(await cluster.kubectl(['get', 'configmap', 'offboard-lock', '-n', 'offboard-system', '-o', 'jsonpath={.data}'])).toBe('{"ci":"\\nbot\\n"}');
     expect(await cluster.kubectl(['get', 'role,rolebinding,serviceaccount', '-A', '-o', 'name'])).not.toContain('/offboard');
   });
@@ -274,8 +112,10 @@ describe('a release', () => {
     await waitFor(() => cluster.kubectl([...grant, ...itself]).then(() => false, (error: unknown) => String(error).includes('Offboard creates no bindings')), { what: 'the fence', timeout: 30_000 });
     await cluster.kubectl([...grant, '--as=system:serviceaccount:offboard-system:offboard', ...itself.slice(1)]);
     await release('uninstall', 'retire', '--namespace', 'ops');
-    // It stays for a release in that namespace, and the next is in another.
-    await cluster.kubectl(['delete', 'validatingadmissionpolicybinding', 'offboard-lock-pin']);
+    // They stay for a release in that namespace, and the next is in another.
+    for (const kind of ['validatingadmissionpolicybinding', 'validatingadmissionpolicy', 'mutatingadmissionpolicybinding', 'mutatingadmissionpolicy']) {
+      await cluster.kubectl(['delete', kind, '-l', 'app.kubernetes.io/name=offboard,app.kubernetes.io/instance=retire']);
+    }
   });
 
   it('is replaced by what kustomize applies, twice if need be', async () => {

@@ -99,3 +99,14 @@ metadata:
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: {{ .name }}}
 subjects: {{- include "offboard.subjects" .root | nindent 0 }}
 {{- end }}
+
+{{/* One rule of what its pods may reach: ports, and to where, which is everywhere when empty. */}}
+{{- define "offboard.egress" -}}
+- ports:
+  {{- range .ports }}
+  - {port: {{ . | int }}, protocol: TCP}
+  {{- end }}
+  {{- with .to }}
+  to: {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}

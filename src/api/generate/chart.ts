@@ -8,7 +8,7 @@ import { basename } from 'node:path';
 const root = new URL('../../../', import.meta.url);
 const chart = new URL('charts/offboard/files/', root);
 
-/** By folder of the chart: its sources, each a manifest or a folder of which all are taken. */
+/** By folder of the chart: its sources, each a manifest or a folder of which all are taken, with the dashboards in it. */
 const copies = {
   crds: ['crds/'],
   policies: ['config/policies/'],
@@ -23,6 +23,7 @@ const copies = {
     'config/canaries/canaries.yaml',
     'config/canaries/token-reviews.yaml',
   ],
+  prometheus: ['config/prometheus/'],
 } as const;
 
 /** What is there already goes, so that nothing outlives its source. */
@@ -38,5 +39,5 @@ export const copyIntoChart = async (): Promise<void> => {
 const manifestsOf = async (source: string): Promise<readonly URL[]> => {
   const url = new URL(source, root);
   if (!source.endsWith('/')) return [url];
-  return (await readdir(url)).filter((file) => file.endsWith('.yaml')).map((file) => new URL(file, url));
+  return (await readdir(url, { recursive: true })).filter((file) => /\.(yaml|json)$/.test(file)).map((file) => new URL(file, url));
 };
