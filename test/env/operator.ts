@@ -43,7 +43,7 @@ let entry: Promise<string> | undefined;
 
 /** Resolves when it is ready: its watches have synced. It is the bundle that runs, built once by each process that starts one. */
 export const startOperator = async (cluster: ControlPlane, options: OperatorOptions = {}): Promise<OperatorProcess> => {
-  entry ??= bundle();
+  const program = options.entry ?? (await (entry ??= bundle()));
   const { args: flags = [], rights = {} } = options;
   const ownRights = { ...rights, tokenSecrets: { enabled: flags.includes('--token-secrets') } };
   if (options.ownKey !== true) await installSigningKey(cluster);
@@ -53,7 +53,7 @@ export const startOperator = async (cluster: ControlPlane, options: OperatorOpti
   const watchdog = startWatchdog(folder);
   // On loopback they cannot say themselves which there are.
   const servers = cluster.urls.length > 1 ? [`--api-servers=${cluster.urls.join(',')}`] : [];
-  const args = [...settings.flags, await entry, '--port=0', `--kubeconfig=${kubeconfig}`, ...servers, ...flags];
+  const args = [...settings.flags, program, '--port=0', `--kubeconfig=${kubeconfig}`, ...servers, ...flags];
   const env = { ...process.env, ...settings.env, ...options.env };
   const startedAt = performance.now();
   const child = await startProcess('operator', process.execPath, args, { logFile, watchdog, env });
