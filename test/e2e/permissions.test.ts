@@ -3,7 +3,7 @@
  * once, as its own account, with every optional right granted, and then the audit log of the API server is read.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type AuditEvent, describeRequest, isDenied, isNamespaceTerminating, isTryOfTheLock, requestsOf } from '../env/audit.ts';
+import { describeRequest, isDenied, isNamespaceTerminating, isTryOfTheLock, requestsOf } from '../env/audit.ts';
 import { createBuildAgent } from '../env/build-agent.ts';
 import { waitFor } from '../env/control-plane.ts';
 import { operatorUser } from '../env/operator-account.ts';
@@ -12,14 +12,14 @@ import { connector, inVault, offboarding } from '../integration/manifests.ts';
 import { createAdmin } from '../integration/rbac-world.ts';
 import { letOperatorIn } from './documented-vault.ts';
 import { dependencyOf, type GoogleCloudStage, retire, startGoogleCloudStage } from './google-cloud-stage.ts';
-import { type Right, rightsOf } from './rights.ts';
+import { operatorRequests, reasonOf, rightsGranted, rightsOf, unusedOf } from './rights.ts';
 import { identityOf, offboardingOf } from './stage.ts';
 
+const sharedBindings = { clusterRoles: ['view'], roles: [{ namespace: 'sharing', names: ['deployer'] }] };
 let stage: GoogleCloudStage;
 let world: VaultWorld;
 
 beforeAll(async () => {
-  const sharedBindings = { clusterRoles: ['view'], roles: [{ namespace: 'sharing', names: ['deployer'] }] };
   stage = await startGoogleCloudStage({
     stage: {
       args: ['--kubernetes-settle=1s', '--token-secrets', '--allow-loopback-http', '--record-retention=20s'],
@@ -191,47 +191,29 @@ const forgetRecords = async (): Promise<void> => {
   await waitFor(async () => (await left()).trim().split('\n').length === 1, { timeout: 60_000, what: 'all records but the last to go' });
 };
 
-const requests = async (): Promise<readonly AuditEvent[]> => {
-  const all: AuditEvent[] = [];
-  for await (const event of requestsOf(stage.cluster.auditLog ?? '', operatorUser)) all.push(event);
-  return all;
-};
-
-const reasonOf = ({ annotations }: AuditEvent): string => annotations?.['authorization.k8s.io/reason'] ?? '';
-
-const isOfCanary = ({ role }: Right, name = ''): boolean => role === 'ClusterRole "offboard-canaries"' && name.startsWith('offboard-canary-');
-
-const uses = (right: Right, { objectRef = {}, verb, ...event }: AuditEvent): boolean => {
-  const { resource = '', subresource, apiGroup = '', name } = objectRef;
-  return (
-    // Where two roles allow a request the authorizer names one of them; a right to one thing alone is used by asking for that. Secrets of
-    // canaries may be deleted also by whom it is granted to delete all.
-    (right.name !== undefined || isOfCanary(right, name) || reasonOf({ objectRef, verb, ...event }).includes(` of ${right.role} to `)) &&
-    verb === right.verb &&
-    apiGroup === right.apiGroup &&
-    [resource, ...(subresource === undefined ? [] : [subresource])].join('/') === right.resource &&
-    (right.name === undefined || name === right.name)
-  );
-};
-
-/** `bind` is asked for within a change of a binding, which is refused without it: the roles of those that were changed. */
-const boundRoles = async (all: readonly AuditEvent[]): Promise<ReadonlySet<string>> => {
-  const changed = all.filter(({ verb, objectRef, responseStatus }) => verb === 'patch' && objectRef?.resource?.endsWith('rolebindings') && responseStatus?.code === 200);
-  const roles = changed.map(async ({ objectRef: { resource = '', namespace = 'default', name = '' } = {} }) => {
-    const role = await kubectl('get', resource, name, '-n', namespace, '-o', 'jsonpath={.roleRef.kind}/{.roleRef.name}');
-    return role.replace('ClusterRole/', 'clusterroles/').replace('Role/', 'roles/');
-  });
-  return new Set(await Promise.all(roles));
-};
-
 it('has no right that it does not use', async () => {
   const rights = await rightsOf(stage.cluster);
-  const all = await requests();
-  const bound = await boundRoles(all);
-  const isUsed = (right: Right): boolean =>
-    right.verb === 'bind' ? bound.has(`${right.resource}/${right.name ?? ''}`) : all.some((event) => uses(right, event));
   expect(rights.length).toBeGreaterThan(45);
-  expect(rights.filter((right) => !isUsed(right)).map(({ text }) => text)).toEqual([]);
+  expect(await unusedOf(stage.cluster, rights)).toEqual([]);
+});
+
+it.each<readonly [string, object]>([
+  ['nothing optional', {}],
+  ['tokenSecrets', { tokenSecrets: { enabled: true } }],
+  ['connectorSecrets', { connectorSecrets: ['vault'] }],
+  ['canaryNamespaces', { canaryNamespaces: ['googled', 'probed'] }],
+  ['sharedBindings.clusterRoles', { sharedBindings: { clusterRoles: ['view'] } }],
+  ['sharedBindings', { sharedBindings }],
+])('has no right by %s alone that was not seen to be used', async (_, values) => {
+  const used = new Set((await rightsOf(stage.cluster)).map(({ text }) => text));
+  expect((await rightsGranted(values)).map(({ text }) => text).filter((text) => !used.has(text))).toEqual([]);
+});
+
+it('has no right to make Secrets, and no other more, where it is given the key', async () => {
+  const named = (await rightsGranted({ signingKey: { existingSecret: 'mine' } })).map(({ text }) => text.replace('get secrets mine', 'get secrets offboard-signing-key'));
+  const usual = (await rightsGranted({})).map(({ text }) => text);
+  expect(usual.filter((text) => !named.includes(text))).toEqual(['Role "offboard-signing-key": create secrets']);
+  expect(named.filter((text) => !usual.includes(text))).toEqual([]);
 });
 
 it('has no right to everything of a kind, and none by a name that holds for all', async () => {
@@ -239,13 +221,13 @@ it('has no right to everything of a kind, and none by a name that holds for all'
 });
 
 it('is denied nothing that it asks for, but to create something in a namespace that is being deleted', async () => {
-  const denied = (await requests()).filter((event) => isDenied(event) && !isTryOfTheLock(event));
+  const denied = (await operatorRequests(stage.cluster)).filter((event) => isDenied(event) && !isTryOfTheLock(event));
   expect(denied.filter((event) => !isNamespaceTerminating(event)).map(describeRequest)).toEqual([]);
   expect(denied.map(({ verb, objectRef }) => `${verb} ${objectRef?.resource ?? ''} ${objectRef?.namespace ?? ''}`)).toContain('create offboardings terminating');
 });
 
 it('lives off no right but its own and those that everybody has', async () => {
-  const roles = new Set((await requests()).map((event) => / of (\w+ "[^"]+")/.exec(reasonOf(event))?.[1]));
+  const roles = new Set((await operatorRequests(stage.cluster)).map((event) => / of (\w+ "[^"]+")/.exec(reasonOf(event))?.[1]));
   const ours = new Set((await rightsOf(stage.cluster)).map(({ role }) => role));
   // Its version is told by the API server to everybody, by whichever of the last two comes first.
   const ofEverybody = ['ClusterRole "system:basic-user"', 'ClusterRole "system:discovery"', 'ClusterRole "system:public-info-viewer"'];
