@@ -1,6 +1,6 @@
 # Every target first makes sure of Node 24 and the npm packages. `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools cluster run dev lint generate build unit integration e2e sim mutants bench kill soak faults clean
+.PHONY: help demo test tools cluster kind run dev lint generate build unit integration e2e sim mutants bench kill soak faults clean
 SHELL := /bin/bash
 
 # The folder of Node 24, first on PATH for what follows.
@@ -20,6 +20,9 @@ tools: ## Install what the tests need into the cache folder; the last line is th
 
 cluster: ## A real control plane in the foreground, with CRDs and policies; prints its KUBECONFIG
 	@$(node) node test/env/tools.ts >/dev/null && node test/env/cluster.ts
+
+kind: ## Offboard in a kind cluster, built from this checkout; needs Docker, kind and kubectl (KIND_IMAGE=… KIND_CLUSTER=offboard)
+	@config/kind/up.sh
 
 run: ## The operator against $KUBECONFIG (more flags in ARGS)
 	@$(node) exec node src/main.ts $(ARGS)

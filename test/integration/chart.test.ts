@@ -1,5 +1,6 @@
 /** The chart and the kustomization, as they are rendered: they give the same, and a real API server takes it. */
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { load, loadAll } from 'js-yaml';
@@ -249,6 +250,32 @@ const withoutNamespaces = (yaml: string): string => {
   const objects = loadAll(yaml.replace(/namespace: (offboard-system|ci)$/gm, 'namespace: default')) as readonly Manifest[];
   return JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects.filter(({ kind }) => kind !== 'Namespace') });
 };
+
+describe('make kind', () => {
+  const up = (env: NodeJS.ProcessEnv): { readonly status: number | null; readonly stdout: string; readonly stderr: string } =>
+    spawnSync('bash', [join(config, 'kind/up.sh')], { encoding: 'utf8', env });
+
+  it('builds, loads, applies and waits', () => {
+    const { status, stdout } = up({ PATH: process.env['PATH'], DRY_RUN: '1', KIND_IMAGE: 'kindest/node:v1.36.1' });
+    expect(status).toBe(0);
+    expect(stdout.split('\n').filter((line) => line.startsWith('+ ')).map((line) => line.split(' ').slice(1, 6).join(' '))).toEqual([
+      'docker build -t offboard:0.1.0 .',
+      'kind create cluster --name offboard',
+      'kind load docker-image offboard:0.1.0 --name',
+      'kubectl --context kind-offboard apply -k',
+      'kubectl --context kind-offboard rollout restart',
+      'kubectl --context kind-offboard rollout status',
+    ]);
+    expect(stdout).toContain('--image kindest/node:v1.36.1');
+    for (const [file = ''] of stdout.matchAll(/config\/[a-z/-]+(\.yaml)?/g)) expect(existsSync(file), file).toBe(true);
+  });
+
+  it('says what is missing', () => {
+    const bare = mkdtempSync(join(scratch, 'path-'));
+    for (const tool of ['bash', 'dirname', 'sed']) symlinkSync(spawnSync('which', [tool], { encoding: 'utf8' }).stdout.trim(), join(bare, tool));
+    expect(up({ PATH: bare })).toMatchObject({ status: 1, stderr: expect.stringContaining('not on PATH: docker kind kubectl.') as string });
+  });
+});
 
 describe('config/', () => {
   const folders = readdirSync(config).filter((name) => existsSync(join(config, name, 'Kustomization')));
