@@ -17,6 +17,7 @@ import type { Canaries, OwnTokens } from './kube/tokens.ts';
 import type { Figures } from './observability/figures.ts';
 import type { Metrics } from './observability/metrics.ts';
 import { runFigures } from './policy/figures.ts';
+import { createUnknownFigures } from './policy/unknown-figures.ts';
 import {
   createWorkloadIdentityProjection, identityOf, offboardingIndexers, offboardingWaiverIndexers, projectOffboarding, projectOffboardingWaiver,
   workloadIdentityIndexers,
@@ -26,12 +27,12 @@ import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject
 import { createOffboardingReconciler } from './reconcile/offboarding/reconciler.ts';
 import { createOffboardingWaiverReconciler } from './reconcile/offboarding-waiver/reconciler.ts';
 import { createWorkloadIdentityReconciler } from './reconcile/workload-identity/reconciler.ts';
-import { createRecords } from './records.ts';
+import { type Records, createRecords } from './records.ts';
 import { createImpersonationProbe } from './revokers/google-cloud/probe.ts';
 import { createGoogleCloudKind } from './revokers/google-cloud/revoker.ts';
 import type { LockChange } from './revokers/kubernetes/lock-watches.ts';
-import { createKubernetesRevoker } from './revokers/kubernetes/revoker.ts';
-import { createRegistry } from './revokers/registry.ts';
+import { type KubernetesRevoker, createKubernetesRevoker } from './revokers/kubernetes/revoker.ts';
+import { type Registry, createRegistry } from './revokers/registry.ts';
 import type { ReportedOperation } from './revokers/runner.ts';
 import { createVaultKind } from './revokers/vault/revoker.ts';
 import type { Clock } from './runtime/clock.ts';
@@ -174,6 +175,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
       events,
       log,
       onConfirmed: metrics.onConfirmed,
+      onAllGone: metrics.onAllGone,
       operator: { namespace: config.namespace, serviceAccount: config.serviceAccount },
       claims: new Map(),
       ledger: records.ledger,
@@ -220,11 +222,32 @@ export const createOperator = (options: OperatorOptions): Operator => {
     },
     unsynced: () => reflectors.filter((reflector) => !reflector.synced()).map(whyUnsynced),
     healthy: () => watchesAreWell(reflectors, client),
-    figures: () => ({ ...runFigures(runs.store.list(), identities.store.list(), registry, clock.now()), connectors: connectors.figures(), ...records.figures() }),
+    figures: createFigures({ runs: runs.store, identities: identities.store, registry, clock, kubernetes, connectors, records }),
     close: async () => {
       await Promise.all([connectors.close(), probe.close()]);
     },
   };
+};
+
+interface FigureSources {
+  readonly runs: StoreReader<OffboardingObject>;
+  readonly identities: StoreReader<WorkloadIdentityObject>;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly kubernetes: Pick<KubernetesRevoker, 'lockInstalled'>;
+  readonly connectors: Pick<Connectors, 'figures'>;
+  readonly records: Pick<Records, 'figures'>;
+}
+
+const createFigures = ({ runs, identities, registry, clock, kubernetes, connectors, records }: FigureSources): Operator['figures'] => {
+  const unknownFigures = createUnknownFigures();
+  return () => ({
+    ...runFigures(runs.list(), identities.list(), registry, clock.now()),
+    oldestUnknown: unknownFigures(runs.list(), registry, clock.now()),
+    lockInstalled: kubernetes.lockInstalled(),
+    connectors: connectors.figures(),
+    ...records.figures(),
+  });
 };
 
 const read = <T>(store: { readonly get: (namespace: string, name: string) => T | undefined }) => (key: string): T | undefined => {

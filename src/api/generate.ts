@@ -1,6 +1,7 @@
 /**
- * `make generate`: writes the TypeScript types and the API reference from the CRDs, which are the source of truth, the
- * chart's copies of what it shares with config/ and the values in its README, and what the operator knows of the policies of its lock. The gate fails when what is generated differs from what is committed.
+ * `make generate`: writes what follows from something else: types and references from the CRDs and the code, the chart's copies of what it
+ * shares with config/ and the values in its README, and what the operator knows of the policies of its lock. The gate fails when what is
+ * generated differs from what is committed.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { copyIntoChart } from './generate/chart.ts';

@@ -10,6 +10,7 @@ export interface RunFigures {
   readonly waiting: readonly { readonly revoker: string; readonly reason: string; readonly count: number }[];
   readonly held: readonly { readonly reason: string; readonly count: number }[];
   readonly overdue: number;
+  readonly unlocked: number;
   readonly waived: readonly { readonly revoker: string; readonly count: number }[];
   readonly unheld: readonly { readonly kind: string; readonly count: number }[];
   readonly identities: readonly { readonly state: string; readonly count: number }[];
@@ -18,6 +19,9 @@ export interface RunFigures {
 /** All figures that only the leader has. */
 export interface Figures extends RunFigures {
   readonly connectors: readonly { readonly type: string; readonly ready: boolean; readonly count: number }[];
+  /** False when the policies of the lock are not as they should be; undefined when that cannot be told. */
+  readonly lockInstalled: boolean | undefined;
+  readonly oldestUnknown: readonly { readonly revoker: string; readonly seconds: number }[];
   readonly tombstones: readonly { readonly state: string; readonly count: number }[];
   readonly recordHead: number;
   readonly recordsMissing: number;
@@ -72,6 +76,22 @@ export const registerFigures = (registry: Registry, current: () => Figures | und
   gauge('offboard_overdue_offboardings', 'Runs that have not ended within their deadline.', [], (all, { overdue }) => {
     all.set(overdue);
   });
+  gauge('offboard_unlocked_offboardings', 'Runs whose lock does not hold any more, though nobody gave it up.', [], (all, { unlocked }) => {
+    all.set(unlocked);
+  });
+  gauge('offboard_lock_installed', '1 when the admission policies of the lock are as they should be. Not there when they cannot be seen.', [], (all, { lockInstalled }) => {
+    // A gauge without labels is 0 unless it is taken away, which would be a false alarm.
+    if (lockInstalled === undefined) all.remove();
+    else all.set(lockInstalled ? 1 : 0);
+  });
+  gauge(
+    'offboard_oldest_unknown_dependency_seconds',
+    'Time for which a dependency of a run that has not ended could not be asked. What is suspended or waived does not count.',
+    ['revoker'],
+    (all, { oldestUnknown }) => {
+      for (const { seconds, revoker } of oldestUnknown) all.set({ revoker }, seconds);
+    },
+  );
   gauge('offboard_waived_dependencies', 'Dependencies of runs that waivers in force give up.', ['revoker'], (all, { waived }) => {
     for (const { count, revoker } of waived) all.set({ revoker }, count);
   });

@@ -17,6 +17,9 @@ const someFigures: Figures = {
   waiting: [{ revoker: 'kubernetes', reason: 'expiry', count: 1 }],
   held: [{ reason: 'InUse', count: 3 }],
   overdue: 1,
+  unlocked: 1,
+  lockInstalled: false,
+  oldestUnknown: [{ revoker: 'vault', seconds: 90 }],
   waived: [{ revoker: 'kubernetes', count: 2 }],
   unheld: [{ kind: 'Offboarding', count: 1 }],
   identities: [{ state: 'Active', count: 7 }],
@@ -27,7 +30,7 @@ const someFigures: Figures = {
 };
 
 const nothing: Figures = {
-  revocations: [], oldestUnconfirmed: [], residual: [], stuck: [], waiting: [], held: [], overdue: 0, waived: [], unheld: [], identities: [], connectors: [],
+  revocations: [], oldestUnconfirmed: [], residual: [], stuck: [], waiting: [], held: [], overdue: 0, unlocked: 0, lockInstalled: undefined, oldestUnknown: [], waived: [], unheld: [], identities: [], connectors: [],
   tombstones: [], recordHead: 0, recordsMissing: 0,
 };
 
@@ -66,8 +69,10 @@ describe('the metrics', () => {
       'offboard_connector_requests_total counter',
       'offboard_connectors gauge',
       'offboard_held_offboardings gauge',
+      'offboard_lock_installed gauge',
       'offboard_missing_records gauge',
       'offboard_oldest_unconfirmed_revocation_seconds gauge',
+      'offboard_oldest_unknown_dependency_seconds gauge',
       'offboard_overdue_offboardings gauge',
       'offboard_reconcile_duration_seconds histogram',
       'offboard_reconcile_errors_total counter',
@@ -80,8 +85,10 @@ describe('the metrics', () => {
       'offboard_revocations gauge',
       'offboard_revoker_requests_total counter',
       'offboard_stuck_revocations gauge',
+      'offboard_time_to_all_gone_seconds histogram',
       'offboard_tombstones gauge',
       'offboard_unheld_objects gauge',
+      'offboard_unlocked_offboardings gauge',
       'offboard_waiting_revocations gauge',
       'offboard_waived_dependencies gauge',
       'offboard_watch_connected gauge',
@@ -107,7 +114,8 @@ describe('the metrics', () => {
   it('show the figures of the runs as they are at the scrape', async () => {
     let figures: Figures = someFigures;
     const { samples } = start(() => figures);
-    expect(await samples('offboard_')).toEqual({
+    const shown = async () => Object.fromEntries(Object.entries(await samples('offboard_')).filter(([series]) => !series.startsWith('offboard_time_to_all_gone')));
+    expect(await shown()).toEqual({
       'offboard_build_info{version="1.2.3"}': 1,
       'offboard_tombstones{state="watching"}': 9,
       'offboard_tombstones{state="resurrected"}': 1,
@@ -122,6 +130,9 @@ describe('the metrics', () => {
       'offboard_waiting_revocations{reason="expiry",revoker="kubernetes"}': 1,
       'offboard_held_offboardings{reason="InUse"}': 3,
       offboard_overdue_offboardings: 1,
+      offboard_unlocked_offboardings: 1,
+      offboard_lock_installed: 0,
+      'offboard_oldest_unknown_dependency_seconds{revoker="vault"}': 90,
       'offboard_waived_dependencies{revoker="kubernetes"}': 2,
       'offboard_stuck_revocations{revoker="vault"}': 2,
       'offboard_unheld_objects{kind="Offboarding"}': 1,
@@ -130,9 +141,10 @@ describe('the metrics', () => {
       'offboard_connectors{ready="false",type="vault"}': 1,
     });
     figures = nothing;
-    expect(await samples('offboard_'), 'what is over leaves no series behind').toEqual({
+    expect(await shown(), 'what is over leaves no series behind').toEqual({
       'offboard_build_info{version="1.2.3"}': 1,
       offboard_overdue_offboardings: 0,
+      offboard_unlocked_offboardings: 0,
       offboard_record_head: 0,
       offboard_missing_records: 0,
       offboard_resurrections_total: 0,
@@ -145,7 +157,7 @@ describe('the metrics', () => {
     await samples();
     figures = undefined;
     const text = await metrics.text();
-    expect(text).not.toMatch(/offboard_(?:revocations|oldest|waiting|held|overdue|waived|unheld|workload|connectors|tombstones|record_head|missing)/);
+    expect(text).not.toMatch(/offboard_(?:revocations|oldest|waiting|held|overdue|unlocked|lock|waived|unheld|workload|connectors|tombstones|record_head|missing)/);
     expect(text).toContain('offboard_build_info');
   });
 
@@ -215,6 +227,21 @@ describe('the metrics', () => {
       'offboard_revoker_requests_total{operation="observe",outcome="other",revoker="kubernetes"}': 1,
       'offboard_revocation_duration_seconds_bucket{le="15",revoker="kubernetes"}': 0,
       'offboard_revocation_duration_seconds_bucket{le="20",revoker="kubernetes"}': 1,
+    });
+  });
+
+  it('measure how long it took until all was gone, and have a zero before the first end', async () => {
+    const { metrics, samples } = start();
+    const count = 'offboard_time_to_all_gone_seconds_count';
+    expect(await samples(count)).toEqual({ [`${count}{urgency="Routine"}`]: 0, [`${count}{urgency="Emergency"}`]: 0 });
+    metrics.onAllGone({ urgency: 'Emergency', seconds: 42 });
+    metrics.onAllGone({ urgency: 'ci/build-agent-7', seconds: 1 });
+    expect(await samples('offboard_time_to_all_gone_seconds')).toMatchObject({
+      [`${count}{urgency="Routine"}`]: 0,
+      [`${count}{urgency="Emergency"}`]: 1,
+      [`${count}{urgency="other"}`]: 1,
+      'offboard_time_to_all_gone_seconds_bucket{le="30",urgency="Emergency"}': 0,
+      'offboard_time_to_all_gone_seconds_bucket{le="60",urgency="Emergency"}': 1,
     });
   });
 

@@ -24,6 +24,8 @@ export interface Metrics {
   readonly onOperation: (operation: { readonly revoker: string; readonly operation: string; readonly outcome: string }) => void;
   /** A credential was confirmed, so long after the request to revoke it. */
   readonly onConfirmed: (revocation: { readonly revoker: string; readonly seconds: number }) => void;
+  /** A run ended with all proven gone, so long after its first revoke. */
+  readonly onAllGone: (run: { readonly urgency: string; readonly seconds: number }) => void;
   /** Something of a retired identity came back. */
   readonly onReturned: () => void;
   readonly onLeading: (leading: boolean) => void;
@@ -44,9 +46,37 @@ const outcomes = oneOf(
   'Success', 'Accepted', 'NothingThere', 'Refused', 'Present', 'Absent', 'Unknown', 'Invalid', 'NeedsPerson', 'Waiting', 'Retryable',
 );
 const listReasons = oneOf('start', 'expired', 'failure', 'period');
+const urgencies = oneOf('Routine', 'Emergency');
 const slow = [1, 5, 10, 15, 20, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600, 24 * 3600, 7 * 24 * 3600];
 
-export const createMetrics = ({ version, figures }: MetricsOptions): Metrics => {
+/** A metric as the reference tells of it. */
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** True for what is not there while another process leads. */
+  readonly ofLeader: boolean;
+}
+
+export const createMetrics = (options: MetricsOptions): Metrics => createRegistries(options).metrics;
+
+/** All of ours, in the order of their names; not those of the process and of Node, which prom-client makes. */
+export const describeMetrics = (): readonly MetricDescription[] => {
+  const { registry, ofRuns } = createRegistries({ version: '', figures: () => undefined });
+  const describe = (from: Registry, ofLeader: boolean): readonly MetricDescription[] =>
+    (from.getMetricsAsArray() as unknown as readonly Described[]).map(({ name, type, help, labelNames }) => ({ name, type, help, labels: labelNames, ofLeader }));
+  return [...describe(registry, false), ...describe(ofRuns, true)]
+    .filter(({ name }) => !/^(?:process|nodejs)_/.test(name))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+};
+
+/** What its types leave out. */
+interface Described extends Pick<MetricDescription, 'name' | 'type' | 'help'> {
+  readonly labelNames: readonly string[];
+}
+
+const createRegistries = ({ version, figures }: MetricsOptions) => {
   const registry = new Registry();
   // The precision is that of a timer that runs at all times: once a second costs nothing when idle.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 1_000 });
@@ -55,7 +85,7 @@ export const createMetrics = ({ version, figures }: MetricsOptions): Metrics => 
   const ofRuns = new Registry();
   let current: Figures | undefined;
   registerFigures(ofRuns, () => current);
-  return {
+  const metrics: Metrics = {
     queue: queueMetrics(registry),
     ...requestMetrics(registry),
     ...workMetrics(registry),
@@ -66,6 +96,7 @@ export const createMetrics = ({ version, figures }: MetricsOptions): Metrics => 
       return current === undefined ? own : `${own}\n${await ofRuns.metrics()}`;
     },
   };
+  return { registry, ofRuns, metrics };
 };
 
 const requestMetrics = (registry: Registry): Pick<Metrics, 'onRequest' | 'onConnectorRequest'> => {
@@ -101,7 +132,7 @@ const requestMetrics = (registry: Registry): Pick<Metrics, 'onRequest' | 'onConn
   };
 };
 
-const workMetrics = (registry: Registry): Pick<Metrics, 'onReconcile' | 'onOperation' | 'onConfirmed' | 'onReturned' | 'onLeading'> => {
+const workMetrics = (registry: Registry): Pick<Metrics, 'onReconcile' | 'onOperation' | 'onConfirmed' | 'onAllGone' | 'onReturned' | 'onLeading'> => {
   const registers = [registry];
   const results = new Counter({ name: 'offboard_reconcile_total', help: 'Reconciles by result.', labelNames: ['controller', 'result'], registers });
   const errors = new Counter({ name: 'offboard_reconcile_errors_total', help: 'Reconciles that failed.', labelNames: ['controller'], registers });
@@ -125,6 +156,15 @@ const workMetrics = (registry: Registry): Pick<Metrics, 'onReconcile' | 'onOpera
     buckets: slow,
     registers,
   });
+  const allGone = new Histogram({
+    name: 'offboard_time_to_all_gone_seconds',
+    help: 'Time from the first revoke of a run until all that anybody can end was proven gone; the wait for what only expires is not in it.',
+    labelNames: ['urgency'],
+    buckets: slow,
+    registers,
+  });
+  // There from the start, so that the first end is an increase.
+  for (const urgency of ['Routine', 'Emergency']) allGone.zero({ urgency });
   const returns = new Counter({ name: 'offboard_resurrections_total', help: 'Times that something of a retired identity came back, whether it is gone again or not.', registers });
   const leader = new Gauge({ name: 'leader_election_master_status', help: '1 while this process leads.', labelNames: ['name'], registers });
   leader.set({ name: 'offboard' }, 0);
@@ -143,6 +183,9 @@ const workMetrics = (registry: Registry): Pick<Metrics, 'onReconcile' | 'onOpera
     },
     onConfirmed: ({ revoker, seconds }) => {
       confirmed.observe({ revoker: revokerName(revoker) }, seconds);
+    },
+    onAllGone: ({ urgency, seconds }) => {
+      allGone.observe({ urgency: urgencies(urgency) }, seconds);
     },
     onReturned: () => {
       returns.inc();

@@ -44,6 +44,8 @@ const waitingFor = (reason: string | undefined, spec: Partial<OffboardingSpec> =
         : { conditions: [{ type: 'Ready', status: 'False', reason, message: '', lastTransitionTime: '2026-11-23T10:00:00Z' }] },
   });
 
+const lockedIs = (status: 'True' | 'False', reason: string) => ({ type: 'Locked', status, reason, message: '', lastTransitionTime: '2026-11-23T10:00:00Z' });
+
 const figures = (...runs: Parameters<typeof runFigures>[0]) => runFigures(runs, [], kinds, now);
 
 describe('the figures of runs', () => {
@@ -56,6 +58,7 @@ describe('the figures of runs', () => {
       waiting: [],
       held: [],
       overdue: 0,
+      unlocked: 0,
       waived: [],
       unheld: [],
       identities: [],
@@ -190,6 +193,17 @@ describe('the figures of runs', () => {
     ['no run whose deadline is nonsense', { deadline: 'soon' }, {}, 0],
   ])('count as overdue %s', (_, spec, status, overdue) => {
     expect(figures(anOffboarding({ spec, status })).overdue).toBe(overdue);
+  });
+
+  it.each<readonly [string, OffboardingStatus, number]>([
+    ['a run whose lock was lost', { conditions: [lockedIs('False', reasons.lockLost)], dependencies: [{ name: 'kubernetes', state: 'Revoking' }] }, 1],
+    ['no run that is locked', { conditions: [lockedIs('True', reasons.lockHeld)], dependencies: [{ name: 'kubernetes', state: 'Revoking' }] }, 0],
+    ['no run that is not locked yet', { conditions: [lockedIs('False', reasons.pending)], dependencies: [{ name: 'kubernetes', state: 'Pending' }] }, 0],
+    ['no run whose lock was given up', { conditions: [lockedIs('False', reasons.lockLost)], dependencies: [{ name: 'kubernetes', state: 'Waived' }] }, 0],
+    ['no run that has ended', { completedAt: '2026-11-23T10:55:00Z', conditions: [lockedIs('False', reasons.lockLost)], dependencies: [{ name: 'kubernetes', state: 'Confirmed' }] }, 0],
+    ['no run of which nothing is known', {}, 0],
+  ])('count as unlocked %s', (_, status, unlocked) => {
+    expect(figures(anOffboarding({ status })).unlocked).toBe(unlocked);
   });
 
   it('count identities by where they are in their life', () => {

@@ -19,6 +19,8 @@ export interface RunFigures {
   /** Runs that are held before the first revoke, by the reason of their Ready condition. */
   readonly held: readonly { readonly reason: string; readonly count: number }[];
   readonly overdue: number;
+  /** Runs whose lock was lost and is not back. */
+  readonly unlocked: number;
   /** Dependencies that waivers in force give up, also of runs that are complete by them. */
   readonly waived: readonly { readonly revoker: string; readonly count: number }[];
   /** Objects whose finalizer somebody took off, and that are still there. */
@@ -66,6 +68,7 @@ export const runFigures = (runs: readonly CountedRun[], identities: readonly Cou
     ),
     held: tally(held.map((run) => ({ run, credential: single })), ({ run }) => ({ reason: readyReason(run) })),
     overdue: open.filter((run) => isOverdue(run, now)).length,
+    unlocked: open.filter(isUnlocked).length,
     waived: tally(runs.flatMap((run) => waivedOf(run, known)), ({ revoker }) => ({ revoker })),
     unheld: [
       ...tally(runs.filter(isUnheld).map(() => ({ credential: single })), () => ({ kind: 'Offboarding' as const })),
@@ -145,6 +148,12 @@ const total = (items: readonly Counted[]): number => items.reduce((sum, { creden
 const readyReason = ({ status }: CountedRun): string => {
   const reason = status?.conditions?.find(({ type }) => type === conditionTypes.ready)?.reason ?? reasons.starting;
   return knownReasons.has(reason) ? reason : 'other';
+};
+
+/** What a waiver has given up says so in the same words, and is no alarm. */
+const isUnlocked = ({ status }: CountedRun): boolean => {
+  const locked = status?.conditions?.find(({ type }) => type === conditionTypes.locked);
+  return locked?.status !== 'True' && locked?.reason === reasons.lockLost && status?.dependencies?.every(({ state }) => state !== 'Waived') === true;
 };
 
 const isOverdue = ({ metadata, spec }: CountedRun, now: Date): boolean => {

@@ -34,6 +34,8 @@ export interface World {
   /** What an identity declares under this name. Its credentials come of logins with those of the cluster. */
   readonly vault: (name?: string) => FakeRevoker;
   readonly google: (name: string) => FakeRevoker;
+  /** What the metrics were told of runs that ended. */
+  readonly ends: readonly { readonly urgency: string; readonly seconds: number }[];
   readonly events: readonly RecordedEvent[];
   /** What is recorded. It outlives a restart. */
   readonly ledger: FakeLedger;
@@ -77,6 +79,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
   const bind = ({ name, vault: declared }: Dependency): FakeRevoker | undefined => (declared === undefined ? undefined : vault(name));
   const objects = new Map<string, OffboardingObject>();
   const events: RecordedEvent[] = [];
+  const ends: { readonly urgency: string; readonly seconds: number }[] = [];
   const waivers: OffboardingWaiverObject[] = [];
   let identity: WorkloadIdentityObject | undefined;
   let writes = 0;
@@ -140,6 +143,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
     events: { record: (event) => events.push(event), flush: () => Promise.resolve() },
     log: silentLog,
     onConfirmed: () => undefined,
+    onAllGone: (end) => ends.push(end),
     operator: { namespace: 'offboard-system', serviceAccount: 'offboard' },
     claims: new Map(),
     ledger,
@@ -161,6 +165,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
     vault,
     google,
     events,
+    ends,
     ledger,
     cluster: state,
     waivers,

@@ -133,6 +133,7 @@ const noMetrics: Metrics = {
   onReconcile: nothing,
   onOperation: nothing,
   onConfirmed: nothing,
+  onAllGone: nothing,
   onReturned: nothing,
   onLeading: nothing,
   watch: { onList: nothing, onConnected: nothing, onRun: nothing },

@@ -3,7 +3,9 @@ import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import type { Condition, OffboardingStatus } from '../../api/v1alpha1/index.ts';
 import type { RecordedEvent } from '../../kube/events.ts';
 import { readyOf } from '../../policy/conditions.ts';
+import { timeToAllGone } from '../../policy/time-to-all-gone.ts';
 import type { Verdict } from '../../policy/verdict.ts';
+import { hasEnded } from '../../policy/waiver.ts';
 import { parseDuration } from '../../runtime/duration.ts';
 import { keyOf } from '../objects.ts';
 import type { OffboardingObject } from '../objects.ts';
@@ -13,6 +15,7 @@ import type { Context, Run } from './run.ts';
 export const announce = (run: Run, verdict: Verdict, status: OffboardingStatus, context: Context): void => {
   const { offboarding } = run;
   announceOverdue(run, context);
+  measureEnd(run, verdict, status, context);
   // A Plan writes its own status and nothing else, and an event is a write.
   if (offboarding.spec.mode === 'Enforce') {
     announceConditions(run, status, context);
@@ -27,6 +30,13 @@ export const announce = (run: Run, verdict: Verdict, status: OffboardingStatus, 
   const event = eventOf(verdict, before?.reason === reasons.reopened);
   if (event === undefined || offboarding.spec.mode === 'Plan') return;
   context.events.record({ regarding: offboarding, action: 'Offboard', note: message, ...event });
+};
+
+/** Once for each run, when it becomes so. */
+const measureEnd = ({ offboarding }: Run, { kind }: Verdict, status: OffboardingStatus, { onAllGone }: Context): void => {
+  if (kind !== 'Confirmed' || hasEnded(offboarding.status) || offboarding.spec.mode === 'Plan') return;
+  const seconds = timeToAllGone(status);
+  if (seconds !== undefined) onAllGone({ urgency: offboarding.spec.urgency ?? 'Routine', seconds });
 };
 
 const conditionOf = (status: OffboardingStatus | undefined, wanted: string): Condition | undefined =>

@@ -31,6 +31,16 @@ describe('an Offboarding', () => {
     expect(world.object().metadata.finalizers).toEqual([]);
   });
 
+  it('tells the metrics once how long it took from the first revoke until all was gone', async () => {
+    const { revokeStartedAt = '', completedAt = '' } = await world.settle();
+    const seconds = (Date.parse(completedAt) - Date.parse(revokeStartedAt)) / 1000;
+    expect(seconds).toBeGreaterThan(0);
+    await world.look();
+    world.restart();
+    await world.look();
+    expect(world.ends).toEqual([{ urgency: 'Routine', seconds }]);
+  });
+
   it('looks for what is there after all when something works that should have ended with all the others', async () => {
     const tokens = aCredential({ id: 'tokens of serviceaccounts/ci/agent', class: 'BoundTokens', end: { by: 'Others' } });
     world.revoker.present.set(tokens.id, tokens);

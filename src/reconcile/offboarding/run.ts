@@ -127,6 +127,8 @@ export interface Context {
   readonly log: Logger;
   /** Told of each credential that is confirmed: the kind of dependency, and the seconds since its revoke was asked for. */
   readonly onConfirmed: (revocation: { readonly revoker: string; readonly seconds: number }) => void;
+  /** Told of each run that ends with all proven gone. */
+  readonly onAllGone: (run: { readonly urgency: string; readonly seconds: number }) => void;
   /** The operator's own ServiceAccount and namespace, which it never retires. */
   readonly operator: { readonly namespace: string; readonly serviceAccount: string };
   /** Which run acts for an identity, from before the status that says so is stored. */

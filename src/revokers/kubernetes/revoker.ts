@@ -63,6 +63,8 @@ export interface KubernetesRevoker {
   readonly reflectors: readonly Reflector<unknown>[];
   /** To be run, and awaited, too. Nobody waits for their first list: what needs it says so. */
   readonly lockReflectors: readonly Reflector<unknown>[];
+  /** Whether the policies of the lock are as they should be; undefined when that cannot be told now. */
+  readonly lockInstalled: () => boolean | undefined;
   /** Calls `listener` after what a lock stands on was changed: whoever relies on one looks again. */
   readonly onLockChange: (listener: (change: LockChange) => void) => void;
   /** Calls `listener` after something that may be a credential of that identity came, went or changed. */
@@ -86,6 +88,7 @@ export const createKubernetesRevoker = (options: KubernetesRevokerOptions): Kube
     revoker: assembleRevoker({ ...rest, cached, ...(lock && watches && { lock: { ...lock, watches } }) }),
     reflectors,
     lockReflectors: watches?.reflectors ?? [],
+    lockInstalled: () => (watches === undefined || watches.blind() !== undefined ? undefined : watches.wrong() === undefined),
     onLockChange: (listener) => {
       watches?.onChange(listener);
     },
