@@ -3,8 +3,9 @@
  * shares with config/ and the values in its README, and what the operator knows of the policies of its lock. The gate fails when what is
  * generated differs from what is committed.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { copyIntoChart } from './generate/chart.ts';
+import { conditionsReferenceOf } from './generate/conditions.ts';
 import { writeLockManifests } from './generate/lock.ts';
 import { readCrds } from './generate/crd.ts';
 import { referenceOf } from './generate/reference.ts';
@@ -20,6 +21,7 @@ const crds = await readCrds();
 for (const crd of crds) await writeFile(new URL(`${fileName(crd.kind)}.ts`, types), await typesOf(crd));
 await mkdir(reference, { recursive: true });
 await writeFile(new URL('api.md', reference), referenceOf(crds));
+await writeFile(new URL('conditions.md', reference), conditionsReferenceOf(await readFile(new URL('conditions.ts', types), 'utf8')));
 await copyIntoChart();
 await writeValues();
 await writeLockManifests();
