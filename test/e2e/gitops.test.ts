@@ -4,7 +4,7 @@
  * are there; this file is in their place.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { loadAll } from 'js-yaml';
+import { load, loadAll } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect } from '../bench/api.ts';
 import type { Api } from '../bench/api.ts';
@@ -14,7 +14,9 @@ import { expectedOf } from '../env/gitops-expected.ts';
 import { judge } from '../env/gitops-health.ts';
 import type { Judged, Judgement } from '../env/gitops-health.ts';
 import { person } from '../integration/people.ts';
-import type { Person } from '../integration/people.ts';
+import type { Person, Rule } from '../integration/people.ts';
+import { shown } from '../integration/gitops-guide.ts';
+import { offboardingWaiver } from '../integration/manifests.ts';
 import { stateOf } from '../integration/gitops-states.ts';
 import { followObjects } from './follow-objects.ts';
 import type { Following } from './follow-objects.ts';
@@ -67,7 +69,7 @@ const wavesOf = (manifests: readonly Manifest[]): readonly (readonly Manifest[])
 };
 
 /** What docs/gitops.md says that the tool must be allowed, and no more. */
-const tool = (name: string, namespace: string): Promise<Person> =>
+const tool = (name: string, namespace: string, ...more: readonly Rule[]): Promise<Person> =>
   person(stage.cluster, name, {
     in: {
       [namespace]: [
@@ -75,6 +77,7 @@ const tool = (name: string, namespace: string): Promise<Person> =>
           on: ['workloadidentities.offboard.dev', 'offboardings.offboard.dev', 'serviceaccounts', 'rolebindings.rbac.authorization.k8s.io', 'deployments.apps'],
           verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
         },
+        ...more,
       ],
     },
     everywhere: [{ on: ['clusterroles.rbac.authorization.k8s.io'], verbs: ['bind'], named: ['edit'] }],
@@ -93,7 +96,7 @@ const remove = (by: Person, { metadata }: Manifest, name: string, cascade: 'fore
 
 const isThere = (manifest: Manifest): Promise<boolean> => stage.exists(nameOf(manifest), '-n', manifest.metadata.namespace);
 
-const healthOf = async (kind: 'wid' | 'ofb', namespace: string, name: string): Promise<Judgement> => {
+const healthOf = async (kind: 'wid' | 'ofb' | 'ofw', namespace: string, name: string): Promise<Judgement> => {
   const [judgement] = await judge([JSON.parse(await stage.cluster.kubectl(['get', kind, name, '-n', namespace, '-o', 'json'])) as Judged]);
   if (judgement === undefined) throw new Error('no judgement');
   return judgement;
@@ -118,6 +121,7 @@ describe.concurrent('a build agent that is taken out of git', () => {
       await waitFor(async () => !(await Promise.all(wave.map(isThere))).includes(true), { timeout: 90_000, what: `wave ${wave.map(nameOf).join(', ')} to be gone` });
       if (wave.some(({ kind }) => kind === 'WorkloadIdentity')) await expectRefused(agent);
     }
+    await expect(apply(argo, waves[0] ?? []), 'what a commit left in git').rejects.toThrow('serviceaccount argo/build-agent-7 is offboarded');
     const runs = history.filter(({ kind, metadata }) => kind === 'Offboarding' && metadata.namespace === 'argo');
     expect(readyOf(runs.at(-1)?.status as never)).toMatchObject({ status: 'True', reason: 'ConfirmedWithUnprovable' });
     expect(runs.some(({ status }) => readyOf(status as never)?.reason === 'InUse'), 'its workload went first').toBe(false);
@@ -133,9 +137,12 @@ describe.concurrent('a build agent that is taken out of git', () => {
     const identity = manifests.find(({ kind }) => kind === 'WorkloadIdentity') as Manifest;
     // Custom resources first: it deletes in the reverse of the order in which it applies.
     for (const manifest of [identity, ...manifests.filter((each) => each !== identity).toReversed()]) await remove(flux, manifest, nameOf(manifest), 'background');
-    // As deletionPolicy: WaitForTermination does.
-    await waitFor(async () => !(await Promise.all(manifests.map(isThere))).includes(true), { timeout: 90_000, what: 'all of it to be gone' });
+    // Flux may say by now that it is done. The commands of the guide do not.
+    const asShown = (start: string): Promise<string> => stage.cluster.kubectl(shown(start).map((word) => (word === 'ci' ? 'flux' : word)));
+    await asShown('wait --for=delete');
     await expectRefused(agent);
+    expect(await asShown('get offboardings')).toMatch(/build-agent-7-\S+\s+flux\/build-agent-7\s+Complete/);
+    await waitFor(async () => !(await Promise.all(manifests.map(isThere))).includes(true), { timeout: 90_000, what: 'all of it to be gone' });
   });
 
   it('is held while something still runs as it, and goes by itself when that is gone', async () => {
@@ -153,7 +160,7 @@ describe.concurrent('a build agent that is taken out of git', () => {
     expect((await healthOf('wid', 'in-use', 'build-agent-7')).argocd.status).toBe('Progressing');
     await expectAlive(agent);
     await remove(flux, workload, nameOf(workload), 'foreground');
-    await waitFor(async () => !(await isThere(identity)), { timeout: 120_000, what: 'the WorkloadIdentity to be gone' });
+    await waitFor(async () => !(await isThere(identity)), { timeout: 200_000, what: 'the WorkloadIdentity to be gone' });
     await expectRefused(agent);
   });
 });
@@ -184,6 +191,20 @@ describe.concurrent('an Offboarding that stands in git', () => {
     await stage.reason('resting', 'retire', 'Cancelled');
     expect(await healthOf('ofb', 'resting', 'retire')).toMatchObject({ argocd: { status: 'Suspended' }, flux: { status: 'Failed' }, kstatus: { status: 'InProgress' } });
     await expectAlive(agent);
+  });
+
+  it('is not waived by the tool that asked for it, and is by somebody else', async () => {
+    const agent = await createBuildAgent(stage.cluster, 'waived');
+    const waives = [{ on: ['offboardings.offboard.dev'], verbs: ['waive'] }, { on: ['offboardingwaivers.offboard.dev'], verbs: ['create'] }];
+    const [flux, boss] = await Promise.all([tool('flux-waived', 'waived', ...waives), person(stage.cluster, 'boss', { in: { waived: waives } })]);
+    await flux.kubectl(['apply', '--server-side', '-f', '-'], load(offboardingOf(agent, 'retire', 'soak: 1h')) as object);
+    await stage.reason('waived', 'retire', 'Soaking');
+    const uid = await stage.cluster.kubectl(['get', 'ofb', 'retire', '-n', 'waived', '-o', 'jsonpath={.metadata.uid}']);
+    for (const [by, argocd, reason] of [[flux, 'Degraded', 'ApprovedByRequester'], [boss, 'Healthy', 'InForce']] as const) {
+      await by.kubectl(['create', '-f', '-'], offboardingWaiver('waived', by.name, 'retire', { offboardingRef: { name: 'retire', uid } }));
+      await waitFor(async () => (await healthOf('ofw', 'waived', by.name)).argocd.message?.startsWith(`${reason}: `), { timeout: 60_000, what: `the waiver of ${by.name} to be ${reason}` });
+      expect((await healthOf('ofw', 'waived', by.name)).argocd.status).toBe(argocd);
+    }
   });
 
   it('that an Emergency supersedes is Suspended, and the Emergency ends it', async () => {

@@ -1,5 +1,5 @@
 /** What we ship for Argo CD and Flux, put in by the commands of docs/gitops.md, and what they make of an object that is new. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { loadAll } from 'js-yaml';
@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ControlPlane, startControlPlane } from '../env/control-plane.ts';
 import { judge, judgedKinds } from '../env/gitops-health.ts';
 import type { Judged } from '../env/gitops-health.ts';
+import { shown } from './gitops-guide.ts';
 import { installOffboard } from './install.ts';
 import { byReference, connector, offboarding, offboardingWaiver, workloadIdentity } from './manifests.ts';
 
@@ -26,13 +27,6 @@ afterAll(async () => {
 const argocdCm = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'argocd-cm' }, data: { 'admin.enabled': 'false' } };
 
 const keys = judgedKinds.map((kind) => `resource.customizations.health.offboard.dev_${kind}`);
-
-/** A line of the guide that begins so, without `kubectl`. */
-const shown = (start: string): readonly string[] => {
-  const line = readFileSync('docs/gitops.md', 'utf8').split('\n').find((each) => each.startsWith(`kubectl ${start}`));
-  if (line === undefined) throw new Error(`docs/gitops.md has no line "kubectl ${start}"`);
-  return line.split(' ').slice(1);
-};
 
 describe('the health checks of Argo CD', () => {
   it('are put into its ConfigMap by the command of the guide, and take nothing out of it', async () => {
