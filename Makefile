@@ -33,7 +33,7 @@ dev: ## The same, started anew at every change
 lint: ## Types, lint, layers, unused code
 	@$(node) npm run -s typecheck && npm run -s lint && npm run -s layers && npm run -s unused
 
-generate: ## Write the API types, the API reference and the chart's copies from crds/ and config/
+generate: ## Write the API types, the references of API and CLI, and the chart's copies, from crds/, src/cli/ and config/
 	@$(node) npm run -s generate
 
 build: ## The operator as a file that needs nothing but Node, and what it loads to probe: dist/

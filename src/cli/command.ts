@@ -50,6 +50,8 @@ export interface Command {
   readonly flags: Flags;
   readonly exitCodes: Readonly<Record<number, string>>;
   readonly examples: readonly Example[];
+  /** All that an argument may be, where that is known. */
+  readonly arguments?: readonly string[];
   /** What a shell may offer in the place of an argument. */
   readonly completes: Completes;
   /** Resolves to the exit code. */

@@ -1,6 +1,7 @@
 /** Every command, in the order in which people come to need them: one line each. */
 import { cancelCommand } from './cancel/command.ts';
 import type { Command } from './command.ts';
+import { completionCommand } from './completion/command.ts';
 import { recordsCommand } from './records/command.ts';
 import { startCommand } from './start/command.ts';
 import { statusCommand } from './status/command.ts';
@@ -16,4 +17,5 @@ export const commands: readonly Command[] = [
   waiveCommand,
   recordsCommand,
   verifyCommand,
+  completionCommand,
 ];

@@ -15,7 +15,7 @@ const wordsFor = (error: ApiError, server: string): string => {
   if (isRbacForbidden(error)) return forbidden(error.message);
   if (error.reason === 'NotServed') return `the cluster at ${server} does not know Offboard's kinds: its CRDs are not installed there (kubectl apply --server-side -f crds/), or this is another cluster than you mean (--context)`;
   if (error.code === 401) return `the API server at ${server} refuses these credentials: ${error.message}. Log in again, or name another context (--context)`;
-  if (error.code === 0 && error.reason !== 'Credentials') return `${error.message}. Is this the cluster you mean? kubectl config current-context, --context and --kubeconfig say which`;
+  if (error.code === 0 && ['Transport', 'Timeout'].includes(error.reason)) return `${error.message}. Is this the cluster you mean? kubectl config current-context, --context and --kubeconfig say which`;
   return error.message;
 };
 

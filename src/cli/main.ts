@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** `offboard` and `kubectl offboard`: finds the command, and gives it the process. */
+import { basename } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { text } from 'node:stream/consumers';
 import manifest from '../../package.json' with { type: 'json' };
@@ -8,10 +9,15 @@ import { namespacedFlags } from './cluster-flags.ts';
 import { UsageError, exitCodes, wordsOf } from './command.ts';
 import type { Io } from './command.ts';
 import { commands } from './commands.ts';
+import { complete } from './completion/command.ts';
 import { helpOf, helpOfAll } from './help.ts';
 import { nearest } from './near.ts';
 
+/** What shells ask, as they ask programs that are made with Cobra. */
+const asksToComplete = '__complete';
+
 const run = async (words: readonly string[], io: Io): Promise<number> => {
+  if (words[0] === asksToComplete) return complete(commands, words.slice(1), io);
   const [name, ...args] = nameFirst(words);
   if (name === undefined || isHelp(name)) {
     const command = commands.find((each) => each.name === args[0]);
@@ -63,16 +69,19 @@ process.once('SIGTERM', () => { stopping.abort(); });
 // Whoever reads may have seen enough, as `head` does.
 process.stdout.on('error', () => process.exit(exitCodes.unusable));
 
-const ask = async (question: string): Promise<string> => {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return await terminal.question(question, { signal: stopping.signal });
-  } finally {
-    terminal.close();
-  }
-};
+/** No answer, as by Ctrl-D, is an empty one; Ctrl-C ends the command. */
+const ask = (question: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    terminal.once('SIGINT', () => { stopping.abort(); });
+    terminal.once('close', () => { resolve(''); });
+    terminal.question(question, { signal: stopping.signal }).then(resolve, reject).finally(() => { terminal.close(); });
+  });
 
-process.exitCode = await run(process.argv.slice(2), {
+/** kubectl asks a program of this name what may follow `kubectl offboard`. */
+const isForKubectl = basename(process.argv[1] ?? '').startsWith('kubectl_complete-');
+
+process.exitCode = await run([...(isForKubectl ? [asksToComplete] : []), ...process.argv.slice(2)], {
   env: process.env,
   stdin: () => text(process.stdin),
   ask: process.stdin.isTTY && process.stderr.isTTY ? ask : undefined,

@@ -27,7 +27,7 @@ export interface ReadOptions extends CallOptions {
 }
 
 export interface CreateOptions extends ReadOptions {
-  /** The server admits, fills in and answers as if it were stored, and stores nothing. */
+  /** The server admits, fills in and answers as if it were stored, and stores nothing: the object has no resource version. */
   readonly dryRun?: boolean;
 }
 
@@ -138,13 +138,13 @@ export const createKubeClient = (transport: Transport): KubeClient => {
 
   /** For calls that answer with the one object. */
   const callForObject = async <T extends KubeObject>(
-    verb: Verb, resource: Resource, request: Omit<ApiRequest, 'verb' | 'resource'>, options: ReadOptions | undefined,
+    verb: Verb, resource: Resource, request: Omit<ApiRequest, 'verb' | 'resource'>, options: CreateOptions | undefined,
     name?: string,
   ): Promise<T> => {
     const metadataOnly = options?.metadataOnly ?? false;
     const accept = metadataOnly ? metadataAccept('PartialObjectMetadata') : undefined;
     const answer = await call(verb, resource, { ...request, accept }, options);
-    return checkObject(answer, resource, { verb, metadataOnly, ...(name !== undefined && { name }) }) as T;
+    return checkObject(answer, resource, { verb, metadataOnly, unstored: options?.dryRun ?? false, ...(name !== undefined && { name }) }) as T;
   };
 
   const listPages = async function* <T extends KubeObject>(

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { holds } from '../../test/fuzz/property.ts';
+import { readOptions as readStartOptions } from '../cli/start/options.ts';
 import { readOptions as readStatusOptions } from '../cli/status/options.ts';
 import { readOptions as readVerifyOptions } from '../cli/verify/options.ts';
 import { UsageError as CliUsageError } from '../cli/command.ts';
@@ -180,7 +181,7 @@ describe('any flags and variables', () => {
   it('are those of a command, or refused', () => {
     holds(
       fc.property(args, (flags) => {
-        for (const read of [readStatusOptions, readVerifyOptions]) {
+        for (const read of [readStartOptions, readStatusOptions, readVerifyOptions]) {
           try {
             read(flags);
           } catch (error) {
