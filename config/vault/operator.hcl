@@ -5,7 +5,7 @@
 #   bao policy write offboard-operator config/vault/operator.hcl
 #
 # Vault and OpenBao add the rights of several policies up: what only some need is in files of its own
-# (app-roles.hcl, certificates.hcl, exclusive-roles.hcl). `sys/health`, which tells the cluster's id, needs no right.
+# (app-roles.hcl, certificates.hcl, discovery.hcl, exclusive-roles.hcl). `sys/health`, which tells the cluster's id, needs no right.
 #
 # To change: `kubernetes` below, to each path in the Connector's `kubernetesAuthMounts`, one block for each.
 

@@ -41,7 +41,7 @@ export interface Metrics {
 
 /** More controllers, revokers or resources than this is a mistake in the wiring. */
 const mostNames = 32;
-const operations = oneOf('inventory', 'preflight', 'takeControls', 'dropControls', 'lock', 'unlock', 'observeLock', 'revoke', 'observe', 'probe');
+const operations = oneOf('inventory', 'preflight', 'discover', 'takeControls', 'dropControls', 'lock', 'unlock', 'observeLock', 'revoke', 'observe', 'probe');
 const outcomes = oneOf(
   'Success', 'Accepted', 'NothingThere', 'Refused', 'Present', 'Absent', 'Unknown', 'Invalid', 'NeedsPerson', 'Waiting', 'Retryable',
 );

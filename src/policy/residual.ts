@@ -28,14 +28,15 @@ export const residualOf = (status: CredentialStatus, { settleTime, residues = {}
     case 'Waiting':
       return expiresAt === undefined ? 'unknown' : Date.parse(expiresAt);
     case 'Absent':
-      return absentSince === undefined || !isHere ? 'unknown' : Date.parse(absentSince) + Math.max(settleTime, longest(residues[status.class]));
+      return absentSince === undefined || !isHere ? 'unknown' : Date.parse(absentSince) + Math.max(settleTime, awaitedFor(residues[status.class]));
     case 'Present':
     case 'Unknown':
       return residualUntil === undefined ? 'unknown' : Date.parse(residualUntil);
   }
 };
 
-const longest = (residues: readonly Residue[] = []): number => Math.max(0, ...residues.map(({ awaited, milliseconds = 0 }) => (awaited ? milliseconds : 0)));
+/** Milliseconds after the end of a credential for which the run waits, beside the settle time. */
+export const awaitedFor = (residues: readonly Residue[] = []): number => Math.max(0, ...residues.map(({ awaited, milliseconds = 0 }) => (awaited ? milliseconds : 0)));
 
 /** The latest of them: undefined when there is none, unknown when one is. */
 export const latest = (times: readonly (Until | undefined)[]): Until | undefined => {
@@ -43,6 +44,10 @@ export const latest = (times: readonly (Until | undefined)[]): Until | undefined
   const known = left.filter((time) => time !== 'unknown');
   return left.length === 0 ? undefined : known.length < left.length ? 'unknown' : Math.max(...known);
 };
+
+/** As a status has it: a time (RFC 3339, without fractions), or `unknown`. */
+export const timeOf = (until: Until | undefined): string | undefined =>
+  typeof until === 'number' ? new Date(until).toISOString().replace(/\.\d+Z$/, 'Z') : until;
 
 /** What may outlast the end of a run, of one class. */
 export interface Outlasting {

@@ -3,7 +3,7 @@ import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
 import type { DependencyStatus, OffboardingSpec, OffboardingStatus, Phase, Summary } from '../api/v1alpha1/index.ts';
 import type { Fact } from './conditions.ts';
 import type { Tracked } from './credential.ts';
-import { type Settling, latest, residualOf } from './residual.ts';
+import { type Settling, latest, residualOf, timeOf } from './residual.ts';
 import type { Verdict } from './verdict.ts';
 
 const countOf = (tracked: Tracked): number => tracked.status.count ?? 1;
@@ -38,8 +38,7 @@ export interface TrackedThere extends Settling {
  */
 export const residualUntil = (dependencies: readonly TrackedThere[]): string | undefined => {
   if (dependencies.some(({ known }) => !known)) return 'unknown';
-  const until = latest(dependencies.flatMap((each) => each.tracked.map(({ status, absentSince }) => residualOf(status, each, absentSince !== undefined))));
-  return typeof until === 'number' ? new Date(until).toISOString().replace(/\.\d+Z$/, 'Z') : until;
+  return timeOf(latest(dependencies.flatMap((each) => each.tracked.map(({ status, absentSince }) => residualOf(status, each, absentSince !== undefined)))));
 };
 
 /** Where the run is, in one word. */

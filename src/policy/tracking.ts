@@ -195,6 +195,7 @@ const asClass = (name: string, members: readonly Tracked[]): CredentialStatus =>
   const speaker = members.find((entry) => entry.status.reason !== undefined) ?? members.find((entry) => entry.status.message !== undefined);
   const { reason, message } = speaker?.status ?? {};
   const uids = new Set(members.map(({ credential }) => credential.uid));
+  const [end, ...otherEnds] = new Set(members.map(({ status }) => status.end));
   const [uid] = uids.size === 1 ? uids : [];
   return {
     id: `every ${name}`,
@@ -203,6 +204,7 @@ const asClass = (name: string, members: readonly Tracked[]): CredentialStatus =>
     state,
     count,
     digest,
+    ...(end === undefined || otherEnds.length > 0 ? {} : { end }),
     ...(found === undefined ? {} : { foundAt: found }),
     ...(requests[0] === undefined ? {} : { revokeRequestedAt: requests[0] }),
     ...((state === 'Absent' || state === 'Confirmed') && absent !== undefined ? { absentSince: absent } : {}),

@@ -11,7 +11,7 @@
  * Every call is idempotent, takes a signal, and has a deadline of its own that is shorter than the reconcile's. Failures
  * are {@link OutcomeError}s whose messages carry no secret.
  */
-import type { Dependency, Finding, Target } from '../api/v1alpha1/index.ts';
+import type { Dependency, Finding, Target, Undeclared } from '../api/v1alpha1/index.ts';
 
 /** How a credential ends. */
 export type CredentialEnd =
@@ -40,6 +40,8 @@ export interface Credential {
    * an account that may be gone already. A confirmed credential that is seen again is open again.
    */
   readonly seen: boolean;
+  /** Who else has it, for people: only this identity's part of it ends, and they keep theirs. */
+  readonly sharedWith?: readonly string[];
   /** Who manages it as far as the dependency tells, such as a GitOps tool: named when the credential keeps returning. */
   readonly manager?: string;
 }
@@ -57,9 +59,18 @@ export interface Inventory {
   readonly pinned?: Partial<Dependency>;
 }
 
+/** What was looked for beyond what the identity names. Whatever could not be looked for is a finding (`NotEnumerated`): unknown is not absent. */
+export interface Discovery {
+  /** In an order that does not depend on the system's. */
+  readonly undeclared: readonly Undeclared[];
+  readonly findings: readonly Finding[];
+}
+
 /** Something the operator may not do, in words that name the exact permission. */
 export interface MissingPermission {
   readonly permission: string;
+  /** As whoever grants it has to write it, where that is other than `permission`. */
+  readonly line?: string;
   readonly message: string;
 }
 
@@ -212,6 +223,11 @@ export interface Revoker {
   readonly inventory: (target: Target, freshness: Freshness, signal: AbortSignal) => Promise<Inventory>;
   /** What still uses the identity (`InUse`): it holds a Routine run, and is asked before anything is touched. Writes nothing. */
   readonly usage: (target: Target, signal: AbortSignal) => Promise<readonly Finding[]>;
+  /**
+   * What the dependency holds of the identity, or may, that the identity does not name, as far as the connector's grants cover it: for
+   * people who make a plan. It may take long, and is asked for once. Writes nothing. Left out where all is found by the identity alone.
+   */
+  readonly discover?: (target: Target, signal: AbortSignal) => Promise<Discovery>;
   readonly lock: LockCapability;
   /** Left out where nothing can be tried. Taken before the lock, dropped before the end and when a run is cancelled. */
   readonly controls?: Controls;

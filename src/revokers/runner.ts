@@ -7,7 +7,7 @@ import { withDeadline } from '../runtime/with-deadline.ts';
 import type { Observation, RevokeAnswer } from './revoker.ts';
 
 /** The calls of the contract. */
-export type Operation = 'inventory' | 'usage' | 'preflight' | 'takeControls' | 'dropControls' | 'lock' | 'unlock' | 'observeLock' | 'revoke' | 'observe';
+export type Operation = 'inventory' | 'usage' | 'preflight' | 'discover' | 'takeControls' | 'dropControls' | 'lock' | 'unlock' | 'observeLock' | 'revoke' | 'observe';
 
 /** How a call ended: what it answered, or the kind of its failure. A closed set, fit for a metric's label. */
 export type OperationOutcome = 'Success' | 'Accepted' | 'NothingThere' | 'Refused' | Observation['state'] | OutcomeKind;

@@ -55,7 +55,7 @@ export const createTestClient = (
 export const testSettings: GoogleSettings = { settleTime: 0, maxConcurrent: 8, pools: [], accessTokenLifetime: 1_000, endpoints: {} };
 
 export const connectorsTo = (client: GoogleClient, settings: GoogleSettings = testSettings, grantsResource: (name: string) => boolean = () => false): GoogleConnectors => ({
-  connect: () => Promise.resolve({ client, settings, grantsResource }),
+  connect: () => Promise.resolve({ client, settings, grantsResource, grantsAccount: () => true }),
   settings: () => settings,
 });
 

@@ -80,7 +80,7 @@ const revokerOf = (dependency: GoogleCloudDependency, spec: UsableConnector): Re
     clock: systemClock,
     random: Math.random,
     isForeign: () => false,
-    connectors: { settings: () => settings, connect: () => Promise.resolve({ client, settings, grantsResource: () => true }) },
+    connectors: { settings: () => settings, connect: () => Promise.resolve({ client, settings, grantsResource: () => true, grantsAccount: () => true }) },
   });
   const bound = kind.bind({ name: 'google', googleCloud: dependency });
   if (bound === undefined) throw new Error('no revoker');

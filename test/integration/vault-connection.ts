@@ -64,7 +64,7 @@ export const testSettings: VaultSettings = {
 };
 
 export const connectorsTo = (client: VaultClient, settings: VaultSettings = testSettings): VaultConnectors => ({
-  connect: () => Promise.resolve({ client, settings, grantsCertificate: (_, commonName) => commonName.startsWith('ci-') }),
+  connect: () => Promise.resolve({ client, settings, grantsCertificate: (_, commonName) => commonName.startsWith('ci-'), grantsRole: () => true, leasePatterns: [] }),
   settings: () => settings,
 });
 

@@ -36,6 +36,11 @@ export type VaultDependency = NonNullable<Dependency['vault']>;
 export type GoogleCloudDependency = NonNullable<Dependency['googleCloud']>;
 export type Summary = NonNullable<OffboardingStatus['summary']>;
 export type DependencyStatus = NonNullable<OffboardingStatus['dependencies']>[number];
+/** Of a Plan: of the whole run, and of one dependency. */
+export type Forecast = NonNullable<OffboardingStatus['forecast']>;
+export type DependencyForecast = NonNullable<DependencyStatus['forecast']>;
+/** What a dependency holds of an identity that does not name it. */
+export type Undeclared = NonNullable<DependencyStatus['undeclared']>[number];
 export type DependencyState = DependencyStatus['state'];
 export type CredentialStatus = NonNullable<DependencyStatus['credentials']>[number];
 export type CredentialState = CredentialStatus['state'];

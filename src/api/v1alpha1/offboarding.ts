@@ -527,6 +527,19 @@ export interface Offboarding {
      */
     residualUntil?: string;
     /**
+     * Of a Plan that is complete: what access would be left once everything that can be revoked is, if each revoke is accepted at once and nothing new comes.
+     */
+    forecast?: {
+      /**
+       * Milliseconds from the first revoke after which nothing of what can be revoked works any more, in the order that the dependencies come in.
+       */
+      residualFor?: number;
+      /**
+       * Until when what nobody can revoke works, "unknown" where a person must end something first; absent when there is no such thing.
+       */
+      residualUntil?: string;
+    };
+    /**
      * The credentials, counted.
      */
     summary?: {
@@ -699,6 +712,18 @@ export interface Offboarding {
          */
         returned?: number;
         /**
+         * In a Plan: how it would end. Revoke: it is revoked. Others: with the other credentials. Expiry: nobody can revoke it, and it is waited out. Person: ending it is for a person, as its message says.
+         */
+        end?: 'Revoke' | 'Others' | 'Expiry' | 'Person';
+        /**
+         * In a Plan: true where the dependency has it now, false where it is only known that it may have.
+         */
+        found?: boolean;
+        /**
+         * In a Plan: who else has it, and keeps it.
+         */
+        sharedWith?: string[];
+        /**
          * On an entry for a whole class: how many.
          */
         count?: number;
@@ -723,6 +748,85 @@ export interface Offboarding {
          * What it means, for people.
          */
         message: string;
+      }[];
+      /**
+       * What the operator may not do there and has to, as of the last look before the start; each as whoever grants it has to write it.
+       */
+      missingPermissions?: string[];
+      /**
+       * In a Plan: in which order the end would come here, and what access may be left for how long.
+       */
+      forecast?: {
+        /**
+         * Those of stage 1 are revoked at once; of a later one when what it comes after is proven gone.
+         */
+        stage: number;
+        /**
+         * The dependencies that must be proven gone before anything is revoked here.
+         */
+        after?: string[];
+        /**
+         * The dependencies after whose end this one is looked at for the last time, since a login may succeed until then.
+         */
+        issuers?: string[];
+        /**
+         * Whether it can be stopped from issuing more credentials before anything is revoked.
+         */
+        lockable: boolean;
+        /**
+         * Why it cannot be locked, where it cannot.
+         */
+        lock?: string;
+        /**
+         * Milliseconds for which what is revoked here may still work, by what caches and propagation let in.
+         */
+        residualFor?: number;
+        /**
+         * Until when what nobody can revoke here works, "unknown" where a person must end something first; absent when there is no such thing.
+         */
+        residualUntil?: string;
+        /**
+         * Who may let the identity in after all of it is proven gone, since nobody can observe that.
+         */
+        outlasting?: {
+          /**
+           * The class of credential.
+           */
+          class: string;
+          /**
+           * Milliseconds after its end; absent where that has no end.
+           */
+          residualFor?: number;
+          /**
+           * Who lets it in, for people.
+           */
+          message: string;
+        }[];
+      };
+      /**
+       * In a Plan: what the dependency holds of the identity, or may, and the identity does not name there. It would not be ended.
+       */
+      undeclared?: {
+        /**
+         * AuthRole: a role of Vault that lets the identity in. LeasePrefix: a path with leases that may be the identity's. ServiceAccount: one of Google's that the identity may act as.
+         */
+        type: 'AuthRole' | 'LeasePrefix' | 'ServiceAccount';
+        /**
+         * As a dependency names it.
+         */
+        name: string;
+        /**
+         * Of a ServiceAccount: the unique id.
+         */
+        uniqueId?: string;
+        /**
+         * True where others use it as well, or may.
+         */
+        shared?: boolean;
+        /**
+         * Why it is taken for the identity's, and who else uses it, for people.
+         */
+        message?: string;
       }[];
       /**
        * Failed attempts in a row; written on powers of two or when the error changes.

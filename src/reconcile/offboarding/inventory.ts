@@ -17,7 +17,8 @@ import type { Context, Progress, TargetedRun } from './run.ts';
 export const inventory = async (run: TargetedRun, context: Context, signal: AbortSignal): Promise<Progress> => {
   const pins = await Promise.all(run.revokers.map(async (revoker) => [revoker.name, await inventoryOne(run, revoker, context, signal)] as const));
   const pinned = withPins(run, new Map(pins));
-  if (run.draft.startedAt !== undefined) return next(pinned);
+  // A Plan tells of all others what can be told of them; what failed here stops it there.
+  if (run.draft.startedAt !== undefined || run.offboarding.spec.mode === 'Plan') return next(pinned);
   const held = holding(run, (revoker) => {
     const { failure } = remember(run, revoker, {});
     return failure === undefined || run.waivers.has(revoker.name) ? undefined : failureVerdict(revoker.name, failure);

@@ -5,6 +5,7 @@ import { obstacleOf } from '../../policy/obstacle.ts';
 import { idle, stalled } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { Revoker } from '../../revokers/revoker.ts';
+import { discover } from './discover.ts';
 import { failureVerdict, holding } from './inventory.ts';
 import { next, recordFailure, remember, stop } from './run.ts';
 import type { Context, Progress, TargetedRun } from './run.ts';
@@ -17,6 +18,7 @@ export const preflight = async (run: TargetedRun, _: Context, signal: AbortSigna
       failures.set(revoker.name, await ask(run, revoker, signal));
     }),
   );
+  if (run.offboarding.spec.mode === 'Plan') await Promise.all(run.revokers.map((revoker) => discover(run, revoker, signal)));
   const failed = holding(run, ({ name }) => {
     const failure = failures.get(name);
     return failure === undefined ? undefined : failureVerdict(name, failure);

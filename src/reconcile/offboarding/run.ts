@@ -1,5 +1,5 @@
 /** What the steps of a run share: the object, the status as it grows, and what this process saw so far. */
-import type { DependencyStatus, Finding, OffboardingStatus, Target } from '../../api/v1alpha1/index.ts';
+import type { DependencyStatus, Finding, OffboardingStatus, Target, Undeclared } from '../../api/v1alpha1/index.ts';
 import type { Predicate } from '../../evidence/predicate.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { toOutcome } from '../../kube/errors.ts';
@@ -23,6 +23,8 @@ export interface DependencyMemory {
   readonly tracked: readonly Tracked[];
   readonly findings: readonly Finding[];
   readonly missing: readonly MissingPermission[];
+  /** What the identity does not name, and what could not be looked for; undefined until a Plan has looked. */
+  readonly discovered?: { readonly undeclared: readonly Undeclared[]; readonly findings: readonly Finding[]; readonly failed: boolean };
   /** The last failure, until a look without one. */
   readonly failure: Failure | undefined;
   /** Failed looks in a row. */

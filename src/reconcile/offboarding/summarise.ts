@@ -2,6 +2,7 @@
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { DependencyState, DependencyStatus, OffboardingStatus } from '../../api/v1alpha1/index.ts';
 import { conditionsOf, factsOf } from '../../policy/conditions.ts';
+import { type Foreseen, forecastOf, forecastOfAll, foreseen } from '../../policy/forecast.ts';
 import { type Lockability, type TrackedThere, cancelFact, phaseOf, progressFacts, residualUntil, summaryOf } from '../../policy/summary.ts';
 import { powerOfTwo, told } from '../../policy/told.ts';
 import { listed, maxListedCredentials, withStoredIntents } from '../../policy/tracking.ts';
@@ -10,7 +11,7 @@ import type { Revoker } from '../../revokers/revoker.ts';
 import { assessment } from './assessment.ts';
 import { glassFact } from './glass.ts';
 import { remember, storedDependency } from './run.ts';
-import type { Context, Run } from './run.ts';
+import type { Context, DependencyMemory, Run } from './run.ts';
 
 const maxFindings = 64;
 /** The states that have a reason to tell. */
@@ -34,6 +35,7 @@ export const summarise = (run: Run, verdict: Verdict, context: Context): Offboar
       : counted
         ? residualUntil(revokers.map((revoker) => leftIn(run, revoker)))
         : previous?.residualUntil;
+  const forecast = isPlan(run) && revokers.every((revoker) => isWhole(remember(run, revoker, {}))) ? forecastOfAll(revokers.map((each) => foreseenOf(run, each))) : undefined;
   const generation = offboarding.metadata.generation ?? 0;
   const status: OffboardingStatus = {
     ...draft,
@@ -41,6 +43,7 @@ export const summarise = (run: Run, verdict: Verdict, context: Context): Offboar
     ...(summary === undefined ? {} : { summary, progress: `${summary.confirmed}/${summary.total}` }),
     ...(waitingOn === undefined ? {} : { waitingOn }),
     ...(residual === undefined ? {} : { residualUntil: residual }),
+    ...(forecast === undefined ? {} : { forecast }),
     ...(dependencies.length === 0 ? {} : { dependencies }),
   };
   const facts = [
@@ -75,10 +78,11 @@ const dependencyStatus = (run: Run, revoker: Revoker, context: Context): Depende
   const waiver = state === 'Waived' ? run.waivers.get(revoker.name) : undefined;
   const { failure } = memory;
   if (failure === undefined) remember(run, revoker, { attempts: 0 });
+  const tracked = isPlan(run) ? memory.tracked.map(foreseen) : memory.tracked;
   const credentials = memory.inventoried
-    ? withStoredIntents(listed(memory.tracked, listLimit(run)), stored?.credentials ?? [])
+    ? withStoredIntents(listed(tracked, listLimit(run)), stored?.credentials ?? [])
     : stored?.credentials;
-  const findings = memory.inventoried ? memory.findings.slice(0, maxFindings) : stored?.findings;
+  const findings = memory.inventoried ? [...memory.findings, ...(memory.discovered?.findings ?? [])].slice(0, maxFindings) : stored?.findings;
   const since = stored?.lastError?.code === failure?.reason ? stored?.lastError?.since : undefined;
   return {
     name: revoker.name,
@@ -88,12 +92,33 @@ const dependencyStatus = (run: Run, revoker: Revoker, context: Context): Depende
     ...(waiver === undefined ? {} : { waiver: { name: waiver.name, approvedBy: waiver.approvedBy, expiresAt: waiver.expiresAt } }),
     ...(credentials === undefined ? {} : { credentials }),
     ...(findings === undefined || findings.length === 0 ? {} : { findings }),
+    ...outlook(run, revoker),
     ...(failure === undefined
       ? {}
       : {
           attempts: powerOfTwo(memory.attempts),
           lastError: { code: failure.reason, message: told(failure.message, 1_024), since: since ?? context.clock.now().toISOString() },
         }),
+  };
+};
+
+const isPlan = ({ offboarding, draft }: Run): boolean => offboarding.spec.mode === 'Plan' && draft.startedAt === undefined;
+
+/** All of it could be asked. */
+const isWhole = ({ inventoried, failure }: DependencyMemory): boolean => inventoried && failure === undefined;
+
+const foreseenOf = (run: Run, revoker: Revoker): Foreseen => ({ ...revoker, tracked: remember(run, revoker, {}).tracked });
+
+/** What people who decide are told before anything is touched. */
+const outlook = (run: Run, revoker: Revoker): Pick<DependencyStatus, 'missingPermissions' | 'forecast' | 'undeclared'> => {
+  const memory = remember(run, revoker, {});
+  if (run.draft.startedAt !== undefined || !isWhole(memory)) return {};
+  const missing = memory.missing.slice(0, maxFindings).map(({ permission, line = permission }) => told(line, 1_024));
+  const undeclared = (memory.discovered?.undeclared ?? []).slice(0, maxFindings);
+  return {
+    ...(missing.length === 0 ? {} : { missingPermissions: missing }),
+    ...(isPlan(run) ? { forecast: forecastOf(foreseenOf(run, revoker), run.revokers.map((each) => foreseenOf(run, each))) } : {}),
+    ...(isPlan(run) && undeclared.length > 0 ? { undeclared } : {}),
   };
 };
 

@@ -73,6 +73,8 @@ export interface GoogleConnection {
   readonly settings: GoogleSettings;
   /** Whether the grant also covers a resource that was found and not named, by the name that a dependency would give it. */
   readonly grantsResource: (resource: string) => boolean;
+  /** The same of a service account, by its e-mail. */
+  readonly grantsAccount: (email: string) => boolean;
 }
 
 /** One use of one service account by one identity, as a probe tries it. */

@@ -3,7 +3,7 @@ import type { GoogleCloudDependency, Target } from '../../api/v1alpha1/index.ts'
 import { type ConnectorsOf, type ConnectorsOptions, createConnectorsOf } from '../connectors.ts';
 import type { GoogleConnection, GoogleSettings } from './api.ts';
 import { type ClientOptions, type Connection, createConnection } from './client.ts';
-import { covers, coversResource } from './grants.ts';
+import { covers, coversAccount, coversResource } from './grants.ts';
 import { type UsableConnector, usable, usualSettings } from './settings.ts';
 
 type Connectors = ConnectorsOf<GoogleCloudDependency, GoogleSettings, UsableConnector, Connection>;
@@ -35,6 +35,7 @@ export const createGoogleConnectors = (options: GoogleConnectorsOptions): Google
         client: connection.client,
         settings: spec,
         grantsResource: (resource) => grants.some((grant) => coversResource(grant, resource)),
+        grantsAccount: (email) => grants.some((grant) => coversAccount(grant, email)),
       };
     },
   };

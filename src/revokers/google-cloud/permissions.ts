@@ -65,5 +65,5 @@ const lacking = async ({ connection: { client }, signal }: Look, { resource, per
   }
   return permissions
     .filter((permission) => !held.has(permission))
-    .map((permission) => ({ permission, message: `its role in Google Cloud lacks ${permission} on ${resource.name}` }));
+    .map((permission) => ({ permission, line: `- ${permission}  # on ${resource.name}`, message: `its role in Google Cloud lacks ${permission} on ${resource.name}` }));
 };

@@ -10,6 +10,7 @@ import type { Controls, DependencyKind, LockCapability, Revoker } from '../revok
 import { createRunner, observing, type Operation, outcomeOfRevoke, type ReportedOperation, type Runner } from '../runner.ts';
 import type { ImpersonationProbe } from './api.ts';
 import type { GoogleConnectors } from './connectors.ts';
+import { discover } from './discover.ts';
 import { takeInventory } from './inventory.ts';
 import { lock, observeLock, takeControl, unlock } from './lock.ts';
 import type { Look } from './look.ts';
@@ -36,6 +37,7 @@ type GoogleOperation = Exclude<Operation, 'usage' | 'dropControls'>;
 const deadlines: Readonly<Record<GoogleOperation, number>> = {
   inventory: 100_000,
   preflight: 60_000,
+  discover: 100_000,
   lock: 60_000,
   unlock: 60_000,
   takeControls: 60_000,
@@ -88,6 +90,7 @@ const bindRevoker = (bound: Bound, { name, after }: Dependency, googleCloud: Goo
       return Promise.resolve([]);
     },
     preflight: (target, credentials, signal) => run('preflight', signal, async (bounded) => missingPermissions(await look(target, bounded), credentials)),
+    discover: (target, signal) => run('discover', signal, async (bounded) => discover(await look(target, bounded))),
     revoke: (credential, target, signal) => run('revoke', signal, async (bounded) => revoke(await look(target, bounded), credential), outcomeOfRevoke),
     observe: (credential, target, signal) => observing(run, 'observe', signal, async (bounded) => observe(await look(target, bounded), credential)),
   };

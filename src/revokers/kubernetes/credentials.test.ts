@@ -39,6 +39,19 @@ describe('toInventory', () => {
     expect(summary(facts())).toEqual(['ServiceAccount u-1 Revoke seen', 'BoundTokens u-1 Others seen', access]);
   });
 
+  it('names who keeps the grant of a binding, and counts the groups among them', () => {
+    const subjects = [
+      { index: 0, kind: 'ServiceAccount', name: 'bot', namespace: 'ci' },
+      { index: 1, kind: 'ServiceAccount', name: 'other' },
+      { index: 2, kind: 'User', name: 'b\u001bob' },
+      { index: 3, kind: 'User', name: 'system:serviceaccount:ci:bot' },
+    ];
+    const sharers = (part: Partial<Binding>) => toInventory(facts({ bindings: [{ binding: binding(part), end: { by: 'Revoke' } }] })).credentials.find(({ class: kind }) => kind === 'RoleBinding')?.sharedWith;
+    expect(sharers({ subjects, subjectCount: 6 })).toEqual(['ServiceAccount ops/other', 'User b\\u{1b}ob', '2 groups']);
+    expect(sharers({ subjectCount: 2 })).toEqual(['a group']);
+    expect(sharers({})).toBeUndefined();
+  });
+
   it('keeps an account that is gone already, so that its absence can be proven', () => {
     expect(summary(facts({ account: undefined }))).toEqual([
       'ServiceAccount u-1 Revoke known',

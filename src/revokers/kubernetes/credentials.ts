@@ -55,7 +55,7 @@ export const toInventory = (facts: Facts): Inventory => ({
   credentials: [
     ...accountCredentials(facts),
     ...secretCredentials(facts),
-    ...facts.bindings.map(bindingCredential),
+    ...facts.bindings.map((own) => bindingCredential(own, userKeysOf(facts.target))),
     ...certificateCredentials(facts.target),
     ...accessCredentials(facts),
   ],
@@ -122,15 +122,29 @@ const secretCredentials = ({ target, account, tokenSecrets = [] }: Facts): reado
     }));
 };
 
-const bindingCredential = ({ binding, end }: OwnBinding): Credential => ({
-  id: bindingId(binding),
-  uid: binding.uid,
-  class: binding.kind,
-  grants: [grantText(binding)],
-  end,
-  seen: true,
-  ...(binding.manager !== undefined && { manager: binding.manager }),
-});
+const bindingCredential = ({ binding, end }: OwnBinding, users: ReadonlySet<SubjectKey>): Credential => {
+  const sharedWith = othersOf(binding, users);
+  return {
+    id: bindingId(binding),
+    uid: binding.uid,
+    class: binding.kind,
+    grants: [grantText(binding)],
+    end,
+    ...(sharedWith.length > 0 && { sharedWith }),
+    seen: true,
+    ...(binding.manager !== undefined && { manager: binding.manager }),
+  };
+};
+
+/** Who keeps the grant. Groups of people are only counted. */
+const othersOf = (binding: Binding, users: ReadonlySet<SubjectKey>): readonly string[] => {
+  const own = new Set(ownSubjects(binding, users));
+  const named = binding.subjects
+    .filter((subject) => !own.has(subject))
+    .map(({ kind, name, namespace = binding.namespace }) => printable(kind === 'ServiceAccount' ? `${kind} ${namespace ?? ''}/${name}` : `${kind} ${name}`, 400));
+  const groups = binding.subjectCount - binding.subjects.length;
+  return [...new Set(named), ...(groups === 0 ? [] : [groups === 1 ? 'a group' : `${String(groups)} groups`])];
+};
 
 const certificateCredentials = (target: Target): readonly Credential[] =>
   (target.certificates ?? []).map(({ commonName, notAfter }) => ({

@@ -140,7 +140,15 @@ export const describePermission = ({ verb, resource, subresource, namespace, nam
 
 const describeMissing = (permission: Permission): MissingPermission => {
   const described = describePermission(permission);
-  return { permission: described, message: `may not ${described}` };
+  return { permission: described, line: ruleFor(permission), message: `may not ${described}` };
+};
+
+/** As a line for the `rules` of a Role or ClusterRole, and where that has to be bound. */
+const ruleFor = ({ verb, resource: { group, plural, namespaced }, subresource, namespace, name }: Permission): string => {
+  const resource = subresource === undefined ? plural : `${plural}/${subresource}`;
+  const names = name === undefined ? '' : `, resourceNames: [${JSON.stringify(name)}]`;
+  const where = namespace === undefined ? (namespaced ? '  # in all namespaces' : '') : `  # in namespace ${namespace}`;
+  return `- {apiGroups: ["${group}"], resources: ["${resource}"], verbs: ["${verb}"]${names}}${where}`;
 };
 
 /** Everything that ending, and proving the end of, these credentials takes. */

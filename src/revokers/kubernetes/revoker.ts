@@ -101,8 +101,10 @@ export const createKubernetesRevoker = (options: KubernetesRevokerOptions): Kube
   };
 };
 
+type ClusterOperation = Exclude<Operation, 'discover'>;
+
 /** Milliseconds in which each call ends, one way or another. An inventory may wait for one sweep that others began. */
-const deadlines: Readonly<Record<Operation, number>> = {
+const deadlines: Readonly<Record<ClusterOperation, number>> = {
   inventory: 90_000,
   usage: 30_000,
   preflight: 30_000,
@@ -203,7 +205,7 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
   };
 };
 
-const lockOf = (lock: ClusterLock | undefined, run: Runner<Operation>): LockCapability => {
+const lockOf = (lock: ClusterLock | undefined, run: Runner<ClusterOperation>): LockCapability => {
   if (lock === undefined) return { kind: 'NotLockable', explanation: 'this operator was assembled without a lock' };
   return {
     kind: 'Lockable',

@@ -73,4 +73,8 @@ export interface VaultConnection {
   readonly settings: VaultSettings;
   /** Whether the grant covers a certificate of this common name, which only the server can tell. */
   readonly grantsCertificate: (mount: string, commonName: string) => boolean;
+  /** Whether the grant covers an auth role of this name. */
+  readonly grantsRole: (name: string) => boolean;
+  /** The paths of leases that the grant covers, in which `*` stands for anything within one segment. */
+  readonly leasePatterns: readonly string[];
 }

@@ -3,6 +3,7 @@ import type { Target, VaultDependency } from '../../api/v1alpha1/index.ts';
 import { type ConnectorsOf, type ConnectorsOptions, createConnectorsOf } from '../connectors.ts';
 import type { VaultConnection, VaultSettings } from './client.ts';
 import { type Connection, type ConnectionOptions, createConnection } from './connection.ts';
+import { anyMatches } from '../grants.ts';
 import { coverCertificate, covers } from './grants.ts';
 import { type UsableConnector, usable, usualSettings } from './settings.ts';
 
@@ -35,6 +36,8 @@ export const createVaultConnectors = (options: VaultConnectorsOptions): VaultCon
         client: connection.client,
         settings: spec,
         grantsCertificate: (mount, commonName) => coverCertificate(grants, mount, commonName),
+        grantsRole: (role) => grants.some(({ vault }) => anyMatches(vault?.authRoles, role)),
+        leasePatterns: grants.flatMap(({ vault }) => vault?.leasePrefixes ?? []),
       };
     },
   };

@@ -31,6 +31,8 @@ const setup = ({ present, uid = 'uid-now', entity }: { readonly present?: string
       client: vault.client,
       settings: { settleTime: 0, maxConcurrent: 8, kubernetesAuthMounts: [{ path: 'kubernetes', aliasSource: 'serviceaccount_uid' }] },
       grantsCertificate: () => false,
+      grantsRole: () => false,
+      leasePatterns: [],
     },
     target: { serviceAccount: { namespace: 'ci', name: 'bot', ...(uid !== '' && { uid }) } },
     accountNow: () => {

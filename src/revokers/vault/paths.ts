@@ -22,6 +22,7 @@ export const leasesUnder = (path: readonly string[]): readonly string[] => [...l
 export const prefixSegments = segments;
 export const capabilitiesSelf = ['sys', 'capabilities-self'] as const;
 export const authRole = (mount: string, role: string): readonly string[] => ['auth', ...segments(mount), 'role', role];
+export const authRoles = (mount: string): readonly string[] => ['auth', ...segments(mount), 'role'];
 export const secretIds = (mount: string, role: string): readonly string[] => [...authRole(mount, role), 'secret-id'];
 export const secretIdLookup = (mount: string, role: string): readonly string[] => [...authRole(mount, role), 'secret-id-accessor', 'lookup'];
 export const secretIdDestroy = (mount: string, role: string): readonly string[] => [...authRole(mount, role), 'secret-id-accessor', 'destroy'];

@@ -28,7 +28,7 @@ const setup = (answers: { readonly sync?: VaultAnswer; readonly async?: VaultAns
   });
   const named: VaultDependency = { connectorRef: { name: 'vault' }, leases: [{ prefix: 'database/creds/ci-bot', exclusive: true }] };
   const settings = { settleTime: 0, maxConcurrent: 8, kubernetesAuthMounts: [] };
-  const connect = () => Promise.resolve({ client: vault.client, settings, grantsCertificate: () => false });
+  const connect = () => Promise.resolve({ client: vault.client, settings, grantsCertificate: () => false, grantsRole: () => false, leasePatterns: [] });
   const revoker = createVaultKind({ connectors: { connect, settings: () => settings }, clock: createFakeClock(), isForeign: () => false, accountNow: () => Promise.resolve(undefined) }).bind({ name: 'vault', vault: named });
   if (revoker === undefined) throw new Error('not a dependency on a Vault');
   const target = { serviceAccount: { namespace: 'ci', name: 'bot' } };

@@ -9,6 +9,7 @@ import type { DependencyKind, LockCapability, Revoker } from '../revoker.ts';
 import { createRunner, observing, type Operation, outcomeOfRevoke, type ReportedOperation, type Runner } from '../runner.ts';
 import type { VaultConnection } from './client.ts';
 import type { VaultConnectors } from './connectors.ts';
+import { discover } from './discover.ts';
 import { takeInventory } from './inventory.ts';
 import { lock, observeLock, unlock } from './lock.ts';
 import type { AccountNow, Look } from './look.ts';
@@ -37,6 +38,7 @@ type VaultOperation = Exclude<Operation, 'usage' | 'takeControls' | 'dropControl
 const deadlines: Readonly<Record<VaultOperation, number>> = {
   inventory: 100_000,
   preflight: 30_000,
+  discover: 60_000,
   lock: 60_000,
   unlock: 60_000,
   observeLock: 30_000,
@@ -98,6 +100,7 @@ const bindRevoker = (bound: Bound, { name, after }: Dependency, vault: VaultDepe
         const { client, settings } = await connect(target, bounded);
         return missingPermissions(client, neededFor(vault, settings.kubernetesAuthMounts, credentials), bounded);
       }),
+    discover: (target, signal) => run('discover', signal, async (bounded) => discover(await look(target, bounded))),
     revoke: (credential, target, signal) => run('revoke', signal, async (bounded) => revoke(await look(target, bounded), credential), outcomeOfRevoke),
     observe: (credential, target, signal) => observing(run, 'observe', signal, async (bounded) => observe(await look(target, bounded), credential)),
   };
