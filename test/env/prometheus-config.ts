@@ -43,3 +43,19 @@ export const exists = (name: string): boolean => {
   if (rules.some((rule) => 'record' in rule && rule.record === name)) return true;
   return describeMetrics().some(({ name: known, type }) => name === known || (type === 'histogram' && ['_bucket', '_count', '_sum'].some((end) => name === known + end)));
 };
+
+export interface Panel {
+  readonly id: number;
+  readonly type: string;
+  readonly title: string;
+  readonly gridPos: { readonly h: number; readonly w: number; readonly x: number; readonly y: number };
+  readonly targets?: readonly { readonly refId: string; readonly expr: string; readonly legendFormat: string }[];
+}
+
+interface Dashboard {
+  readonly panels: readonly Panel[];
+  readonly templating: { readonly list: readonly { readonly name: string; readonly query: unknown }[] };
+  readonly annotations: { readonly list: readonly { readonly expr: string }[] };
+}
+
+export const dashboard = JSON.parse(readFileSync(join(prometheusFolder, 'dashboard.json'), 'utf8')) as Dashboard;
