@@ -91,6 +91,19 @@ describe.each(alerts.map((rule) => [rule.alert, rule] as const))('%s', (alert, r
   });
 });
 
+it('has what it goes by: the PodMonitor finds the pods that are installed, and a port of theirs', () => {
+  const read = (path: string): unknown => load(readFileSync(join(root, path), 'utf8'));
+  const monitor = read('config/prometheus/pod-monitor.yaml') as { readonly metadata: { readonly namespace: string }; readonly spec: { readonly selector: { readonly matchLabels: object }; readonly podMetricsEndpoints: readonly { readonly port: string }[] } };
+  const deployment = read('config/manager/deployment.yaml') as {
+    readonly metadata: { readonly namespace: string };
+    readonly spec: { readonly template: { readonly metadata: { readonly labels: object }; readonly spec: { readonly containers: readonly { readonly ports: readonly { readonly name: string }[] }[] } } };
+  };
+  const { metadata: { labels }, spec: { containers } } = deployment.spec.template;
+  expect(monitor.metadata.namespace).toBe(deployment.metadata.namespace);
+  expect(labels).toMatchObject(monitor.spec.selector.matchLabels);
+  expect(containers.flatMap(({ ports }) => ports.map(({ name }) => name))).toEqual(expect.arrayContaining(monitor.spec.podMetricsEndpoints.map(({ port }) => port)));
+});
+
 it('has no runbook that no alert leads to, and no test of an alert that is not there', () => {
   const links = alerts.map(({ annotations }) => annotations['runbook_url']).sort();
   expect(readdirSync(join(root, 'docs/runbooks')).map((file) => `docs/runbooks/${file}`).sort()).toEqual(links);
