@@ -3,8 +3,8 @@ import { selfSubjectReviews } from '../kube/resources.ts';
 import type { Cluster } from './cluster.ts';
 import { exitCodes } from './command.ts';
 import type { Io } from './command.ts';
-import { wordsOf } from './errors.ts';
 import type { Flags } from './flags.ts';
+import { widthOf, wrap } from './screen.ts';
 
 export const yesFlag = {
   yes: { type: 'boolean', short: 'y', text: 'do not ask whether it is meant (nobody is asked where there is no terminal)' },
@@ -13,9 +13,10 @@ export const yesFlag = {
 /** Asks on a terminal; elsewhere, and with --yes, it is meant. */
 export const isMeant = async (question: string, yes: boolean, io: Io): Promise<boolean> => {
   if (yes || io.ask === undefined) return true;
-  const answer = await io.ask(`${wordsOf(question)} [y/N] `);
-  if (/^y(es)?$/i.test(answer.trim())) return true;
-  io.err('nothing was done\n');
+  io.err(wrap(question, widthOf(io.columns), ''));
+  const answer = (await io.ask('[y/N] ')).trim();
+  if (/^y(es)?$/i.test(answer)) return true;
+  io.err(`${answer === '' ? '\n' : ''}nothing was done\n`);
   return false;
 };
 
