@@ -2,6 +2,7 @@
 import { cancelCommand } from './cancel/command.ts';
 import type { Command } from './command.ts';
 import { completionCommand } from './completion/command.ts';
+import { planCommand } from './plan/command.ts';
 import { recordsCommand } from './records/command.ts';
 import { startCommand } from './start/command.ts';
 import { statusCommand } from './status/command.ts';
@@ -10,6 +11,7 @@ import { waiveCommand } from './waive/command.ts';
 import { whyCommand } from './why/command.ts';
 
 export const commands: readonly Command[] = [
+  planCommand,
   startCommand,
   statusCommand,
   whyCommand,
