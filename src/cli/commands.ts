@@ -2,6 +2,7 @@
 import { cancelCommand } from './cancel/command.ts';
 import type { Command } from './command.ts';
 import { completionCommand } from './completion/command.ts';
+import { discoverCommand } from './discover/command.ts';
 import { planCommand } from './plan/command.ts';
 import { recordsCommand } from './records/command.ts';
 import { startCommand } from './start/command.ts';
@@ -11,6 +12,7 @@ import { waiveCommand } from './waive/command.ts';
 import { whyCommand } from './why/command.ts';
 
 export const commands: readonly Command[] = [
+  discoverCommand,
   planCommand,
   startCommand,
   statusCommand,

@@ -176,6 +176,24 @@ export interface SelfSubjectAccessReview {
   readonly status?: AccessReviewStatus;
 }
 
+/** All that whoever asks may do in one namespace, as far as the authorizers can list it. */
+export interface SelfSubjectRulesReview {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly spec: { readonly namespace: string };
+  readonly status?: {
+    readonly resourceRules: readonly {
+      readonly verbs: readonly string[];
+      readonly apiGroups?: readonly string[];
+      readonly resources?: readonly string[];
+      /** None: any. */
+      readonly resourceNames?: readonly string[];
+    }[];
+    /** An authorizer could not list its rules: there may be more. */
+    readonly incomplete: boolean;
+  };
+}
+
 export interface StatusDetails {
   readonly name?: string;
   readonly group?: string;

@@ -37,6 +37,7 @@ export const subjectAccessReviews = define(authorization, 'v1', 'subjectaccessre
 export const selfSubjectAccessReviews = define(
   authorization, 'v1', 'selfsubjectaccessreviews', 'SelfSubjectAccessReview', false,
 );
+export const selfSubjectRulesReviews = define(authorization, 'v1', 'selfsubjectrulesreviews', 'SelfSubjectRulesReview', false);
 
 const authentication = 'authentication.k8s.io';
 export const tokenRequests = define(authentication, 'v1', 'tokenrequests', 'TokenRequest', false);
