@@ -35,6 +35,12 @@ describe('an id', () => {
     expect(bindingId('projects/acme', { ...triple, member: 'serviceAccount:p.svc.id.goog[a/b]' }, account)).toBe('projects/acme roles/viewer if:abc serviceAccount:p.svc.id.goog[a/b]');
   });
 
+  it('of a role with half a character in it holds none, since no status and no record would keep it, and is another for another', () => {
+    const ids = ['roles/\ud800', 'roles/\ud801', 'roles/\ufffd'].map((role) => bindingId('projects/acme', { role, member: 'user:a', condition: '' }));
+    expect(new Set(ids).size).toBe(3);
+    for (const id of ids) expect({ id, whole: id.isWellFormed(), located: locate({ id, class: 'Binding' }) }).toEqual({ id, whole: true, located: { class: 'Binding', resource: 'projects/acme' } });
+  });
+
   it('stays within the limit of the API, however long its parts are, and tells its resource', () => {
     const resource = `//x.googleapis.com/${'r'.repeat(380)}`;
     const ids = ['a', 'b'].map((end) => bindingId(resource, { role: `organizations/1/roles/${'x'.repeat(64)}`, member: `principal://${'y'.repeat(900)}${end}`, condition: '' }));

@@ -12,13 +12,14 @@ const longest = 1_000;
 
 /**
  * A member by e-mail is told with the unique id that it stood for, as Google itself tells one that was deleted: an account that is
- * made anew has the same e-mail.
+ * made anew has the same e-mail. What is too long, or holds half a character, which JSON may carry and neither a status nor a record
+ * keeps, is told by its digest.
  */
 export const bindingId = (resource: string, { role, member, condition }: Triple, account?: { readonly email: string; readonly uniqueId: string }): string => {
   const shown = account !== undefined && isMemberOf(member, account.email) ? `${member}?uid=${account.uniqueId}` : member;
   const id = `${resource} ${role}${condition === '' ? '' : ` if:${condition}`} ${shown}`;
-  if (id.length <= longest) return id;
-  return `${resource} sha256:${createHash('sha256').update(id).digest('hex')}`;
+  if (id.length <= longest && id.isWellFormed()) return id;
+  return `${resource} sha256:${createHash('sha256').update(id.isWellFormed() ? id : JSON.stringify(id)).digest('hex')}`;
 };
 
 export const accountId = (project: string, email: string): string => `projects/${project}/serviceAccounts/${email}`;
