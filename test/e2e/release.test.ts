@@ -71,7 +71,7 @@ const run = async (in_: string, name = 'retire'): Promise<OffboardingObject | un
 };
 
 const becomes = (in_: string, reason: string, name = 'retire'): Promise<unknown> =>
-  waitFor(async () => readyOf((await run(in_, name))?.status)?.reason === reason, { what: `${in_}/${name} to be ${reason}`, timeout: 90_000, interval: 300 });
+  waitFor(async () => readyOf((await run(in_, name))?.status)?.reason === reason, { what: `${in_}/${name} to be ${reason}`, timeout: 150_000, interval: 300 });
 
 /** In force once nobody but who may has what was just installed act. */
 const guarded = async (): Promise<void> => {
@@ -176,8 +176,8 @@ it('goes on when it is installed again, and every run ends by the proof', async 
   await hold(agent('pruned'), false);
   await becomes('stuck', done);
   await change(['offboarding', 'retire'], 'uninstalled', { spec: { soak: '0s' } });
-  await kubectl('wait', '--for=delete', '--timeout=90s', 'offboarding/retire', '-n', 'uninstalled');
-  await kubectl('wait', '--for=delete', '--timeout=90s', 'wid/build-agent-7', '-n', 'pruned');
+  await kubectl('wait', '--for=delete', '--timeout=150s', 'offboarding/retire', '-n', 'uninstalled');
+  await kubectl('wait', '--for=delete', '--timeout=150s', 'wid/build-agent-7', '-n', 'pruned');
   for (const name of ['ended', 'upgraded', 'uninstalled', 'stuck', 'pruned']) await expectRefused(agent(name));
   expect((await kubectl('get', 'offboardingrecords', '-o', 'name')).trim().split('\n')).toHaveLength(5);
   expect(await keyOf()).toBe(key);
