@@ -226,6 +226,21 @@ describe('twenty thousand identities in five hundred namespaces', () => {
   });
 });
 
+describe('a namespace in which more names are retired than anybody has', () => {
+  it('is told that it has its part of the lock, and keeps nobody else from being locked, seen and let go', async () => {
+    const names = Array.from({ length: 2_088 }, (_, index) => String(index).padStart(250, 'x'));
+    const first = targetOf(names[0] ?? '', 'greedy');
+    await world.write({ greedy: `\n${names.join('\n')}\n` });
+    await expect(lock(targetOf('y'.repeat(250), 'greedy'))).rejects.toMatchObject({ kind: 'NeedsPerson', reason: 'LockFull', message: expect.stringContaining('namespace "greedy" has its part of it') as string });
+    await Promise.all([lock(), expect(lock(targetOf('y'.repeat(250), 'greedy'))).rejects.toMatchObject({ reason: 'LockFull' })]);
+    expect(await observed()).toMatchObject({ state: 'Present' });
+    expect(await world.askAll(createAccountCall('default', 'bot'))).not.toBe('allowed');
+    await unlock(first);
+    expect(await observed(first)).toMatchObject({ state: 'Absent' });
+    await lock(targetOf('y'.repeat(250), 'greedy'));
+  });
+});
+
 describe('the operator itself', () => {
   it('may make no account but as a try in its own namespace', async () => {
     const kubeconfig = world.cluster.kubeconfigFor({ token: operator.token });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { changesOf, entriesGone, holds, type LockData, type LockEdit, nonceOf, whyNotLockable, withChanges } from './lock-entries.ts';
+import { changesOf, entriesGone, holds, type LockData, type LockEdit, nonceOf, whyNotLockable, withChanges, withRoom } from './lock-entries.ts';
 
 const ops = 'offboard-system';
 const one = nonceOf('0000000000000001');
@@ -61,5 +61,33 @@ describe('who is locked', () => {
     const before = { ci: '\na\nbot\n', gone: '\nx\n', same: '\ny\n', [ops]: `\n${one}\nz\n` };
     const after = { ci: '\na\nnew\n', same: '\ny\n', [ops]: `\n${two}\n` };
     expect(entriesGone(before, after, ops)).toEqual([bot, { namespace: 'gone', name: 'x' }, { namespace: ops, name: 'z' }]);
+  });
+});
+
+describe('the room that there is', () => {
+  const names = (count: number, length = 250): readonly string[] => Array.from({ length: count }, (_, index) => String(index).padStart(length, 'x'));
+  const text = (count: number): string => `\n${names(count).join('\n')}\n`;
+  const of = (namespace: string, count: number, length?: number) => names(count, length).map((name) => ({ namespace, name }));
+
+  it('is for all, up to the half of what an API server takes', () => {
+    const taken = withRoom({}, of('greedy', 5_000));
+    expect(taken.length).toBe(Math.floor((512 * 1024 - 'greedy'.length - 1) / 251));
+    const { after } = edit({}, { add: taken });
+    expect(withRoom(after, [{ namespace: 'greedy', name: 'one-more-with-a-long-name'.padEnd(251, 'x') }])).toEqual([]);
+  });
+
+  it('is beyond that for whoever has little, and for who is in it already', () => {
+    const full = { greedy: text(2_088) };
+    const taken = withRoom(full, [...of('greedy', 1), ...of('greedy', 1, 251), ...of('small', 100), ...of('other', 1)]);
+    expect(taken.filter(({ namespace }) => namespace === 'greedy')).toEqual(of('greedy', 1));
+    expect(taken.filter(({ namespace }) => namespace === 'small').length).toBe(Math.floor((16 * 1024 - 1) / 251));
+    expect(taken.filter(({ namespace }) => namespace === 'other')).toEqual(of('other', 1));
+  });
+
+  it('is counted as it is written', () => {
+    const add = [...of('a', 3), ...of('bc', 2), ...of('a', 1, 20)];
+    const { after } = edit({ a: '\nz\n' }, { add: withRoom({ a: '\nz\n' }, add) });
+    expect(after['a']?.length).toBe(3 + 3 * 251 + 21);
+    expect(after['bc']?.length).toBe(1 + 2 * 251);
   });
 });

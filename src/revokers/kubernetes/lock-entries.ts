@@ -28,6 +28,31 @@ export const whyNotLockable = ({ namespace, name }: AccountName, operatorNamespa
   return invalid('InvalidName', `${JSON.stringify(`${namespace}/${name}`.slice(0, 60))} cannot be the name of a ServiceAccount`);
 };
 
+/** Characters, each a byte. An API server takes no more than 1 MiB of a ConfigMap. */
+const freeForAll = 512 * 1024;
+/** Some 700 names. */
+const everybodysPart = 16 * 1024;
+
+/**
+ * Those of `add` for whom there is room: in the first half for all, and beyond that for namespaces that have little. Whoever may make
+ * ServiceAccounts, or say that one may be absent, has as many locked as he likes, which must not keep others from being locked.
+ */
+export const withRoom = (data: LockData, add: readonly AccountName[]): readonly AccountName[] => {
+  const sizes = new Map(Object.entries(data).map(([namespace, text]) => [namespace, text.length]));
+  let total = [...sizes].reduce((sum, [namespace, size]) => sum + namespace.length + size, 0);
+  return add.filter((account) => {
+    if (holds(data, account)) return true;
+    const { namespace, name } = account;
+    const before = sizes.get(namespace);
+    const after = (before ?? 1) + name.length + 1;
+    const totalAfter = total + after - (before ?? -namespace.length);
+    if (totalAfter > freeForAll && after > everybodysPart) return false;
+    sizes.set(namespace, after);
+    total = totalAfter;
+    return true;
+  });
+};
+
 export interface LockEdit {
   readonly add: readonly AccountName[];
   readonly remove: readonly AccountName[];

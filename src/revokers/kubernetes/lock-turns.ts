@@ -18,7 +18,7 @@ import { reasons } from '../../api/v1alpha1/conditions.ts';
 import type { Observation } from '../revoker.ts';
 import { describeFailure } from './errors.ts';
 import type { AccountName } from './identity.ts';
-import { changesOf, holds, type LockData, nonceOf, withChanges } from './lock-entries.ts';
+import { changesOf, holds, type LockData, nonceOf, withChanges, withRoom } from './lock-entries.ts';
 import { howToInstall, lockConfigMap } from './lock-policies.ts';
 import type { LockTrial } from './lock-trial.ts';
 
@@ -29,7 +29,7 @@ export interface Wish {
 }
 
 export interface Turn {
-  /** Who was locked at the end of it; undefined where there is no ConfigMap. */
+  /** Who was locked at the end of it, for whom there was room; undefined where there is no ConfigMap. */
   readonly data: LockData | undefined;
   /** Whether the lock was seen to hold what is in `data`; undefined where nobody asked for that. */
   readonly seen?: Observation;
@@ -75,7 +75,8 @@ const takeTurn = async (options: TurnOptions, wishes: readonly Wish[], signal: A
       if (wishes.some(({ kind }) => kind === 'Add')) throw noConfigMap(namespace);
       return { data: undefined };
     }
-    const { add, remove } = wanted(wishes);
+    const { add: all, remove } = wanted(wishes);
+    const add = withRoom(found.data, all);
     const isTried = wishes.some(({ kind, account }) => kind === 'Add' || (kind === 'Try' && holds(found.data, account)));
     const nonce = { namespace, name: isTried ? nonceOf(random()) : undefined };
     try {

@@ -80,7 +80,9 @@ export const createClusterLock = (options: LockOptions): ClusterLock => {
       if (blind !== undefined) throw retryable('NotWatched', blind);
       const wrong = watches.wrong();
       if (wrong !== undefined) throw needsPerson(reasons.lockNotInstalled, wrong);
-      if (known(serviceAccount)?.state !== 'Present') await turn('Add', serviceAccount, signal);
+      if (known(serviceAccount)?.state === 'Present') return;
+      const { data } = await turn('Add', serviceAccount, signal);
+      if (data !== undefined && !holds(data, serviceAccount)) throw noRoom(serviceAccount);
     },
     unlock: async ({ serviceAccount }, signal) => {
       if (!isTombstone(serviceAccount.namespace, serviceAccount.name)) await turn('Remove', serviceAccount, signal);
@@ -101,6 +103,13 @@ export const createClusterLock = (options: LockOptions): ClusterLock => {
     },
   };
 };
+
+const noRoom = ({ namespace }: AccountName): Error =>
+  needsPerson(
+    'LockFull',
+    `configmap "${lockConfigMap}" is half full, and namespace "${namespace}" has its part of it: what is left is for others. ` +
+      'A lock ends with its record, and a record with --record-retention; who retires so many names there is in .spec.requestedBy of the Offboardings',
+  );
 
 /** All that it takes; `discovers` where the API servers are not configured. */
 export const neededForLock = (namespace: string, discovers: boolean): readonly Permission[] => [
