@@ -1,6 +1,6 @@
 # Every target first makes sure of Node 24 and the npm packages. `make help` says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo test tools cluster kind run dev lint generate build unit integration e2e sim mutants bench kill soak faults clean
+.PHONY: help demo test tools cluster kind run dev lint generate build unit integration e2e sim mutants bench kill soak faults supply-chain clean
 SHELL := /bin/bash
 
 # The folder of Node 24, first on PATH for what follows.
@@ -65,6 +65,9 @@ soak: ## Churn and faults on a real API server; fails when something is not flat
 
 faults: ## Every fault on every dependency, on real servers, beside other ways to let go; writes docs/fault-matrix.md (ONLY= a part)
 	@$(node) node test/env/tools.ts >/dev/null && ONLY='$(ONLY)' AT_ONCE=$(or $(AT_ONCE),20) FROM='$(FROM)' node test/faults/faults.ts
+
+supply-chain: ## Whether each package is pinned, from where it should be, and signed by its registry (asks the network)
+	@$(node) node test/env/supply-chain.ts
 
 clean: ## Remove what was built in this checkout (the cache folder stays)
 	rm -rf node_modules coverage dist
