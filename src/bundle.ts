@@ -1,12 +1,17 @@
 /**
  * `npm run build`: the operator as one file, `dist/offboard.mjs`, that needs nothing but Node, and beside it what it loads only when
  * it is asked to probe, `dist/iam-credentials.mjs`. The image and the tests run it. And the command line, `dist/kubectl-offboard.mjs`.
+ * Beside each what is in it that is not ours: `….cdx.json`, and with the words of their licences `….THIRD-PARTY-NOTICES`.
+ *
+ * The same sources give the same bytes, wherever they lie. With `SOURCE_DATE_EPOCH` (seconds since 1970, see reproducible-builds.org)
+ * that is also when the files were changed, so that the layer of an image is the same too.
  */
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { chmodSync, mkdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-import type { Plugin } from 'esbuild';
+import { build, version as esbuild } from 'esbuild';
+import type { Metafile, Plugin } from 'esbuild';
+import { billOfMaterials, notices, packagesIn } from './bill-of-materials.ts';
 
 const checkout = fileURLToPath(new URL('..', import.meta.url));
 
@@ -77,23 +82,35 @@ const onlyTheRestOfGax: Plugin = {
   },
 };
 
+/** One file of a product, and what esbuild says of it. */
+interface Bundled {
+  readonly files: readonly { readonly name: string; readonly text: string }[];
+  readonly metafile: Metafile;
+}
+
 /** Builds it anew, which takes some tenths of a second, and resolves to its path. */
 export const bundle = async (): Promise<string> => {
-  await Promise.all([
+  const date = sourceDate();
+  const [operator, credentials, cli] = await Promise.all([
     bundleOne({ offboard: 'src/main.ts' }, [onlyTheClientOfUndici, whatIsLoadedLater]),
-    bundleOne({ 'kubectl-offboard': 'src/cli/main.ts' }, [onlyTheClientOfUndici]),
     bundleOne({ 'iam-credentials': 'src/revokers/google-cloud/iam-credentials.ts' }, [onlyTheRestOfGax]),
+    bundleOne({ 'kubectl-offboard': 'src/cli/main.ts' }, [onlyTheClientOfUndici]),
   ]);
+  write('LICENSE', readFileSync(`${checkout}LICENSE`, 'utf8'), date);
+  ship('offboard', [operator, credentials], date);
+  ship('kubectl-offboard', [cli], date);
   return bundlePath;
 };
 
-const bundleOne = async (entryPoints: Readonly<Record<string, string>>, plugins: Plugin[]): Promise<void> => {
-  const { outputFiles } = await build({
+const bundleOne = async (entryPoints: Readonly<Record<string, string>>, plugins: Plugin[]): Promise<Bundled> => {
+  const { outputFiles, metafile } = await build({
     absWorkingDir: checkout,
     entryPoints,
     outdir: 'dist',
     outExtension: { '.js': '.mjs' },
     bundle: true,
+    // The comments in the program tell where each part is from: in `node_modules`, also where that is a link to another folder.
+    preserveSymlinks: true,
     platform: 'node',
     target: 'node24',
     format: 'esm',
@@ -105,16 +122,42 @@ const bundleOne = async (entryPoints: Readonly<Record<string, string>>, plugins:
     plugins,
     legalComments: 'inline',
     logLevel: 'warning',
+    metafile: true,
     write: false,
   });
+  const files = outputFiles.map(({ path, text }) => ({ name: basename(path), text: path.endsWith('.mjs') ? inAscii(text) : text }));
+  return { files, metafile };
+};
+
+const ship = (name: string, parts: readonly Bundled[], date: Date | undefined): void => {
+  const { version, license } = JSON.parse(readFileSync(`${checkout}package.json`, 'utf8')) as { readonly version: string; readonly license: string };
+  const lock = JSON.parse(readFileSync(`${checkout}package-lock.json`, 'utf8')) as Parameters<typeof packagesIn>[1];
+  const packages = packagesIn(parts.map(({ metafile }) => metafile), lock);
+  const files = parts.flatMap((part) => part.files);
+  const programs = files.filter((file) => file.name.endsWith('.mjs'));
+  const product = { name, version, license, files: programs, packages, esbuild, timestamp: date };
+  for (const file of files) write(file.name, file.text, date);
+  write(`${name}.cdx.json`, billOfMaterials(product), date);
+  write(`${name}.THIRD-PARTY-NOTICES`, notices(product, checkout), date);
+};
+
+const sourceDate = (): Date | undefined => {
+  const text = process.env['SOURCE_DATE_EPOCH'] ?? '';
+  if (text === '') return undefined;
+  if (!/^\d{1,11}$/.test(text)) throw new Error(`SOURCE_DATE_EPOCH must be seconds since 1970, not "${text}"`);
+  return new Date(1000 * Number(text));
+};
+
+const write = (name: string, text: string, date: Date | undefined): void => {
+  mkdirSync(`${checkout}dist`, { recursive: true });
+  const path = `${checkout}dist/${name}`;
   // An operator may be starting from the file that was there.
-  for (const { path, text } of outputFiles) {
-    mkdirSync(dirname(path), { recursive: true });
-    const fresh = `${path}.${process.pid}`;
-    writeFileSync(fresh, path.endsWith('.mjs') ? inAscii(text) : text);
-    if (text.startsWith('#!')) chmodSync(fresh, 0o755);
-    renameSync(fresh, path);
-  }
+  const fresh = `${path}.${process.pid}`;
+  writeFileSync(fresh, text);
+  // Not what the umask of whoever builds makes of it.
+  chmodSync(fresh, text.startsWith('#!') ? 0o755 : 0o644);
+  if (date !== undefined) utimesSync(fresh, date, date);
+  renameSync(fresh, path);
 };
 
 /**

@@ -66,7 +66,7 @@ describe('what it loads only to probe, alone in a folder', () => {
     expect(program).not.toContain('IAMCredentials');
     expect(program).toContain('import("./iam-credentials.mjs")');
     const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
-    expect(dockerfile).toContain('/src/dist/offboard.mjs /src/dist/iam-credentials.mjs /\n');
+    expect(dockerfile).toMatch(/^COPY --from=build \/src\/dist\/offboard\.mjs \/src\/dist\/iam-credentials\.mjs .* \/$/m);
   });
 });
 
@@ -77,5 +77,11 @@ describe('the image', () => {
     expect(entrypoint).toEqual(['node', ...settings.flags, '/offboard.mjs']);
     const variables = [...dockerfile.matchAll(/^ENV (\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
     expect(variables).toEqual(expect.arrayContaining(Object.entries(settings.env)));
+  });
+
+  it('says which version it is, and leaves it to the cluster to ask how it is', () => {
+    const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
+    expect(dockerfile).toContain(`\nARG VERSION=${manifest.version}\n`);
+    expect(dockerfile).not.toMatch(/^HEALTHCHECK/m);
   });
 });
