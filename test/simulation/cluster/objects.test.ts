@@ -15,11 +15,11 @@ const failure = async (world: ClusterWorld, work: Promise<unknown>): Promise<unk
 const run = { metadata: { name: 'run' }, spec: { mode: 'Plan' }, status: { phase: 'Forged' } };
 
 describe('an object', () => {
-  it('is created with a UID, a version and a time of the server, and without a status of ours', async () => {
+  it('is created with a UID, a version and a time of the server, and with no status but the default', async () => {
     const world = createClusterWorld();
     const made = await world.ended(world.client.create<KubeObject>(offboardings, 'ci', run));
     expect(made).toMatchObject({ kind: 'Offboarding', apiVersion: 'offboard.dev/v1alpha1', metadata: { name: 'run', namespace: 'ci', generation: 1, creationTimestamp: '2026-11-23T10:00:00Z', uid: expect.stringMatching(/^00000000-/) as string } });
-    expect(made).not.toHaveProperty('status');
+    expect(made).toMatchObject({ status: { observedGeneration: -1 } });
     expect(await world.ended(world.client.get(offboardings, { namespace: 'ci', name: 'run' }))).toEqual(made);
     expect(isAlreadyExists(await failure(world, world.client.create(offboardings, 'ci', run)))).toBe(true);
   });

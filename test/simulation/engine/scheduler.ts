@@ -34,18 +34,17 @@ const turnsAtOnce = 64;
  */
 const createSettle = (): (() => Promise<void>) => {
   let left = 0;
-  let next: (() => void) | undefined;
+  // Several may wait: a test drives two things at once.
+  const waiting: (() => void)[] = [];
   const turn = (): void => {
     left -= 1;
-    const waiting = next;
-    next = undefined;
-    waiting?.();
+    waiting.shift()?.();
   };
   return () =>
     new Promise((resolve) => {
-      next = resolve;
-      if (left > 0) return;
-      left = turnsAtOnce;
+      waiting.push(resolve);
+      if (waiting.length <= left) return;
+      left += turnsAtOnce;
       for (let count = 0; count < turnsAtOnce; count += 1) setImmediate(turn);
     });
 };

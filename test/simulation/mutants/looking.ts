@@ -82,6 +82,6 @@ export const looking: readonly Mutant[] = [
     name: 'undeclared-forgotten',
     lie: 'A dependency that was taken out of the spec is not retired, though it still holds credentials.',
     who: aTiredEngineer,
-    patches: [{ file: 'src/policy/dependencies.ts', find: 'return (stored ?? []).reduce<readonly Dependency[]>((all, each) => {', replace: 'return (stored ?? []).slice(0, 0).reduce<readonly Dependency[]>((all, each) => {' }],
+    patches: [{ file: 'src/policy/dependencies.ts', find: 'const found = (stored ?? []).reduce<', replace: 'const found = (stored ?? []).slice(0, 0).reduce<' }],
   },
 ];
