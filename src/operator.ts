@@ -262,6 +262,8 @@ const createControl = ({ config, clock, random, log, metrics }: OperatorOptions)
     name,
     reconcile: (key, signal) => withoutWaiting(reconcile)(key, signal).catch((error: unknown) => { throw toOutcome(error); }),
     concurrency: config.workers,
+    // No tenant waits for all that another has.
+    groupOf: (key) => splitKey(key).namespace,
     clock,
     random,
     log,

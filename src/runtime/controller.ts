@@ -27,6 +27,8 @@ export interface ControllerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Groups of keys take turns. */
+  readonly groupOf?: (key: string) => string;
   readonly queueMetrics?: QueueMetrics;
   readonly onReconcile?: (observation: ReconcileObservation) => void;
   /** Milliseconds after which a reconcile's signal is aborted. Longer than every deadline inside it. */
@@ -54,6 +56,7 @@ export const createController = (options: ControllerOptions): Controller => {
   const queue = createQueue({
     clock,
     backoff: createBackoff({ base: 250, factor: 2, max: 120_000, jitter: 0.2, random }),
+    ...(options.groupOf === undefined ? {} : { groupOf: options.groupOf }),
     ...(options.queueMetrics === undefined ? {} : { metrics: options.queueMetrics }),
   });
 

@@ -8,10 +8,12 @@
  *                     └───────────── processing + dirty
  *
  * A key is never handed out twice at the same time, and an add that comes while it is processed is not lost.
- * `dirty` holds what needs processing, `processing` what is handed out, `queue` the order of those in dirty only.
+ * `dirty` holds what needs processing, `processing` what is handed out, `queue` the order of those in dirty only: first come is first
+ * served, but that groups of keys take turns where there are any.
  */
 import type { Backoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
+import { createFairOrder } from './fair-order.ts';
 
 /** Figures read at scrape time, so that an idle queue costs nothing. */
 export interface QueueState {
@@ -37,6 +39,8 @@ export interface QueueOptions {
   readonly clock: Clock;
   /** Between the retries of one key. */
   readonly backoff: Backoff;
+  /** Groups take turns, so that none waits for all that another has. All keys are of one group unless told. */
+  readonly groupOf?: (key: string) => string;
   readonly metrics?: QueueMetrics;
 }
 
@@ -67,8 +71,8 @@ interface Waiter {
   readonly hand: (key: string | undefined) => void;
 }
 
-export const createQueue = ({ clock, backoff, metrics }: QueueOptions): Queue => {
-  const queue = new Set<string>();
+export const createQueue = ({ clock, backoff, groupOf = () => '', metrics }: QueueOptions): Queue => {
+  const queue = createFairOrder(groupOf);
   const dirty = new Map<string, number>();
   const processing = new Map<string, number>();
   const delayed = new Map<string, { readonly at: number; readonly cancel: () => void }>();
@@ -80,9 +84,8 @@ export const createQueue = ({ clock, backoff, metrics }: QueueOptions): Queue =>
   const secondsSince = (start: number): number => (clock.monotonic() - start) / 1000;
 
   const take = (): string | undefined => {
-    const [key] = queue;
+    const key = queue.take();
     if (key === undefined) return undefined;
-    queue.delete(key);
     metrics?.taken(secondsSince(dirty.get(key) ?? clock.monotonic()));
     dirty.delete(key);
     processing.set(key, clock.monotonic());
@@ -208,6 +211,6 @@ export const createQueue = ({ clock, backoff, metrics }: QueueOptions): Queue =>
         drained.add(resolve);
       });
     },
-    len: () => queue.size,
+    len: queue.size,
   };
 };
