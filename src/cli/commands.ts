@@ -5,6 +5,7 @@ import { completionCommand } from './completion/command.ts';
 import { discoverCommand } from './discover/command.ts';
 import { planCommand } from './plan/command.ts';
 import { recordsCommand } from './records/command.ts';
+import { reportCommand } from './report/command.ts';
 import { startCommand } from './start/command.ts';
 import { statusCommand } from './status/command.ts';
 import { verifyCommand } from './verify/command.ts';
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   cancelCommand,
   waiveCommand,
   recordsCommand,
+  reportCommand,
   verifyCommand,
   completionCommand,
 ];

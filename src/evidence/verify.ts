@@ -14,6 +14,7 @@ import type { GatheredChunks } from './gathered.ts';
 import type { Statement } from './envelope.ts';
 import type { Keyring } from './keys.ts';
 import type { EnvelopeMaterial, Material, RecordMaterial } from './material.ts';
+import type { Predicate } from './predicate.ts';
 import { countsOf, decisionsOf } from './report.ts';
 import type { Check, Problem, RecordReport, Report } from './report.ts';
 import { schemas } from './schema.ts';
@@ -93,6 +94,17 @@ const checkRecord = (material: RecordMaterial | EnvelopeMaterial, keys: Keyring,
       problems,
     },
   };
+};
+
+/**
+ * All that a record says, with the credentials of its chunks. Undefined where that cannot be read, and where it is not known to be signed
+ * by anybody: then it may say anything.
+ */
+export const signedPredicate = (material: RecordMaterial | EnvelopeMaterial, all: readonly Material[], keys: Keyring): Predicate | undefined => {
+  const envelope = checkEnvelope(material.kind === 'Record' ? material.spec['envelope'] : material.envelope, keys);
+  if (envelope.signature === 'Invalid' || envelope.signature === 'Unknown') return undefined;
+  const statement = readStatement(envelope);
+  return 'problem' in statement ? undefined : assembled(statement.value.predicate, readChunks(all)).predicate;
 };
 
 const signatureProblems = ({ signature, problem: why, keyid }: CheckedEnvelope, keys: Keyring): readonly Problem[] => {

@@ -1,12 +1,12 @@
 /** `offboard verify`: reads, checks, tells. */
-import { readFile } from 'node:fs/promises';
 import { keysById } from '../../evidence/keys.ts';
 import type { Report } from '../../evidence/report.ts';
 import { verify } from '../../evidence/verify.ts';
-import { exitCodes, unreadable } from '../command.ts';
+import { exitCodes } from '../command.ts';
 import type { Command, Io } from '../command.ts';
 import { widthOf } from '../screen.ts';
-import { joined, readInput } from './input.ts';
+import { readFiles } from './files.ts';
+import { joined } from './input.ts';
 import type { Input } from './input.ts';
 import { readOptions, verifyFlags } from './options.ts';
 import type { VerifyOptions } from './options.ts';
@@ -30,24 +30,11 @@ export const exitCodeOf = ({ verdict }: Report, unreadable: readonly string[]): 
 };
 
 const readAll = async ({ files, cluster }: VerifyOptions, io: Io): Promise<Input> => {
-  const inputs: Input[] = [];
-  for (const file of files) {
-    inputs.push(readInput(file === '-' ? 'standard input' : file, file === '-' ? await io.stdin() : await readText(file)));
-  }
-  if (cluster !== undefined) {
-    // Whoever checks offline need not wait for what talks to clusters.
-    const { readCluster } = await import('./from-cluster.ts');
-    inputs.push(await readCluster(cluster, io));
-  }
-  return joined(inputs);
-};
-
-const readText = async (file: string): Promise<string> => {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw unreadable(file, error);
-  }
+  const given = await readFiles(files, io);
+  if (cluster === undefined) return given;
+  // Whoever checks offline need not wait for what talks to clusters.
+  const { readCluster } = await import('./from-cluster.ts');
+  return joined([given, await readCluster(cluster, io)]);
 };
 
 export const verifyCommand: Command = {

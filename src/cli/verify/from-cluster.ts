@@ -20,13 +20,16 @@ interface RecordObject extends KubeObject {
 
 /** Rejects when the records cannot be read, all of them; the keys are of help, and no more. */
 export const readCluster = (values: NonNullable<VerifyOptions['cluster']>, io: Io): Promise<Input> =>
-  withCluster(values, io, async ({ client, namespace, signal }) => {
-    const material: Material[] = [];
-    for await (const page of client.listPages<RecordObject>(offboardingRecords, { pageSize }, { signal })) {
-      material.push(...page.items.map(({ metadata: { name }, spec = {} }) => materialOf(`record ${name} of the cluster`, name, spec)));
-    }
-    return joined([{ ...noInput, material }, await readPublished(client, namespace, signal)]);
-  });
+  withCluster(values, io, ({ client, namespace, signal }) => readRecords(client, namespace, signal));
+
+/** The same where there is a connection; the keys are in the namespace where Offboard runs. */
+export const readRecords = async (client: KubeClient, namespace: string, signal: AbortSignal): Promise<Input> => {
+  const material: Material[] = [];
+  for await (const page of client.listPages<RecordObject>(offboardingRecords, { pageSize }, { signal })) {
+    material.push(...page.items.map(({ metadata: { name }, spec = {} }) => materialOf(`record ${name} of the cluster`, name, spec)));
+  }
+  return joined([{ ...noInput, material }, await readPublished(client, namespace, signal)]);
+};
 
 const readPublished = async (client: KubeClient, namespace: string, signal: AbortSignal): Promise<Input> => {
   try {
