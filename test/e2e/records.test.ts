@@ -42,6 +42,10 @@ const verify = (...args: readonly string[]) => {
   return { status, text: `${stdout}${stderr}` };
 };
 
+/** Of the cluster, as somebody who keeps the key elsewhere asks for it. */
+const report = (...args: readonly string[]) => spawnSync(process.execPath, [cliPath, 'report', ...args], { cwd: folder, encoding: 'utf8', env: {} });
+const reported = (...args: readonly string[]) => report(...args, '--key', 'signing-key.pub', '--kubeconfig', stage.cluster.kubeconfig);
+
 const recordOf = async (agent: BuildAgent): Promise<OffboardingRecordObject> => {
   const { recordRef } = (await stage.run(agent.namespace, 'retire'))?.status ?? {};
   return JSON.parse(await kubectl('get', 'offboardingrecord', recordRef?.name ?? 'none', '-o', 'json')) as OffboardingRecordObject;
@@ -113,6 +117,31 @@ describe('an identity that is tried', () => {
   });
 });
 
+describe('the page about a retirement', () => {
+  it('names each credential of its record, the same from the cluster and from a file, and there is none of a run without a record', async () => {
+    const agent = await createBuildAgent(stage.cluster, 'reported');
+    await stage.apply(offboardingOf(agent, 'plan', 'mode: Plan'));
+    const plan = await waitFor(() => { const ended = reported('plan', '-n', 'reported'); return ended.stderr.includes('for it is a plan') ? ended : undefined; }, { what: 'the plan to be there' });
+    expect(plan).toMatchObject({ status: 1, stdout: '' });
+    const record = await retire(agent);
+    const page = reported('retire', '-n', 'reported');
+    expect(page).toMatchObject({ status: 0, stderr: '' });
+    const credentials = predicateOf(record).dependencies.flatMap((dependency) => dependency.credentials);
+    expect(credentials.length).toBeGreaterThan(4);
+    for (const { id, absentSince = '', confirmedAt = '' } of credentials) {
+      const row = page.stdout.split('<tr>').find((each) => each.includes(`<code>${id}</code>`)) ?? '';
+      for (const time of [absentSince, confirmedAt]) expect(row, id).toContain(/T([\d:]+)/.exec(time)?.[1]);
+    }
+    expect(page.stdout).toContain(record.spec.digest);
+
+    writeFileSync(join(folder, 'reported.yaml'), await kubectl('get', 'offboardingrecords', '-o', 'yaml'));
+    expect(report('retire', '-n', 'reported', '-f', 'reported.yaml', '--key', 'signing-key.pub').stdout).toBe(page.stdout);
+    const unsure = report(record.metadata.name, '--kubeconfig', stage.cluster.kubeconfig);
+    expect(unsure.status).toBe(2);
+    expect(unsure.stdout).toContain('The signature is valid, and its key is not independent');
+  });
+});
+
 describe('a name that was retired', () => {
   it('stays locked at both API servers, whoever touches the lock, and its record says so meanwhile', async () => {
     const agent = await createBuildAgent(stage.cluster, 'kept-away');
@@ -138,6 +167,7 @@ describe('a name that was retired', () => {
 
     await pastTheLock(stage.cluster, 'bindings', () => kubectl('create', 'rolebinding', 'again', '-n', 'kept-away', '--clusterrole=view', `--serviceaccount=kept-away:${agent.name}`));
     await becomes(name, 'Resurrected', 'True Returned');
+    expect(reported(name).stdout).toMatch(/nobody signed that:<\/strong> <bdi>came back: /);
     const { status } = JSON.parse(await kubectl('get', 'offboardingrecord', name, '-o', 'json')) as OffboardingRecordObject;
     expect(status?.returned).toMatchObject([{ dependency: 'kubernetes', id: 'rolebindings/kept-away/again', class: 'RoleBinding' }]);
     await stage.reason('kept-away', 'retire', 'Resurrected');
@@ -149,6 +179,8 @@ describe('a name that was retired', () => {
     const agent = await createBuildAgent(stage.cluster, 'used-again');
     const { metadata: { name } } = await retire(agent);
     await kubectl('delete', 'namespace', 'used-again', 'used-again-artifacts', '--wait=true', '--timeout=60s');
+    // Neither the run nor its namespace is there any more.
+    expect(reported('retire', '-n', 'used-again').stdout).toContain(`Offboarding record ${name}`);
     await kubectl('create', 'namespace', 'used-again');
     await expect(kubectl('create', 'serviceaccount', agent.name, '-n', 'used-again')).rejects.toThrow('is offboarded');
     await kubectl('delete', 'namespace', 'used-again', '--wait=true', '--timeout=60s');
