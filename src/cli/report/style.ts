@@ -74,7 +74,7 @@ td small code, th small code { font-weight: 400; }
 .credentials td:last-child { min-width: 17.5rem; }
 details > summary { cursor: pointer; color: var(--accent); padding: .3rem 0; }
 pre { margin: .3rem 0 1rem; padding: .8rem 1rem; background: var(--ground); border: 1px solid var(--line); border-radius: .4rem; white-space: pre-wrap; }
-figure { margin: 0; }
+figure { margin: 0; padding-right: .5rem; }
 figcaption { color: var(--soft); font-size: .88rem; margin-top: .8rem; }
 .lanes { list-style: none; margin: 0; padding: 0; }
 .lanes li { display: grid; grid-template-columns: minmax(0, 19rem) minmax(0, 1fr); gap: 0 1rem; margin: 0; max-width: none; align-items: center; }
@@ -141,7 +141,7 @@ footer { padding-bottom: 3rem; margin-top: 1.4rem; color: var(--soft); font-size
   nav { display: none; }
   .lanes li:first-child, .lanes .group { break-after: avoid; }
   table { font-size: 7.8pt; } thead { display: table-header-group; } tr, .seal, .items > li, .tiles li, .lanes li, dl.facts > * { break-inside: avoid; }
-  th, td { padding: .3rem .6rem .3rem 0; } th, td, .credentials tbody th { min-width: 0; } .credentials tbody th { width: 32%; } .credentials td:last-child { min-width: 0; }
+  th, td { padding: .3rem .6rem .3rem 0; } th, td, .credentials tbody th { min-width: 0; } .credentials tbody th { width: 26%; } .credentials td:last-child { width: 21%; } .credentials td:last-child { min-width: 0; }
   .wide { overflow: visible; }
   .tiles { grid-template-columns: repeat(5, 1fr); gap: .4rem; } .tiles li { padding: .4rem .5rem; }
   details > summary { list-style: none; color: var(--soft); }
