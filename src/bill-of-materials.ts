@@ -100,7 +100,8 @@ const componentOf = ({ path, name, version, license, integrity }: Package): Comp
 
 /** A licence that is no plain SPDX identifier is for a person to read before it is shipped. */
 const licensesOf = (name: string, license: string): LicenseRepository => {
-  if (!isSupportedSpdxId(license)) throw new Error(`the licence of ${name}, ${license}, is not one of SPDX: see what it asks for`);
+  const known: boolean = isSupportedSpdxId(license);
+  if (!known) throw new Error(`the licence of ${name}, ${license}, is not one of SPDX: see what it asks for`);
   return new LicenseRepository([new SpdxLicense(license)]);
 };
 
