@@ -3,7 +3,7 @@
  * its own, beside a plain loop that only deletes; then the operator at rest among IDLE identities (10000 unless told). 0 leaves
  * a half out. TOMBSTONES=10000 adds as many records of retired identities to those at rest. VAULT=10000 adds agents retired among that
  * many tokens and leases of a Vault, GOOGLE=1000 as many identities in one policy of a fake of Google Cloud IAM, LOCK=20000 what a lock of
- * that many costs everybody else. Writes its figures as JSON to the path given, `coverage/bench.json` unless told, and tables to
+ * that many costs everybody else, START=5 as many starts from the sources and from the bundle. Writes its figures as JSON to the path given, `coverage/bench.json` unless told, and tables to
  * standard output. `PROFILE=1` adds which functions the operator's time went to.
  */
 import { spawn } from 'node:child_process';
@@ -32,6 +32,7 @@ import type { Identity } from './population.ts';
 import { readProfile, renderProfile } from './profile.ts';
 import { percentiles, render } from './report.ts';
 import type { Report } from './report.ts';
+import { measureStart, renderStart } from './start.ts';
 import { nameOf, openWindow, usageOf } from './usage.ts';
 import { measureVault, renderVault } from './vault.ts';
 
@@ -188,7 +189,7 @@ const measureDrain = (machine: Report['machine'], count: number, profileFolder: 
     return { offboardings: count, machine, operator, plain };
   });
 
-const numberOf = (name: 'N' | 'IDLE' | 'TOMBSTONES' | 'VAULT' | 'GOOGLE' | 'LOCK', fallback: number, what: string, most = Infinity): number => {
+const numberOf = (name: 'N' | 'IDLE' | 'TOMBSTONES' | 'VAULT' | 'GOOGLE' | 'LOCK' | 'START', fallback: number, what: string, most = Infinity): number => {
   const text = process.env[name] ?? '';
   const number = text === '' ? fallback : Number(text);
   if (!Number.isInteger(number) || number < 0 || number === 1 || number > most) {
@@ -203,6 +204,7 @@ const tombstoneCount = numberOf('TOMBSTONES', 0, 'how many records of retired id
 const vaultCount = numberOf('VAULT', 0, 'how many tokens and leases are in the Vault');
 const googleCount = numberOf('GOOGLE', 0, 'how many identities are in one policy of Google Cloud', mostIdentities);
 const lockCount = numberOf('LOCK', 0, 'how many identities are locked', 20_000);
+const startCount = numberOf('START', 0, 'how often it is started from its sources, and from its bundle');
 const machine = { processors: cpus().length, model: cpus()[0]?.model.trim() ?? '', node: process.version, loadAtStart: loadavg()[0] ?? 0 };
 const path = process.argv[2] ?? 'coverage/bench.json';
 const profileFolder = process.env['PROFILE'] === '1' && count > 0 ? mkdtempSync(join(tmpdir(), 'offboard-profile-')) : undefined;
@@ -219,8 +221,10 @@ try {
   if (googleCloud !== undefined) console.log(`\n${renderGoogleCloud(googleCloud)}`);
   const lock = lockCount === 0 ? undefined : await onCluster((cluster, api) => measureLock(cluster, api, lockCount, say));
   if (lock !== undefined) console.log(`\n${renderLock(lock)}`);
+  const start = startCount === 0 ? undefined : await onCluster((cluster) => measureStart(cluster, startCount, say));
+  if (start !== undefined) console.log(`\n${renderStart(start)}`);
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `${JSON.stringify({ machine, ...report, idle, vault, googleCloud, lock }, null, 2)}\n`);
+  writeFileSync(path, `${JSON.stringify({ machine, ...report, idle, vault, googleCloud, lock, start }, null, 2)}\n`);
   console.log(`\nAll figures: ${path}`);
 } finally {
   if (profileFolder !== undefined) rmSync(profileFolder, { recursive: true });
