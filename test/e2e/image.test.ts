@@ -33,7 +33,7 @@ let cluster: ControlPlane;
 
 const build = async (engine: Docker, args: readonly string[], context: string): Promise<readonly string[]> => {
   const told = ['--build-arg', 'SOURCE_DATE_EPOCH=1796000000', '--build-arg', `REVISION=${revision}`];
-  await engine.run(['build', '--network=host', ...args, ...told, '--tag', image, context], { timeout: 240_000 });
+  await engine.run(['build', '--network=host', ...args, ...told, '--tag', image, context], { timeout: 420_000 });
   return JSON.parse(await engine.run(['inspect', '--format', '{{json .RootFS.Layers}}', image])) as readonly string[];
 };
 
@@ -70,7 +70,8 @@ beforeAll(async () => {
   [cluster] = await Promise.all([startControlPlane(), buildTwice(engine)]);
   await installOffboard(cluster);
   await installSigningKey(cluster);
-});
+  // Half a minute of `npm ci`, which other tests beside it can make many.
+}, 900_000);
 afterAll(async () => {
   await docker?.run(['rm', '--force', container]);
   await docker?.run(['rmi', '--force', image]);
