@@ -28,7 +28,7 @@ const sectionOf = ({ name, about, usage, flags, exitCodes, examples }: Command):
   `## kubectl offboard ${name}`,
   '',
   ...about.flatMap((paragraph) => [escaped(paragraph), '']),
-  '```',
+  '```text',
   `kubectl offboard ${name} ${usage}`,
   '```',
   '',

@@ -8,6 +8,7 @@ import { load, loadAll } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect } from '../bench/api.ts';
 import type { Api } from '../bench/api.ts';
+import { documented, wordsOf } from '../docs/documented.ts';
 import { createBuildAgent } from '../env/build-agent.ts';
 import { waitFor } from '../env/control-plane.ts';
 import { expectedOf } from '../env/gitops-expected.ts';
@@ -15,7 +16,6 @@ import { judge } from '../env/gitops-health.ts';
 import type { Judged, Judgement } from '../env/gitops-health.ts';
 import { person } from '../integration/people.ts';
 import type { Person, Rule } from '../integration/people.ts';
-import { shown } from '../integration/gitops-guide.ts';
 import { offboardingWaiver } from '../integration/manifests.ts';
 import { stateOf } from '../integration/gitops-states.ts';
 import { followObjects } from './follow-objects.ts';
@@ -138,10 +138,10 @@ describe.concurrent('a build agent that is taken out of git', () => {
     // Custom resources first: it deletes in the reverse of the order in which it applies.
     for (const manifest of [identity, ...manifests.filter((each) => each !== identity).toReversed()]) await remove(flux, manifest, nameOf(manifest), 'background');
     // Flux may say by now that it is done. The commands of the guide do not.
-    const asShown = (start: string): Promise<string> => stage.cluster.kubectl(shown(start).map((word) => (word === 'ci' ? 'flux' : word)));
-    await asShown('wait --for=delete');
+    const asShown = (command: string): Promise<string> => stage.cluster.kubectl(wordsOf(command).map((word) => (word === 'ci' ? 'flux' : word)));
+    await asShown(documented('docs/gitops.md', 'In git', 'kubectl wait'));
     await expectRefused(agent);
-    expect(await asShown('get offboardings')).toMatch(/build-agent-7-\S+\s+flux\/build-agent-7\s+Complete/);
+    expect(await asShown(documented('docs/gitops.md', 'In git', 'kubectl get'))).toMatch(/build-agent-7-\S+\s+flux\/build-agent-7\s+Complete/);
     await waitFor(async () => !(await Promise.all(manifests.map(isThere))).includes(true), { timeout: 90_000, what: 'all of it to be gone' });
   });
 

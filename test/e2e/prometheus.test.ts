@@ -1,15 +1,12 @@
 /** A real Prometheus beside a real operator: what alerts and dashboard ask for is there, and an alert fires of what really happened. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createBuildAgent } from '../env/build-agent.ts';
 import { waitFor } from '../env/control-plane.ts';
 import { type Prometheus, startPrometheus } from '../env/prometheus.ts';
 import { alerts, dashboard, metricsIn, rules } from '../env/prometheus-config.ts';
-import { requireTools } from '../env/tools/locate.ts';
 import { requirePrometheus } from '../env/tools/prometheus.ts';
 import { offboardingOf, startStage } from './stage.ts';
 import type { Stage } from './stage.ts';
@@ -102,24 +99,6 @@ describe('the dashboard', () => {
     expect(await value('max(offboard_watch_silence_seconds)')).toBeLessThan(170);
     // The end lies between two scrapes, and the rules are evaluated after that.
     await waitFor(async () => (await value('namespace:offboard_time_to_all_gone_late:ratio_rate1h')) === 0, { timeout: 10_000, what: 'an end in time' });
-  });
-});
-
-describe('the runbooks', () => {
-  const folder = join(import.meta.dirname, '../../docs/runbooks');
-  const lines = readdirSync(folder).flatMap((file) =>
-    [...readFileSync(join(folder, file), 'utf8').matchAll(/^```sh\n(.*?)^```$/gms)].flatMap(([, block = '']) => block.split('\n').map((line) => [file, line] as const)),
-  );
-  // Without those that need a name, a plugin or a shell's file; and without jq, which a machine may lack, only its input.
-  const commands = lines.filter(([, line]) => /^kubectl (?:get|auth) /.test(line) && !/\b(?:RUN|NAMESPACE|NAME|POD)\b| > /.test(line));
-
-  it.each(commands)('%s: %s', async (_, line) => {
-    const hasJq = spawnSync('jq', ['--version']).status === 0;
-    const command = hasJq ? line : line.split(' | ')[0];
-    const env = { ...process.env, KUBECONFIG: stage.cluster.kubeconfig, PATH: `${await requireTools()}:${process.env['PATH'] ?? ''}` };
-    const { status, stderr } = spawnSync('bash', ['-o', 'pipefail', '-c', command ?? ''], { env, encoding: 'utf8', timeout: 30_000 });
-    expect(stderr.replace(/^No resources found.*\n/, '')).toBe('');
-    expect(status).toBe(0);
   });
 });
 

@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { OffboardingObject } from '../../src/reconcile/objects.ts';
+import { documented, wordsOf } from '../docs/documented.ts';
 import { createBuildAgent } from '../env/build-agent.ts';
 import type { BuildAgent } from '../env/build-agent.ts';
 import { startControlPlane, waitFor } from '../env/control-plane.ts';
@@ -42,6 +43,7 @@ afterAll(async () => {
 const kubectl = (...words: readonly string[]): Promise<string> => cluster.kubectl(words);
 const apply = (yaml: string): Promise<string> => cluster.kubectl(['apply', '--server-side', '-f', '-'], { stdin: yaml });
 const release = (...words: readonly string[]): Promise<string> => helm([...words, '--namespace', namespace, '--kubeconfig', cluster.kubeconfig]);
+const asShown = (command: string): Promise<string> => helm([...wordsOf(command), '--kubeconfig', cluster.kubeconfig]);
 const change = (what: readonly string[], in_: string, body: object): Promise<string> => kubectl('patch', ...what, '-n', in_, '--type=merge', '-p', JSON.stringify(body));
 
 const start = async (entry?: string): Promise<void> => {
@@ -89,14 +91,6 @@ const keyOf = (): Promise<string> => kubectl('get', 'secret', 'offboard-signing-
 const publicKeys = async (): Promise<readonly string[]> =>
   Object.keys(JSON.parse(await kubectl('get', 'configmap', 'offboard-signing-keys', '-n', namespace, '-o', 'jsonpath={.data}')) as object);
 
-/** The block of commands that follows this text in the page. */
-const documented = (after: string): string => {
-  const [, page = ''] = readFileSync('docs/uninstall.md', 'utf8').split(after);
-  const commands = /```sh\n(.*?)```/s.exec(page)?.[1];
-  if (commands === undefined) throw new Error(`docs/uninstall.md has no commands after "${after}" any more`);
-  return commands;
-};
-
 /** As the page has them. */
 const shell = async (commands: string, kubeconfig = cluster.kubeconfig): Promise<string> => {
   const PATH = `${await requireTools()}:${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`;
@@ -140,7 +134,7 @@ it('goes on after an upgrade, by the same key', async () => {
 
 it('drops nothing when it is uninstalled, and says of nothing that it is over', async () => {
   const before = JSON.parse(await kubectl('get', 'offboardings,workloadidentities,offboardingrecords', '-A', '-o', 'json')) as { readonly items: readonly OffboardingObject[] };
-  const notes = await release('uninstall', 'offboard');
+  const notes = await asShown(documented('docs/uninstall.md', 'What stays', 'helm uninstall'));
   for (const kept of ['CustomResourceDefinition] offboardings.offboard.dev', 'ValidatingAdmissionPolicy] offboard-finalizers', 'ConfigMap] offboard-lock']) expect(notes).toContain(kept);
   // It has some seconds left, without any right.
   await hold(agent('stuck'), false);
@@ -150,7 +144,7 @@ it('drops nothing when it is uninstalled, and says of nothing that it is over', 
   expect(names(after)).toEqual(names(before));
   const ready = after.items.filter(({ status }) => readyOf(status)?.status === 'True').map(({ metadata }) => metadata.namespace);
   expect(ready.toSorted()).toEqual(['ended', 'upgraded']);
-  expect(await shell(documented('## Before'))).toMatch(/^Offboarding uninstalled\/retire\n/m);
+  expect(await shell(documented('docs/uninstall.md', 'Before'))).toMatch(/^Offboarding uninstalled\/retire\n/m);
   expect((await kubectl('get', 'serviceaccount,role,rolebinding', '-n', namespace, '-o', 'name')).match(/\/offboard/g)).toBeNull();
 });
 
@@ -170,7 +164,7 @@ it('leaves what it guards guarded while nobody runs it', async () => {
 
 it('goes on when it is installed again, and every run ends by the proof', async () => {
   const key = await keyOf();
-  await release('install', 'offboard', chartFolder);
+  await asShown(documented('docs/uninstall.md', 'Back again'));
   await guarded();
   await start();
   await hold(agent('pruned'), false);
@@ -192,16 +186,17 @@ it('is got out of by who is named, once it is gone for good, and leaves nothing 
   await stop();
   await kubectl('delete', 'offboarding', 'build-agent-7-retired', '-n', 'ci', '--wait=false');
   const alice = await person(cluster, 'alice@example.com');
-  const way = documented('Then, as that person:');
+  const way = documented('docs/uninstall.md', 'Never back: the way out', 'kubectl patch');
   await expect(shell(way, alice.kubeconfig)).rejects.toThrow('Forbidden');
-  await shell(documented('Keep what is known of it first:'));
+  await shell(documented('docs/uninstall.md', 'Never back: the way out', 'kubectl get'));
+  await shell(documented('docs/uninstall.md', 'Never back: the way out', 'kubectl create'));
   expect(readFileSync(join(folder, 'build-agent-7-retired.yaml'), 'utf8')).toContain('reason: Soaking');
   await waitFor(() => shell(way, alice.kubeconfig).then(() => true, () => false), { what: 'the way out' });
   expect(await run('ci', 'build-agent-7-retired')).toBeUndefined();
   const trace = readFileSync(cluster.auditLog ?? '', 'utf8').split('\n').filter((line) => line.includes('alice@example.com takes off offboard.dev/offboarding'));
   expect(trace.map((line) => (JSON.parse(line) as { readonly responseStatus?: { readonly code: number } }).responseStatus?.code)).toContain(200);
-  expect(await shell(documented('## Before'))).toBe('');
-  await shell(documented('## Nothing left'));
+  expect(await shell(documented('docs/uninstall.md', 'Before'))).toBe('');
+  await shell(documented('docs/uninstall.md', 'Nothing left'));
   expect(readFileSync(join(folder, 'records.yaml'), 'utf8').match(/kind: OffboardingRecord$/gm)).toHaveLength(5);
   expect(readFileSync(join(folder, 'signing-keys.yaml'), 'utf8')).toContain('BEGIN PUBLIC KEY');
   const kinds = 'crd,namespace,clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding,mutatingadmissionpolicy,mutatingadmissionpolicybinding';

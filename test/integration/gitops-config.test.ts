@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { loadAll } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { documented, wordsOf } from '../docs/documented.ts';
 import { type ControlPlane, startControlPlane } from '../env/control-plane.ts';
 import { judge, judgedKinds } from '../env/gitops-health.ts';
 import type { Judged } from '../env/gitops-health.ts';
-import { shown } from './gitops-guide.ts';
 import { installOffboard } from './install.ts';
 import { byReference, connector, offboarding, offboardingWaiver, workloadIdentity } from './manifests.ts';
 
@@ -32,7 +32,7 @@ describe('the health checks of Argo CD', () => {
   it('are put into its ConfigMap by the command of the guide, and take nothing out of it', async () => {
     await cluster.kubectl(['create', 'namespace', 'argocd']);
     await cluster.kubectl(['create', '-n', 'argocd', '-f', '-'], { stdin: JSON.stringify(argocdCm) });
-    await cluster.kubectl(shown('patch configmap'));
+    await cluster.kubectl(wordsOf(documented('docs/gitops.md', 'What the tool shows', 'kubectl patch')));
     const { data } = JSON.parse(await cluster.kubectl(['get', 'configmap', 'argocd-cm', '-n', 'argocd', '-o', 'json'])) as { readonly data: Readonly<Record<string, string>> };
     expect(Object.keys(data).toSorted()).toEqual(['admin.enabled', ...keys].toSorted());
   });

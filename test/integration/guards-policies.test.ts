@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { documented, documentedBlock, wordsOf } from '../docs/documented.ts';
 import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
 import { requireTools } from '../env/tools/locate.ts';
 import { installOffboard } from './install.ts';
@@ -102,7 +103,7 @@ describe('the page about them', () => {
   it('shows how to give a dependency up, and so it works', async () => {
     await cluster.kubectl(['apply', '--server-side', '-f', 'config/samples']);
     await cluster.kubectl(['delete', '-f', 'config/samples/offboardingwaiver.yaml']);
-    const script = /^(uid=.*?^EOF)$/ms.exec(page)?.[1] ?? '';
+    const script = documented('docs/reference/guards.md', 'Giving a dependency up');
     const env = { ...process.env, KUBECONFIG: cluster.kubeconfig, PATH: `${await requireTools()}:${process.env['PATH'] ?? ''}` };
     const said = await promisify(execFile)('bash', ['-ec', script], { env });
     expect(said.stdout).toBe('offboardingwaiver.offboard.dev/build-agent-7-shared-binding created\n');
@@ -113,9 +114,8 @@ describe('the page about them', () => {
 
   it('shows how to break the glass, and so it works', async () => {
     await cluster.kubectl(['apply', '--server-side', '-f', 'config/samples']);
-    const roles = /```yaml\n(.*?)```/s.exec(page)?.[1] ?? '';
-    const [, line = ''] = /^kubectl (patch .*)$/m.exec(page) ?? [];
-    const command = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+    const roles = documentedBlock('docs/reference/guards.md', 'Breaking the glass', 'yaml');
+    const command = wordsOf(documented('docs/reference/guards.md', 'Breaking the glass', 'kubectl patch'));
     const alice = await person(cluster, 'alice@example.com');
     await expect(alice.kubectl(command)).rejects.toThrow('cannot');
     await cluster.kubectl(['apply', '-f', '-'], { stdin: roles });

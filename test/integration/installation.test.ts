@@ -1,7 +1,7 @@
 /** Offboard as it is installed: by helm into a real API server, upgraded, uninstalled, and by kustomize after that. */
-import { readFileSync } from 'node:fs';
 import { loadAll } from 'js-yaml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { documented, wordsOf } from '../docs/documented.ts';
 import { type ControlPlane, startControlPlane, waitFor } from '../env/control-plane.ts';
 import { chartFolder, helm, renderChart } from '../env/helm.ts';
 
@@ -15,16 +15,15 @@ afterAll(async () => {
 });
 
 describe('a release', () => {
-  /** As the README has it. */
-  const command = (program: 'helm install' | 'kubectl apply -k'): readonly string[] =>
-    new RegExp(`^${program}.*$`, 'm').exec(readFileSync('README.md', 'utf8'))?.[0].split(' ').slice(1) ?? [];
   const release = (...args: readonly string[]): Promise<string> => helm([...args, '--kubeconfig', cluster.kubeconfig]);
   const roles = { roles: [{ namespace: 'ci', names: ['deployer'] }] };
 
   it('is installed by helm, its pods are as the strictest namespace wants them, and both are made', async () => {
     for (const name of ['ci', 'offboard-system']) await cluster.kubectl(['create', 'namespace', name]);
     await cluster.kubectl(['label', 'namespace', 'offboard-system', 'pod-security.kubernetes.io/enforce=restricted']);
-    const notes = await release(...command('helm install'), '--set-json', `sharedBindings=${JSON.stringify(roles)},connectorSecrets=["vault"],canaryNamespaces=["ci"]`);
+    const install = wordsOf(documented('README.md', 'Install it', 'helm install'));
+    expect(wordsOf(documented('charts/offboard/README.md', 'Offboard', 'helm install'))).toEqual(install);
+    const notes = await release(...install, '--set-json', `sharedBindings=${JSON.stringify(roles)},connectorSecrets=["vault"],canaryNamespaces=["ci"]`);
     expect(notes).toContain('Offboard 0.1.0 runs as offboard-system/offboard.');
     await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd/offboardings.offboard.dev', 'crd/workloadidentities.offboard.dev']);
     await waitFor(async () => (await cluster.kubectl(['get', 'pods', '-n', 'offboard-system', '-o', 'name'])).trim().split('\n').length === 2, { what: 'two pods' });
@@ -119,7 +118,7 @@ describe('a release', () => {
   });
 
   it('is replaced by what kustomize applies, twice if need be', async () => {
-    const apply = (): Promise<string> => cluster.kubectl(command('kubectl apply -k'));
+    const apply = (): Promise<string> => cluster.kubectl(wordsOf(documented('README.md', 'Install it', 'kubectl apply -k')));
     await apply();
     expect((await apply()).trim().split('\n').every((line) => line.endsWith(' serverside-applied'))).toBe(true);
     // What was signed before can still be checked.

@@ -65,8 +65,8 @@ export const reportCommand: Command = {
     [exitCodes.unusable]: 'nobody is trusted to have signed it, and the page says so; or it could not be asked: wrong flags, no cluster, no permission',
   },
   examples: [
-    { line: 'kubectl offboard report agent-7-retired -n ci --key key.pub > report.html' },
-    { text: 'without a cluster', line: 'kubectl offboard report 42 -f records.yaml --key key.pub > report.html' },
+    { line: 'kubectl offboard report build-agent-7-retired -n ci \\\n    --key signing-key.pub > report.html' },
+    { text: 'without a cluster', line: 'kubectl offboard report 42 -f records.yaml --key signing-key.pub > report.html' },
   ],
   completes: 'offboardings',
   run,
