@@ -52,8 +52,8 @@ export interface ChromiumOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** Nobody but root can have it where it cannot be downloaded, which is no fault of theirs. */
-export const canBeHad = (): boolean => process.getuid?.() === 0;
+/** Only root may install Debian's package. */
+const isRoot = (): boolean => process.getuid?.() === 0;
 
 /** Returns its path. */
 export const installChromium = async (options: ChromiumOptions = {}): Promise<string> => {
@@ -67,7 +67,7 @@ export const installChromium = async (options: ChromiumOptions = {}): Promise<st
     throw new Error(`${program ?? folder} does not start`);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    if (!(options.mayInstall ?? canBeHad())) throw new Error(`Chromium can neither be downloaded (${why}) nor installed, which only root can: apt-get install chromium`, { cause: error });
+    if (!(options.mayInstall ?? isRoot())) throw new Error(`Chromium can neither be downloaded (${why}) nor installed, which only root can: apt-get install chromium`, { cause: error });
     say(`No download: ${why}`);
     say('Installing the package chromium instead');
     await (options.install ?? installPackage)();
