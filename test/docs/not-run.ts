@@ -12,8 +12,8 @@ interface NotRun {
 export const notRun: readonly NotRun[] = [
   { page: 'README.md', command: 'make demo', why: 'the test runs the program that it starts', nearest: 'test/e2e/demo.test.ts' },
   { page: 'README.md', command: 'make test', why: 'it is what runs this', nearest: 'test/env/gate.ts' },
-  { page: 'README.md', command: 'docker build', why: 'needs Docker', nearest: 'test/env/bundle.test.ts' },
-  { page: 'README.md', command: 'docker push', why: 'needs a registry', nearest: 'test/env/bundle.test.ts' },
+  { page: 'README.md', command: 'make image', why: 'needs Docker and its bases', nearest: 'test/e2e/image.test.ts' },
+  { page: 'README.md', command: 'docker push', why: 'needs a registry', nearest: 'test/e2e/image.test.ts' },
   { page: 'docs/simulation.md', command: 'make sim', why: 'the gate runs the program that it starts', nearest: 'test/env/gate.ts' },
   { page: 'docs/google-cloud.md', command: 'kubectl apply -f config/samples/connector-google-cloud.yaml', why: 'the sample leads to Google itself', nearest: 'test/integration/connectors-google-cloud.test.ts' },
   { page: 'docs/google-cloud.md', command: 'kubectl wait --for=condition=Ready --timeout=60s connector/gcp-prod', why: 'the sample leads to Google itself', nearest: 'test/integration/connectors-google-cloud.test.ts' },

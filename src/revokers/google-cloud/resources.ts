@@ -31,7 +31,7 @@ const otherApi: ReadonlySet<string> = new Set(['bigquery', 'bigtable', 'bigtable
 export const parseResource = (name: string): Resource | undefined => {
   const plain = name.replace(/^\/\/cloudresourcemanager\.googleapis\.com\//, '');
   const [, collection, id] = hierarchy.exec(plain) ?? [];
-  if (collection !== undefined && id !== undefined)
+  if (collection !== undefined && id?.includes('..') === false)
     return { name: plain, service: 'cloudresourcemanager', path: ['v3', collection, id], form: 'Post', permissions: `resourcemanager.${collection}` };
   const [, service, rest = ''] = fullName.exec(name) ?? [];
   const segments = rest.split('/');
