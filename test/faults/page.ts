@@ -101,7 +101,7 @@ ${summaryPart(subjects, outcomes)}
 - **What was seen meanwhile** is the condition \`Ready\`, which is \`False\`, when the fault ends.
 - **Time to the honest state** is from there to \`Ready=True\`, with nobody's help. Where a run is blocked until a person does something, that is to be seen before
   the fault ends; it is looked at again within five minutes, or at once when it is woken.
-- A watch that stays open and tells nothing is given up five to ten minutes after it began; until then nobody's wishes are seen, and nothing more is claimed.
+- A watch that stays open and tells nothing is given up within three minutes; until then nobody's wishes are seen, and nothing more is claimed.
 - A lie in a dependency's own words (“there is no such thing”; left out of lists; done, and nothing happened) is found out where it ends before the settle
   time does. One that lasts longer is told from the truth only by trying: that is what [probes](probe.md) are for, and why everything else is called \`Observed\`.
 
