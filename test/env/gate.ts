@@ -4,21 +4,26 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 
 const report = 'coverage/vitest.json';
 
 interface Check {
   readonly name: string;
-  readonly run: () => boolean;
+  readonly run: (name: string) => boolean;
 }
 
-const command = (...words: readonly [string, ...string[]]) => (): boolean => {
-  const [program, ...args] = words;
-  return spawnSync(program, args, { stdio: 'inherit' }).status === 0;
-};
+const logs = mkdtempSync(join(tmpdir(), 'offboard-gate-'));
+process.once('exit', () => {
+  rmSync(logs, { recursive: true, force: true });
+});
+const logOf = (name: string): string => join(logs, `${name.replaceAll(' ', '-')}.log`);
+
+/** What it prints is shown as it comes, and kept, so that the end can say what was wrong. */
+const command = (...words: readonly [string, ...string[]]) => (name: string): boolean =>
+  spawnSync('bash', ['-o', 'pipefail', '-c', '"$@" 2>&1 | tee "$0"', logOf(name), ...words], { stdio: 'inherit' }).status === 0;
 
 const filesUnder = (folder: string): readonly string[] =>
   existsSync(folder)
@@ -36,9 +41,9 @@ const digests = (): ReadonlyMap<string, string> =>
   );
 
 /** What is generated must be what its sources say, the CRDs and config/: generating changes nothing. */
-const generatedFiles = (): boolean => {
+const generatedFiles = (name: string): boolean => {
   const before = digests();
-  if (!command('npm', 'run', '-s', 'generate')()) return false;
+  if (!command('npm', 'run', '-s', 'generate')(name)) return false;
   const after = digests();
   const stale = [...new Set([...before.keys(), ...after.keys()])].filter((path) => before.get(path) !== after.get(path));
   for (const path of stale) console.error(`${path} was not what its source says; it is now: commit it`);
@@ -62,15 +67,41 @@ const failed: string[] = [];
 for (const { name, run } of checks) {
   const started = performance.now();
   console.log(`\n=== ${name}`);
-  const passed = run();
+  const passed = run(name);
   console.log(`=== ${name}: ${passed ? 'ok' : 'FAILED'} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
   if (!passed) failed.push(name);
 }
 
-const counts = existsSync(report)
-  ? (JSON.parse(readFileSync(report, 'utf8')) as { readonly numPassedTests: number; readonly numFailedTests: number })
-  : { numPassedTests: 0, numFailedTests: 0 };
+/** As vitest reports in JSON. */
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly message?: string;
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string; readonly failureMessages?: readonly string[] }[];
+  }[];
+}
+
+const counts: Report = existsSync(report) ? (JSON.parse(readFileSync(report, 'utf8')) as Report) : { numPassedTests: 0, numFailedTests: 0, testResults: [] };
 if (counts.numPassedTests === 0) failed.push('no test ran');
+
+const firstLine = (text = ''): string => text.split('\n')[0]?.slice(0, 300) ?? '';
+
+/** The end is what is read first, and often all that is kept. */
+const tell = (name: string): void => {
+  if (name !== 'tests') {
+    const log = existsSync(logOf(name)) ? readFileSync(logOf(name), 'utf8').trimEnd().split('\n').slice(-12) : [];
+    console.log(`\n--- the last words of ${name}\n${log.join('\n')}`);
+    return;
+  }
+  for (const { name: file, message, assertionResults } of counts.testResults) {
+    const wrong = assertionResults.filter(({ status }) => status === 'failed');
+    for (const { fullName, failureMessages } of wrong) console.log(`\n--- ${relative('.', file)}: ${fullName}\n${firstLine(failureMessages?.[0])}`);
+    if (wrong.length === 0 && message !== undefined && message !== '') console.log(`\n--- ${relative('.', file)}\n${firstLine(message)}`);
+  }
+};
+failed.forEach(tell);
 if (failed.length > 0) console.log(`\nFailed: ${failed.join(', ')}`);
 // What failed without being a failed test (a check, a test file that could not be loaded) must not hide behind a clean count.
 const otherFailures = failed.filter((name) => name !== 'tests' || counts.numFailedTests === 0).length;
