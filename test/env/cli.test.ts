@@ -60,7 +60,7 @@ const file = (name: string): string => readFileSync(join(folder, name), 'utf8');
 
 describe('the command line, alone in a folder', () => {
   it('is what the package says it is, and can be run as it is', () => {
-    expect(Object.keys(manifest.bin)).toEqual(['kubectl-offboard', 'offboard']);
+    expect(Object.keys(manifest.bin)).toEqual(['kubectl-offboard', 'kubectl_complete-offboard', 'offboard']);
     expect(new Set(Object.values(manifest.bin))).toEqual(new Set(['dist/kubectl-offboard.mjs']));
     expect(statSync(cliPath).mode & 0o111).toBe(0o111);
     expect(file('kubectl-offboard.mjs')).toMatch(/^#!\/usr\/bin\/env node\n/);

@@ -24,7 +24,7 @@ import type { DiscoverOptions } from './options.ts';
 
 export const discoverCommand: Command = {
   name: 'discover',
-  summary: 'writes a WorkloadIdentity for a ServiceAccount, from what is found of it',
+  summary: 'writes a WorkloadIdentity from what a ServiceAccount has',
   about: [
     'Writes a WorkloadIdentity for a ServiceAccount that is there, ready to be committed: what the cluster and the connectors found of it, with a comment beside each part. What could not be looked at is said, since unknown is not absent.',
     'Offboard looks, with its own logins, by an Offboarding in mode Plan that is removed afterwards. Nothing else is written anywhere. You need the rights to retire the identity, and to use the connectors that are asked.',
