@@ -26,7 +26,7 @@ export const restsOn = (run: OffboardingObject): string => {
 };
 
 /** What people gave a time of day for. Of a clock that was set back it comes late. */
-const byTheTimeOfDay: ReadonlySet<string> = new Set([reasons.soaking, reasons.waitingForExpiry]);
+const byTheTimeOfDay: ReadonlySet<string> = new Set([reasons.soaking, reasons.waitingForExpiry, reasons.completedWithWaivers]);
 
 const hasEnded = (run: OffboardingObject): boolean => {
   const { reason = '' } = conditionOf(run, 'Ready') ?? {};
