@@ -28,34 +28,24 @@ interface EnvtestIndex {
   readonly releases: Readonly<Record<string, Readonly<Record<string, { readonly hash: string; readonly selfLink: string }>>>>;
 }
 
+/** Puts one release into `folder`, from where it is published. */
+type Download<Site> = (version: string, platform: Platform, folder: string, site: Site, say: (line: string) => void) => Promise<void>;
+
 /** How long the index may take: whoever reaches nothing should know soon. Archives may take minutes. */
 const indexTimeout = 5_000;
 const archiveTimeout = 600_000;
 
 /** Puts etcd, kube-apiserver and kubectl into `folder`. */
-export const downloadEnvtest = async (
-  version: string,
-  { os, arch }: Platform,
-  folder: string,
-  sites: Sites,
-  say: (line: string) => void,
-): Promise<void> => {
+export const downloadEnvtest: Download<Sites> = async (version, { os, arch }, folder, sites, say) => {
   const index = load((await get(sites.envtestIndex, indexTimeout)).toString('utf8')) as EnvtestIndex;
   const name = `envtest-v${version}-${os}-${arch}.tar.gz`;
   const release = index.releases[`v${version}`]?.[name];
   if (release === undefined) throw new Error(`${sites.envtestIndex} lists no ${name}`);
-  say(`Downloading ${release.selfLink}`);
-  await unpack(release.selfLink, release.hash, 'sha512', folder, '--strip-components=2');
+  await unpack(release.selfLink, release.hash, 'sha512', folder, say, '--strip-components=2');
 };
 
 /** Puts kube-controller-manager into `folder`. It is published for Linux only. */
-export const downloadControllerManager = async (
-  version: string,
-  { os, arch }: Platform,
-  folder: string,
-  sites: Sites,
-  say: (line: string) => void,
-): Promise<void> => {
+export const downloadControllerManager: Download<Sites> = async (version, { os, arch }, folder, sites, say) => {
   const manager = `${sites.kubernetes}/v${version}/bin/${os}/${arch}/kube-controller-manager`;
   say(`Downloading ${manager}`);
   const hash = (await get(`${manager}.sha512`, indexTimeout)).toString('utf8').trim().split(/\s/)[0] ?? '';
@@ -68,17 +58,10 @@ export const downloadControllerManager = async (
 export const officialHelm = (env: NodeJS.ProcessEnv = process.env): string => env['OFFBOARD_HELM_RELEASES'] ?? 'https://get.helm.sh';
 
 /** Puts helm into `folder`. */
-export const downloadHelm = async (
-  version: string,
-  { os, arch }: Platform,
-  folder: string,
-  site: string,
-  say: (line: string) => void,
-): Promise<void> => {
+export const downloadHelm: Download<string> = async (version, { os, arch }, folder, site, say) => {
   const url = `${site}/helm-v${version}-${os}-${arch}.tar.gz`;
   const hash = (await get(`${url}.sha256sum`, indexTimeout)).toString('utf8').trim().split(/\s/)[0] ?? '';
-  say(`Downloading ${url}`);
-  await unpack(url, hash, 'sha256', folder, '--strip-components=1', `${os}-${arch}/helm`);
+  await unpack(url, hash, 'sha256', folder, say, '--strip-components=1', `${os}-${arch}/helm`);
 };
 
 /** Where OpenBao publishes its releases. */
@@ -86,18 +69,11 @@ export const officialOpenbao = (env: NodeJS.ProcessEnv = process.env): string =>
   env['OFFBOARD_OPENBAO_RELEASES'] ?? 'https://github.com/openbao/openbao/releases/download';
 
 /** Puts bao into `folder`. */
-export const downloadOpenbao = async (
-  version: string,
-  { os, arch }: Platform,
-  folder: string,
-  site: string,
-  say: (line: string) => void,
-): Promise<void> => {
+export const downloadOpenbao: Download<string> = async (version, { os, arch }, folder, site, say) => {
   const name = `openbao_${version}_${os}_${arch}.tar.gz`;
   const url = `${site}/v${version}/${name}`;
   const hash = await hashIn(`${site}/v${version}/checksums.txt`, name);
-  say(`Downloading ${url}`);
-  await unpack(url, hash, 'sha256', folder, 'bao');
+  await unpack(url, hash, 'sha256', folder, say, 'bao');
 };
 
 /** Where Prometheus publishes its releases. */
@@ -105,18 +81,11 @@ export const officialPrometheus = (env: NodeJS.ProcessEnv = process.env): string
   env['OFFBOARD_PROMETHEUS_RELEASES'] ?? 'https://github.com/prometheus/prometheus/releases/download';
 
 /** Puts prometheus and promtool into `folder`. */
-export const downloadPrometheus = async (
-  version: string,
-  { os, arch }: Platform,
-  folder: string,
-  site: string,
-  say: (line: string) => void,
-): Promise<void> => {
+export const downloadPrometheus: Download<string> = async (version, { os, arch }, folder, site, say) => {
   const whole = `prometheus-${version}.${os}-${arch}`;
   const url = `${site}/v${version}/${whole}.tar.gz`;
   const hash = await hashIn(`${site}/v${version}/sha256sums.txt`, `${whole}.tar.gz`);
-  say(`Downloading ${url}`);
-  await unpack(url, hash, 'sha256', folder, '--strip-components=1', `${whole}/prometheus`, `${whole}/promtool`);
+  await unpack(url, hash, 'sha256', folder, say, '--strip-components=1', `${whole}/prometheus`, `${whole}/promtool`);
 };
 
 /** What a list of checksums says of one file. */
@@ -130,7 +99,8 @@ const hashIn = async (list: string, name: string): Promise<string> => {
 type Algorithm = 'sha256' | 'sha512';
 
 /** Puts what `tar` is told to take of an archive into `folder`, once the archive is known to be the published one. */
-const unpack = async (url: string, hash: string, algorithm: Algorithm, folder: string, ...what: readonly string[]): Promise<void> => {
+const unpack = async (url: string, hash: string, algorithm: Algorithm, folder: string, say: (line: string) => void, ...what: readonly string[]): Promise<void> => {
+  say(`Downloading ${url}`);
   const archive = join(folder, 'download.tar.gz');
   await writeFile(archive, verified(await get(url, archiveTimeout), hash, url, algorithm));
   await run('tar', ['-xzf', archive, '-C', folder, ...what]);
