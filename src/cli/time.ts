@@ -1,4 +1,5 @@
 /** Times as people read them: how long ago, how long still. Pure, of the time and now. */
+import { inWholeSeconds } from '../runtime/clock.ts';
 
 /** As kubectl has it: the two largest units. */
 export const lasting = (milliseconds: number): string => {
@@ -25,7 +26,7 @@ export const until = (time: string, now: Date): string => {
 export const clockTime = (time: string, now: Date): string => {
   const at = Date.parse(time);
   if (Number.isNaN(at)) return time;
-  const whole = new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
+  const whole = inWholeSeconds(new Date(at));
   return whole.slice(0, 10) === now.toISOString().slice(0, 10) ? whole.slice(11) : whole;
 };
 

@@ -1,6 +1,7 @@
 /** The conditions of every kind, in the form that kstatus, `kubectl wait` and people expect. */
 import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
 import type { Condition } from '../api/v1alpha1/index.ts';
+import { inWholeSeconds } from '../runtime/clock.ts';
 import { told } from './told.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -48,6 +49,6 @@ export const conditionsOf = (
       message: told(fact.message),
       observedGeneration: generation,
       lastTransitionTime:
-        before?.status === fact.status ? before.lastTransitionTime : now.toISOString().replace(/\.\d+Z$/, 'Z'),
+        before?.status === fact.status ? before.lastTransitionTime : inWholeSeconds(now),
     };
   });

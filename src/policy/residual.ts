@@ -8,6 +8,7 @@
  */
 import type { CredentialStatus } from '../api/v1alpha1/index.ts';
 import type { Residue } from '../revokers/revoker.ts';
+import { inWholeSeconds } from '../runtime/clock.ts';
 
 /** What a dependency says of the classes of its credentials. */
 export interface Settling {
@@ -47,7 +48,7 @@ export const latest = (times: readonly (Until | undefined)[]): Until | undefined
 
 /** As a status has it: a time (RFC 3339, without fractions), or `unknown`. */
 export const timeOf = (until: Until | undefined): string | undefined =>
-  typeof until === 'number' ? new Date(until).toISOString().replace(/\.\d+Z$/, 'Z') : until;
+  typeof until === 'number' ? inWholeSeconds(new Date(until)) : until;
 
 /** What may outlast the end of a run, of one class. */
 export interface Outlasting {

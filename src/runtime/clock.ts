@@ -54,3 +54,6 @@ export const sleep = (clock: Clock, delay: number, signal: AbortSignal): Promise
   });
 
 const toError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
+
+/** RFC 3339 in whole seconds, as Kubernetes writes times. */
+export const inWholeSeconds = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z');

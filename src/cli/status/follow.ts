@@ -4,7 +4,7 @@
  */
 import { ApiError, isNotFound, isRetryable } from '../../kube/errors.ts';
 import { offboardings } from '../../kube/resources.ts';
-import { sleep } from '../../runtime/clock.ts';
+import { inWholeSeconds, sleep } from '../../runtime/clock.ts';
 import type { Cluster } from '../cluster.ts';
 import { CannotError, wordsOf } from '../errors.ts';
 import type { Io } from '../command.ts';
@@ -90,7 +90,7 @@ const logTo = (io: Io): Show => {
   let before: readonly string[] = [];
   return (run, trouble, last) => {
     const entries = trouble === undefined ? entriesOf(run) : [...before.filter((entry) => !entry.startsWith(away)), `${away}${trouble.message}`];
-    const time = io.clock.now().toISOString().replace(/\.\d+Z$/, 'Z');
+    const time = inWholeSeconds(io.clock.now());
     for (const entry of entries) if (!before.includes(entry)) io.out(`${time}  ${entry}\n`);
     before = entries;
     if (last) io.out(`\n${printed(run, io.clock.now(), widthOf(undefined))}`);

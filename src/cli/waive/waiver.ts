@@ -2,6 +2,7 @@
 import { conditionTypes } from '../../api/v1alpha1/conditions.ts';
 import { apiVersion } from '../../api/v1alpha1/index.ts';
 import type { DependencyStatus, OffboardingWaiverSpec } from '../../api/v1alpha1/index.ts';
+import { inWholeSeconds } from '../../runtime/clock.ts';
 import { durationOf } from '../durations.ts';
 import { CannotError, UsageError } from '../errors.ts';
 import { nearest } from '../near.ts';
@@ -31,7 +32,7 @@ export const expiryOf = (text: string, now: Date): string => {
   const at = isTime ? Date.parse(text) : now.getTime() + durationOf('expires', text);
   if (Number.isNaN(at) || at > latest) throw new UsageError(`--expires is no time: "${text}"`);
   if (at <= now.getTime()) throw new UsageError(`--expires must be a time to come, and "${text}" is not`);
-  return new Date(at).toISOString().replace(/\.\d+Z$/, 'Z');
+  return inWholeSeconds(new Date(at));
 };
 
 /** The end of the year 9999, as far as RFC 3339 goes. */

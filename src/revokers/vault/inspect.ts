@@ -1,5 +1,6 @@
 /** One look at one Vault, for the status of its Connector. */
 import { reasons } from '../../api/v1alpha1/conditions.ts';
+import { inWholeSeconds } from '../../runtime/clock.ts';
 import type { ConnectorReport, InspectConnector } from '../connector.ts';
 import { fieldOf, textOf } from '../fields.ts';
 import { dataOf } from './answers.ts';
@@ -21,13 +22,12 @@ export const createVaultInspection =
     return {
       ...(version !== '' && { serverVersion: version }),
       clusterId,
-      token: { renewable: token.renewable, ...(expiresAt !== undefined && { expiresAt: toSeconds(expiresAt) }) },
+      token: { renewable: token.renewable, ...(expiresAt !== undefined && { expiresAt: inWholeSeconds(expiresAt) }) },
       missingPermissions: missing.map(({ permission }) => permission),
       troubles: missing.length === 0 ? await lookAtMounts(connection.client, spec.kubernetesAuthMounts, signal) : [],
     };
   };
 
-const toSeconds = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z');
 
 const lookAtMounts = async (client: VaultClient, mounts: readonly KubernetesAuthMount[], signal: AbortSignal): Promise<ConnectorReport['troubles']> => {
   if (mounts.length === 0) return [];
