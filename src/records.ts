@@ -1,4 +1,5 @@
 /** What records add to the operator: the watch on them, how one is added, the look at each, and the slow round over all. */
+import { conditionOf, conditionTypes } from './api/v1alpha1/conditions.ts';
 import type { Config } from './config.ts';
 import { keysById, readablePublicKeys } from './evidence/keys.ts';
 import type { PublicKeys } from './evidence/keys.ts';
@@ -198,7 +199,7 @@ const wakeOthers = (record: OffboardingRecordObject, { enqueue, identities }: Re
 };
 
 /** What of a record runs and identities go by. */
-const saysOf = ({ status }: OffboardingRecordObject): string => `${status?.supersededBy?.uid ?? ''} ${status?.conditions?.find(({ type }) => type === 'Resurrected')?.message ?? ''}`;
+const saysOf = ({ status }: OffboardingRecordObject): string => `${status?.supersededBy?.uid ?? ''} ${conditionOf(status, conditionTypes.resurrected)?.message ?? ''}`;
 
 /** Milliseconds for which the published keys are taken as read. */
 const keysFor = 60_000;

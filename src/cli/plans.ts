@@ -3,7 +3,7 @@
  * Offboard looks, with its own logins; whoever asks needs none.
  */
 import type { OffboardingSpec } from '../api/v1alpha1/index.ts';
-import { conditionTypes } from '../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes } from '../api/v1alpha1/conditions.ts';
 import { ApiError, isNotFound } from '../kube/errors.ts';
 import { offboardings } from '../kube/resources.ts';
 import { sleep } from '../runtime/clock.ts';
@@ -91,7 +91,7 @@ const follow = async (get: () => Promise<RunObject>, timeout: number, { clock, s
  */
 export const standing = ({ metadata: { generation = 0 }, status }: Pick<RunObject, 'metadata' | 'status'>): 'Unseen' | 'Waiting' | 'Complete' | 'Held' => {
   if (status?.observedGeneration !== generation) return 'Unseen';
-  const is = (type: string): boolean => status.conditions?.some((each) => each.type === type && each.status === 'True') === true;
+  const is = (type: string): boolean => conditionOf(status, type)?.status === 'True';
   if (is(conditionTypes.planned)) return 'Complete';
   if (is(conditionTypes.stalled)) return 'Held';
   return status.dependencies?.some(({ attempts = 0 }) => attempts >= enough) === true ? 'Held' : 'Waiting';

@@ -30,7 +30,7 @@ const words = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 12 }), fc.consta
 
 /** Lists of credentials that an honest run could have. */
 const credentialLists: fc.Arbitrary<readonly RecordedCredential[]> = fc.array(
-  fc.record({ id: words, length: fc.nat({ max: 900 }) }).map(({ id, length }) => aRecordedCredential({ id: `${id}${'x'.repeat(length)}` })),
+  fc.record({ id: words, length: fc.integer({ min: 1, max: 900 }) }).map(({ id, length }) => aRecordedCredential({ id: `${id}${'x'.repeat(length)}` })),
   { maxLength: 12 },
 );
 

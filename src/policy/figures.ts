@@ -1,5 +1,5 @@
 /** All runs and identities in figures: what the leader's metrics show at a scrape. */
-import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
 import type { CredentialStatus, LifecycleState, OffboardingSpec, OffboardingStatus, Target, WorkloadIdentityStatus } from '../api/v1alpha1/index.ts';
 import { type Settling, residualOf } from './residual.ts';
 import { hasEnded } from './waiver.ts';
@@ -129,7 +129,7 @@ const waivedOf = (run: CountedRun, known: Kinds): readonly (Counted & { readonly
 };
 
 const isUnheld = ({ status }: { readonly status?: Pick<OffboardingStatus, 'conditions'> }): boolean =>
-  status?.conditions?.some(({ type }) => type === conditionTypes.glassBroken) === true;
+  conditionOf(status, conditionTypes.glassBroken) !== undefined;
 
 /** What only runs out, a run that somebody suspended, what was given up: late is what they are meant to be, so no alarm. */
 const waits = ({ credential, suspended, waived }: OpenCredential): boolean =>
@@ -146,13 +146,13 @@ const oldest = (credentials: readonly OpenCredential[], now: Date): number =>
 const total = (items: readonly Counted[]): number => items.reduce((sum, { credential }) => sum + (credential.count ?? 1), 0);
 
 const readyReason = ({ status }: CountedRun): string => {
-  const reason = status?.conditions?.find(({ type }) => type === conditionTypes.ready)?.reason ?? reasons.starting;
+  const reason = conditionOf(status, conditionTypes.ready)?.reason ?? reasons.starting;
   return knownReasons.has(reason) ? reason : 'other';
 };
 
 /** What a waiver has given up says so in the same words, and is no alarm. */
 const isUnlocked = ({ status }: CountedRun): boolean => {
-  const locked = status?.conditions?.find(({ type }) => type === conditionTypes.locked);
+  const locked = conditionOf(status, conditionTypes.locked);
   return locked?.status !== 'True' && locked?.reason === reasons.lockLost && status?.dependencies?.every(({ state }) => state !== 'Waived') === true;
 };
 

@@ -2,7 +2,7 @@
  * Whether somebody took our finalizer off, which takes the verb "breakglass". Offboard never puts it back then: whoever broke the
  * glass wants the object to go, and would otherwise have to be faster than we are. Whoever wants it held again puts it on.
  */
-import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
 import type { Condition } from '../api/v1alpha1/index.ts';
 import type { Fact } from './conditions.ts';
 
@@ -15,7 +15,7 @@ interface Held {
 export const isGlassBroken = ({ metadata, status }: Held, finalizer: string, stood: boolean): boolean =>
   metadata.deletionTimestamp === undefined &&
   metadata.finalizers?.includes(finalizer) !== true &&
-  (stood || status?.conditions?.some(({ type }) => type === conditionTypes.glassBroken) === true);
+  (stood || conditionOf(status, conditionTypes.glassBroken) !== undefined);
 
 export const glassBroken = (finalizer: string): Fact => ({
   type: conditionTypes.glassBroken,

@@ -1,5 +1,5 @@
 /** Where a WorkloadIdentity is in its life, and what its end needs. */
-import { conditionTypes } from '../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes } from '../api/v1alpha1/conditions.ts';
 import type { LifecycleState, OffboardingStatus } from '../api/v1alpha1/index.ts';
 
 /** An Enforce run for the identity. Times are RFC 3339. */
@@ -17,7 +17,7 @@ export interface RunOfIdentity {
 export const expiringWindow = 24 * 3_600_000;
 
 export const isConfirmed = ({ status }: RunOfIdentity): boolean =>
-  status.conditions?.some(({ type, status: value }) => type === conditionTypes.ready && value === 'True') === true;
+  conditionOf(status, conditionTypes.ready)?.status === 'True';
 
 /** What waivers have completed is still worked on, and is not retired. */
 export const isUnderWay = ({ status, waivers }: RunOfIdentity): boolean => status.completedAt === undefined || waivers !== 'None';

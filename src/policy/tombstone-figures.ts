@@ -1,5 +1,5 @@
 /** All records in figures: what the leader's metrics show at a scrape. */
-import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
 import { isRoot, tombstoneOf } from './tombstone.ts';
 import type { RecordFacts } from './tombstone.ts';
 
@@ -39,11 +39,10 @@ export const tombstoneFigures = (all: readonly RecordFacts[]): TombstoneFigures 
 };
 
 const statesOf = ({ status }: RecordFacts): readonly TombstoneState[] => {
-  const find = (wanted: string) => status?.conditions?.find(({ type }) => type === wanted);
-  const intact = find(conditionTypes.intact);
+  const intact = conditionOf(status, conditionTypes.intact);
   return [
     ...(status?.supersededBy === undefined ? [] : ['superseded' as const]),
-    ...(find(conditionTypes.resurrected)?.status === 'True' ? ['resurrected' as const] : []),
+    ...(conditionOf(status, conditionTypes.resurrected)?.status === 'True' ? ['resurrected' as const] : []),
     ...(intact?.reason === reasons.lockLost ? ['lock_lost' as const] : []),
     ...(intact?.reason === reasons.recordChanged ? ['changed' as const] : []),
   ];

@@ -4,7 +4,7 @@
  *   stands ──a WorkloadIdentity supersedes it──▶ superseded ─┐
  *      └─────the name is retired once more──────▶ newer one ─┴─▶ watches nothing any more
  */
-import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
 import type { OffboardingRecordSpec, OffboardingRecordStatus } from '../api/v1alpha1/index.ts';
 import type { Fact } from './conditions.ts';
 
@@ -131,7 +131,7 @@ export interface LockState {
 /** A lock that is left to somebody else, such as a run under way, is undefined. What could not be told leaves what is said as it is. */
 export const intactFact = (sound: Soundness, lock: LockState | undefined, rest: Rest | undefined, { status }: RecordFacts): Fact => {
   const type = conditionTypes.intact;
-  const before = status?.conditions?.find((condition) => condition.type === type);
+  const before = conditionOf(status, type);
   const unknown = (message: string): Fact =>
     before === undefined
       ? { type, status: 'Unknown', reason: reasons.dependencyUnavailable, message }
@@ -154,6 +154,6 @@ export const intactFact = (sound: Soundness, lock: LockState | undefined, rest: 
 
 /** `Intact` as the status has it, for as long as nothing gives reason to look at the signature again. */
 export const saysSound = ({ metadata, status }: RecordFacts): boolean => {
-  const intact = status?.conditions?.find(({ type }) => type === conditionTypes.intact);
+  const intact = conditionOf(status, conditionTypes.intact);
   return intact !== undefined && intact.status !== 'Unknown' && intact.reason !== reasons.recordChanged && intact.observedGeneration === (metadata.generation ?? 0);
 };

@@ -2,7 +2,7 @@
  * What a waiver does: a person, who is not the one who asked for the run, gives one dependency up until a time. It changes what
  * Ready needs, and nothing else: what is observed stays as it is, what is not gone goes on being ended.
  */
-import { conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes, reasons } from '../api/v1alpha1/conditions.ts';
 import type { CredentialStatus, DependencyWaiver, OffboardingSpec, OffboardingStatus, OffboardingWaiverSpec } from '../api/v1alpha1/index.ts';
 import { believableFrom, isOpen, needsRevoke } from './credential.ts';
 import type { Tracked } from './credential.ts';
@@ -36,7 +36,7 @@ export type Waiver = DependencyWaiver;
 export type Waivers = ReadonlyMap<string, Waiver>;
 
 const readyReason = (status: OffboardingStatus | undefined): string | undefined =>
-  status?.conditions?.find(({ type }) => type === conditionTypes.ready)?.reason;
+  conditionOf(status, conditionTypes.ready)?.reason;
 
 /** True of a run that is complete only because waivers say so: it is worked on as before, and ends when it is confirmed. */
 export const isWaived = (status: OffboardingStatus | undefined): boolean =>

@@ -1,5 +1,5 @@
 /** The kinds as the reconcilers read them: metadata, spec and status of the raw object. */
-import { conditionTypes } from '../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes } from '../api/v1alpha1/conditions.ts';
 import type {
   Certificate,
   OffboardingRecordSpec,
@@ -63,7 +63,7 @@ export const asksOrClaimsOtherwise = (before: OffboardingObject, now: Offboardin
   asksOtherwise(before, now) || claimOf(before) !== claimOf(now);
 
 const claimOf = ({ status }: OffboardingObject): string =>
-  `${status?.conditions?.find(({ type }) => type === conditionTypes.ready)?.status ?? ''} ${status?.completedAt ?? ''}`;
+  `${conditionOf(status, conditionTypes.ready)?.status ?? ''} ${status?.completedAt ?? ''}`;
 
 /** The key of an object in queues and stores. */
 export const keyOf = ({ metadata }: KubeObject): string => `${metadata.namespace ?? ''}/${metadata.name}`;

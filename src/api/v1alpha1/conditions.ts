@@ -1,4 +1,5 @@
 /** Condition types and reasons. Each comment says exactly when it is true. kstatus reads Ready, Reconciling and Stalled. */
+import type { Condition } from './index.ts';
 
 export const conditionTypes = {
   /** Offboarding: every dependency is confirmed. WorkloadIdentity: inventoried at this generation. Always there. */
@@ -192,3 +193,7 @@ export const reasons = {
   /** Inventoried=False: something cannot be listed or its end cannot be observed; the message names it. */
   notProvable: 'NotProvable',
 } as const;
+
+/** What a status says under this type; undefined where it says nothing. */
+export const conditionOf = (status: { readonly conditions?: readonly Condition[] } | undefined, type: string): Condition | undefined =>
+  status?.conditions?.find((condition) => condition.type === type);

@@ -1,7 +1,7 @@
 /** What cancelling a run would take back, and what it cannot any more. Pure, of the object and the time. */
-import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import { offboardLine, quoted } from '../shell.ts';
-import { conditionOf, countOf, identityOf } from '../status/parts.ts';
+import { countOf, identityOf } from '../status/parts.ts';
 import type { Shown } from '../status/parts.ts';
 import { since, withCountdowns } from '../time.ts';
 
@@ -17,7 +17,7 @@ const no = (run: Shown, now: Date): Cancellation | undefined => {
   const { metadata, spec, status = {} } = run;
   const refuse = (words: string): Cancellation => ({ possible: false, words });
   const where = [metadata.name, ...(metadata.namespace === undefined ? [] : ['-n', metadata.namespace])];
-  const ready = conditionOf(run, conditionTypes.ready);
+  const ready = conditionOf(run.status, conditionTypes.ready);
   if (ready?.reason === reasons.cancelled) return refuse(`it is cancelled already: ${ready.message}`);
   if (status.revokeStartedAt !== undefined) return refuse(tooLate(run, now));
   if (status.completedAt !== undefined) return refuse(`it has ended: ${ready?.message ?? status.phase ?? ''}`);
@@ -41,7 +41,7 @@ const tooLate = ({ metadata, status = {} }: Shown, now: Date): string => {
 const yes = (run: Shown, now: Date): string => {
   const { lockedAt, phase, dependencies = [] } = run.status ?? {};
   const locked = dependencies.map(({ name }) => name).join(', ');
-  const soaking = phase === 'Soaking' ? ` That can be said ${withCountdowns(conditionOf(run, conditionTypes.ready)?.message.replace(/;.*$/s, '').replace(/^reversible /, '') ?? '', now)}.` : '';
+  const soaking = phase === 'Soaking' ? ` That can be said ${withCountdowns(conditionOf(run.status, conditionTypes.ready)?.message.replace(/;.*$/s, '').replace(/^reversible /, '') ?? '', now)}.` : '';
   const back = lockedAt === undefined ? 'nothing was locked for good yet' : `what is locked is unlocked${locked === '' ? '' : ` (${locked})`}`;
   return `${identityOf(run)} keeps all of its access: nothing was revoked, and ${back}.${soaking}`;
 };

@@ -1,5 +1,5 @@
 /** `offboard cancel`: gives a run up, and takes its lock back. */
-import { conditionTypes } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes } from '../../api/v1alpha1/conditions.ts';
 import { isConflict } from '../../kube/errors.ts';
 import { offboardings } from '../../kube/resources.ts';
 import { awaited } from '../awaited.ts';
@@ -15,7 +15,6 @@ import { isMeant, notMeant, whoAmI, yesFlag } from '../people.ts';
 import { getRun } from '../runs.ts';
 import type { RunObject } from '../runs.ts';
 import { offboardLine } from '../shell.ts';
-import { conditionOf } from '../status/parts.ts';
 import { cancellationOf } from './cancellation.ts';
 
 const flags = {
@@ -85,8 +84,8 @@ const ask = async (cluster: Cluster, { metadata: { name, namespace = '', uid } }
 
 const answer = async (cluster: Cluster, run: RunObject, patience: number, io: Io): Promise<number> => {
   const { name, namespace = '' } = run.metadata;
-  const said = await awaited(() => getRun(cluster, name), (each) => conditionOf(each, conditionTypes.cancelled) !== undefined, patience, io);
-  const condition = said === undefined ? undefined : conditionOf(said, conditionTypes.cancelled);
+  const said = await awaited(() => getRun(cluster, name), (each) => conditionOf(each.status, conditionTypes.cancelled) !== undefined, patience, io);
+  const condition = said === undefined ? undefined : conditionOf(said.status, conditionTypes.cancelled);
   if (condition === undefined) {
     io.err(`it was asked for, and Offboard has not answered yet: ${offboardLine('why', name, '-n', namespace)}\n`);
     return exitCodes.no;

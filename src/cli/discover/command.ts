@@ -1,6 +1,6 @@
 /** `offboard discover`: from a ServiceAccount to a WorkloadIdentity that can be committed. */
 import type { OffboardingStatus, WorkloadIdentitySpec } from '../../api/v1alpha1/index.ts';
-import { conditionTypes } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes } from '../../api/v1alpha1/conditions.ts';
 import { isForbidden, isNotFound } from '../../kube/errors.ts';
 import type { KubeObject, ServiceAccount } from '../../kube/objects.ts';
 import { serviceAccounts, workloadIdentities } from '../../kube/resources.ts';
@@ -105,7 +105,7 @@ const ask = async (cluster: Cluster, { serviceAccount: name, uid, candidates, ti
   const dependencies = candidates.map(({ dependency }) => dependency);
   const { status = {} } = await planned(cluster, { name: `${name}-discover`, spec: { identity: { serviceAccount: { name, uid }, dependencies }, reason: 'Retired' }, timeout }, io);
   if (status.dependencies !== undefined) return status;
-  const why = status.conditions?.find(({ type }) => type === conditionTypes.stalled) ?? status.conditions?.find(({ type }) => type === conditionTypes.ready);
+  const why = conditionOf(status, conditionTypes.stalled) ?? conditionOf(status, conditionTypes.ready);
   throw new CannotError(why?.message ?? 'Offboard did not say what it found');
 };
 

@@ -1,6 +1,6 @@
 /** Which connectors whoever asks may use. Few may list connectors, and whoever may use one need not know what else there is. */
 import type { ConnectorSpec, ConnectorStatus } from '../../api/v1alpha1/index.ts';
-import { conditionTypes } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes } from '../../api/v1alpha1/conditions.ts';
 import { isForbidden } from '../../kube/errors.ts';
 import type { KubeObject, SelfSubjectAccessReview, SelfSubjectRulesReview } from '../../kube/objects.ts';
 import { connectors, selfSubjectAccessReviews, selfSubjectRulesReviews } from '../../kube/resources.ts';
@@ -75,7 +75,7 @@ const judge = async ({ client, signal }: Cluster, { name, object }: Known): Prom
   const resourceAttributes = { verb: 'use', group: connectors.group, resource: connectors.plural, name };
   const { status } = await client.review<SelfSubjectAccessReview>(selfSubjectAccessReviews, { spec: { resourceAttributes } }, { signal });
   if (status?.allowed !== true) return { why: `connector ${name}: you lack the verb "use" on connectors.offboard.dev "${name}"` };
-  const ready = object?.status?.conditions?.find(({ type }) => type === conditionTypes.ready);
+  const ready = conditionOf(object?.status, conditionTypes.ready);
   if (ready !== undefined && ready.status !== 'True') return { why: `connector ${name} is not ready: ${ready.message}` };
   return { connector: { name, type: object === undefined ? undefined : typeOf(object.spec) } };
 };

@@ -1,9 +1,8 @@
 /** A plan as lines for people, dependency by dependency in the order in which it would happen: pure. */
 import type { DependencyStatus, OffboardingStatus } from '../../api/v1alpha1/index.ts';
-import { conditionTypes } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes } from '../../api/v1alpha1/conditions.ts';
 import type { RunObject } from '../runs.ts';
 import { wrap } from '../screen.ts';
-import { conditionOf } from '../status/parts.ts';
 import { lasting } from '../time.ts';
 import { blocks, rowsOf, verbOf } from './rows.ts';
 
@@ -12,7 +11,7 @@ type Planned = Pick<RunObject, 'spec' | 'status'>;
 /** Something would hold the run, or it could not be told that nothing would. */
 export const isBlocked = ({ status = {} }: Planned): boolean => !isComplete(status) || (status.dependencies ?? []).some(blocks);
 
-const isComplete = (status: OffboardingStatus): boolean => conditionOf({ status }, conditionTypes.planned)?.status === 'True';
+const isComplete = (status: OffboardingStatus): boolean => conditionOf(status, conditionTypes.planned)?.status === 'True';
 
 export const printed = (plan: Planned, width: number): string => {
   const { spec, status = {} } = plan;
@@ -89,6 +88,6 @@ const verdict = ({ status = {} }: Planned, dependencies: readonly DependencyStat
   const names = dependencies.filter(blocks).map(({ name }) => name);
   if (names.length > 0) return `BLOCKED by ${names.join(', ')}: as things are, it would not be carried out.`;
   if (isComplete(status)) return 'Nothing blocks it. It is carried out with spec.mode Enforce.';
-  const why = conditionOf({ status }, conditionTypes.stalled) ?? conditionOf({ status }, conditionTypes.ready);
+  const why = conditionOf(status, conditionTypes.stalled) ?? conditionOf(status, conditionTypes.ready);
   return `BLOCKED: the plan is not complete: ${why?.message ?? 'the operator said nothing yet'}`;
 };

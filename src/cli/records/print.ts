@@ -1,6 +1,6 @@
 /** Records for people: one a line, then what became of them since, then whether the chain is whole. Pure. */
 import type { Condition, OffboardingRecordSpec, OffboardingRecordStatus } from '../../api/v1alpha1/index.ts';
-import { conditionTypes } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes } from '../../api/v1alpha1/conditions.ts';
 import type { Report } from '../../evidence/report.ts';
 import { table, wrap } from '../screen.ts';
 import { offboardLine } from '../shell.ts';
@@ -22,8 +22,7 @@ export const isOf = ({ spec: { identity } }: Record, wanted: string): boolean =>
 
 /** What somebody should look at: a record that is not as it was signed, an identity that came back. */
 export const concerns = ({ status }: Record): readonly string[] => {
-  const of = (type: string): Condition | undefined => status?.conditions?.find((each) => each.type === type);
-  const [intact, resurrected] = [of(conditionTypes.intact), of(conditionTypes.resurrected)];
+  const [intact, resurrected] = [conditionOf(status, conditionTypes.intact), conditionOf(status, conditionTypes.resurrected)];
   return [
     ...(intact?.status === 'False' && !isQuiet(intact) ? [`not intact: ${intact.message}`] : []),
     ...(resurrected?.status === 'True' ? [`came back: ${resurrected.message}`] : []),

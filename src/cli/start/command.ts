@@ -1,6 +1,6 @@
 /** `offboard start`: asks for the end of an identity. */
 import { readFile } from 'node:fs/promises';
-import { conditionTypes } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes } from '../../api/v1alpha1/conditions.ts';
 import { isAlreadyExists, isNotFound } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/objects.ts';
 import { offboardings, serviceAccounts, workloadIdentities } from '../../kube/resources.ts';
@@ -15,7 +15,7 @@ import { isMeant, notMeant, whoAmI } from '../people.ts';
 import type { RunObject } from '../runs.ts';
 import { offboardLine, quoted } from '../shell.ts';
 import { follow } from '../status/follow.ts';
-import { conditionOf, isReady } from '../status/parts.ts';
+import { isReady } from '../status/parts.ts';
 import { manifestOf, questionOf, readManifest } from './manifest.ts';
 import type { Manifest } from './manifest.ts';
 import { readOptions, startFlags } from './options.ts';
@@ -63,7 +63,7 @@ const start = async (cluster: Cluster, options: StartOptions, io: Io): Promise<n
 
 const outcomeOf = (run: RunObject | undefined): number => {
   if (run === undefined) return exitCodes.no;
-  const isMade = run.spec.mode === 'Plan' && conditionOf(run, conditionTypes.planned)?.status === 'True';
+  const isMade = run.spec.mode === 'Plan' && conditionOf(run.status, conditionTypes.planned)?.status === 'True';
   return isMade || isReady(run) ? exitCodes.yes : exitCodes.no;
 };
 

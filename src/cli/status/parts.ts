@@ -1,6 +1,6 @@
 /** What of an Offboarding is shown, part by part: pure, of the object and the time. Without a time, what is true of no single moment. */
-import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
-import type { Condition, CredentialStatus, DependencyState, DependencyStatus, OffboardingSpec, OffboardingStatus } from '../../api/v1alpha1/index.ts';
+import { conditionOf, conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
+import type { CredentialStatus, DependencyState, DependencyStatus, OffboardingSpec, OffboardingStatus } from '../../api/v1alpha1/index.ts';
 import { parseDuration } from '../../runtime/duration.ts';
 import { clockTime, lasting, since, until, withCountdowns } from '../time.ts';
 
@@ -11,13 +11,11 @@ export interface Shown {
   readonly status?: OffboardingStatus;
 }
 
-export const conditionOf = ({ status }: Pick<Shown, 'status'>, type: string): Condition | undefined => status?.conditions?.find((each) => each.type === type);
-
-export const isReady = (run: Pick<Shown, 'status'>): boolean => conditionOf(run, conditionTypes.ready)?.status === 'True';
+export const isReady = (run: Pick<Shown, 'status'>): boolean => conditionOf(run.status, conditionTypes.ready)?.status === 'True';
 
 /** Nothing more happens, but for what people do: it is at its end, or is a plan that is made. */
 export const isOver = (run: Pick<Shown, 'status'>): boolean =>
-  run.status?.completedAt !== undefined || conditionOf(run, conditionTypes.ready)?.reason === reasons.planOnly;
+  run.status?.completedAt !== undefined || conditionOf(run.status, conditionTypes.ready)?.reason === reasons.planOnly;
 
 /** `build-agent-7 (ci)`. */
 export const identityOf = ({ metadata, spec, status }: Shown): string => {
@@ -102,10 +100,10 @@ const mostNamed = 3;
 
 const outlook = (run: Shown, now: Date | undefined): readonly string[] => {
   const { status = {}, metadata } = run;
-  const stalled = conditionOf(run, conditionTypes.stalled);
-  const locked = conditionOf(run, conditionTypes.locked);
-  const ready = conditionOf(run, conditionTypes.ready);
-  const isQuiet = stalled === undefined && conditionOf(run, conditionTypes.reconciling) === undefined && ready?.status === 'False';
+  const stalled = conditionOf(run.status, conditionTypes.stalled);
+  const locked = conditionOf(run.status, conditionTypes.locked);
+  const ready = conditionOf(run.status, conditionTypes.ready);
+  const isQuiet = stalled === undefined && conditionOf(run.status, conditionTypes.reconciling) === undefined && ready?.status === 'False';
   const unprovable = (status.dependencies ?? []).flatMap(({ findings = [] }) => findings.filter(({ type }) => type === 'NotProvable'));
   const told = (message: string): string => (now === undefined ? message : withCountdowns(message, now));
   return [
@@ -114,7 +112,7 @@ const outlook = (run: Shown, now: Date | undefined): readonly string[] => {
     ...(status.phase === 'Soaking' && ready !== undefined ? [told(ready.message)] : []),
     ...(locked === undefined || locked.status === 'True' || isQuiet || status.phase === 'Pending' ? [] : [`not locked: ${told(locked.message)}`]),
     ...((status.summary?.notProvable ?? 0) === 0 ? [] : [`not provable: ${String(status.summary?.notProvable ?? 0)}${named(unprovable.map(({ message }) => message))}`]),
-    ...[conditionOf(run, conditionTypes.cancelled), conditionOf(run, conditionTypes.glassBroken)].flatMap((each) => (each === undefined || (each.type === conditionTypes.cancelled && each.status === 'True') ? [] : [told(each.message)])),
+    ...[conditionOf(run.status, conditionTypes.cancelled), conditionOf(run.status, conditionTypes.glassBroken)].flatMap((each) => (each === undefined || (each.type === conditionTypes.cancelled && each.status === 'True') ? [] : [told(each.message)])),
     ...(metadata.deletionTimestamp === undefined || status.completedAt !== undefined ? [] : ['it is being deleted, and goes once it has ended']),
   ];
 };

@@ -1,5 +1,5 @@
 /** `offboard waive`: gives one dependency of a run up, for a reason and until a time. */
-import { conditionTypes } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes } from '../../api/v1alpha1/conditions.ts';
 import type { OffboardingWaiverStatus } from '../../api/v1alpha1/index.ts';
 import { isAlreadyExists } from '../../kube/errors.ts';
 import type { KubeObject } from '../../kube/objects.ts';
@@ -92,7 +92,7 @@ const create = async ({ client, signal }: Cluster, manifest: Manifest): Promise<
 };
 
 const answer = async ({ client, signal }: Cluster, { name, namespace = '' }: WaiverObject['metadata'], patience: number, io: Io): Promise<number> => {
-  const readyIn = ({ status }: WaiverObject) => status?.conditions?.find(({ type }) => type === conditionTypes.ready);
+  const readyIn = ({ status }: WaiverObject) => conditionOf(status, conditionTypes.ready);
   const said = await awaited(() => client.get<WaiverObject>(offboardingWaivers, { namespace, name }, { signal }), (each) => readyIn(each) !== undefined, patience, io);
   const ready = said === undefined ? undefined : readyIn(said);
   if (ready === undefined) {

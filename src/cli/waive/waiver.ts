@@ -1,5 +1,5 @@
 /** The waiver to be created: whether it could count, and what it gives up. Pure, of the run, who asks, and the time. */
-import { conditionTypes } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes } from '../../api/v1alpha1/conditions.ts';
 import { apiVersion } from '../../api/v1alpha1/index.ts';
 import type { DependencyStatus, OffboardingWaiverSpec } from '../../api/v1alpha1/index.ts';
 import { inWholeSeconds } from '../../runtime/clock.ts';
@@ -7,7 +7,7 @@ import { durationOf } from '../durations.ts';
 import { CannotError, UsageError } from '../errors.ts';
 import { nearest } from '../near.ts';
 import type { RunObject } from '../runs.ts';
-import { conditionOf, countOf, identityOf } from '../status/parts.ts';
+import { countOf, identityOf } from '../status/parts.ts';
 import { clockTime, lasting, withCountdowns } from '../time.ts';
 
 export interface Wanted {
@@ -45,7 +45,7 @@ export const checked = (run: RunObject, dependency: string, me: string | undefin
   const found = dependencies.find(({ name }) => name === dependency);
   if (dependencies.length === 0) throw new CannotError(`Offboarding "${metadata.name}" has no dependencies yet: wait until it has looked`);
   if (found === undefined) throw new UsageError(`the run has no dependency "${dependency}": it has ${dependencies.map(({ name }) => name).join(', ')}${meant(dependency, dependencies)}`);
-  const ended = conditionOf(run, conditionTypes.ready)?.message ?? status.phase ?? '';
+  const ended = conditionOf(run.status, conditionTypes.ready)?.message ?? status.phase ?? '';
   if (spec.mode === 'Plan') throw new CannotError('a plan needs no waiver: it does nothing');
   if (status.completedAt !== undefined && found.state !== 'Waived') throw new CannotError(`it has ended: ${ended}`);
   if (found.state === 'Confirmed') throw new CannotError(`${dependency} is proven gone: there is nothing to give up`);

@@ -1,8 +1,8 @@
 /** Why a run is not done, or what its end rests on: one paragraph, and the next command. Pure, of the object and the time. */
-import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import type { Condition, CredentialStatus, DependencyStatus } from '../../api/v1alpha1/index.ts';
 import { labelled, wrap } from '../screen.ts';
-import { conditionOf, countOf, identityOf } from '../status/parts.ts';
+import { countOf, identityOf } from '../status/parts.ts';
 import type { Shown } from '../status/parts.ts';
 import { since, withCountdowns } from '../time.ts';
 import { nextFor } from './next.ts';
@@ -29,7 +29,7 @@ export const printed = ({ what, words, facts, next }: Explanation, width: number
   ].join('');
 
 export const explanationOf = (run: Shown, now: Date): Explanation => {
-  const ready = conditionOf(run, conditionTypes.ready);
+  const ready = conditionOf(run.status, conditionTypes.ready);
   if (ready === undefined) return unseen(run, now);
   const facts = [...standing(run, now), ...(ready.reason === reasons.reopened ? ['It is open again, for a waiver is not in force any more.'] : [])];
   const explained = ready.status === 'True' ? done(run, ready, now) : open(run, ready, now);
@@ -83,8 +83,8 @@ export const strengths = (credentials: readonly CredentialStatus[]): string => {
 };
 
 const open = (run: Shown, ready: Condition, now: Date): Explanation => {
-  const stalled = conditionOf(run, conditionTypes.stalled);
-  const speaker = stalled ?? conditionOf(run, conditionTypes.reconciling) ?? ready;
+  const stalled = conditionOf(run.status, conditionTypes.stalled);
+  const speaker = stalled ?? conditionOf(run.status, conditionTypes.reconciling) ?? ready;
   const { dependencies = [] } = run.status ?? {};
   const dependency = dependencies.find(({ name }) => speaker.message.startsWith(`${name}: `));
   const words = dependency === undefined ? undefined : wordsOf(run, dependency, speaker);
@@ -94,7 +94,7 @@ const open = (run: Shown, ready: Condition, now: Date): Explanation => {
     facts: [
       sinceWhen(speaker, dependency, stalled !== undefined, now),
       ...dependencies.filter((each) => each !== dependency && (each.state === 'Blocked' || each.state === 'Unknown')).map(({ name, state, message = '' }) => `Also, ${name} is ${verbs[state] ?? ''}: ${withCountdowns(message, now)}.`),
-      ...[conditionOf(run, conditionTypes.cancelled)].flatMap((each) => (each?.status === 'False' ? [`It ${each.message}.`] : [])),
+      ...[conditionOf(run.status, conditionTypes.cancelled)].flatMap((each) => (each?.status === 'False' ? [`It ${each.message}.`] : [])),
     ],
     next: nextFor(speaker.reason, { run, dependency }),
   };

@@ -2,7 +2,7 @@
  * One look at one Connector: does its system answer, and may the operator do there what it must. Looked at again about once a
  * minute, since nothing tells when that changes; what is as it was is not written.
  */
-import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import type { ConnectorStatus } from '../../api/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { toOutcome } from '../../kube/errors.ts';
@@ -94,7 +94,7 @@ const statusOf = ({ metadata, status }: ConnectorObject, report: ConnectorReport
   };
 };
 
-const readyOf = (status: ConnectorStatus | undefined) => status?.conditions?.find(({ type }) => type === conditionTypes.ready);
+const readyOf = (status: ConnectorStatus | undefined) => conditionOf(status, conditionTypes.ready);
 
 /** What is new to whoever looks after it: it works, or it does not, and why. */
 const announce = (connector: ConnectorObject, status: ConnectorStatus, { events }: ConnectorContext): void => {

@@ -1,6 +1,6 @@
 /** Tells people what changed: events on the Offboarding, a line in the log. Nothing is told twice. */
-import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
-import type { Condition, OffboardingStatus } from '../../api/v1alpha1/index.ts';
+import { conditionOf, conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
+import type { OffboardingStatus } from '../../api/v1alpha1/index.ts';
 import type { RecordedEvent } from '../../kube/events.ts';
 import { readyOf } from '../../policy/conditions.ts';
 import { timeToAllGone } from '../../policy/time-to-all-gone.ts';
@@ -38,9 +38,6 @@ const measureEnd = ({ offboarding }: Run, { kind }: Verdict, status: Offboarding
   const seconds = timeToAllGone(status);
   if (seconds !== undefined) onAllGone({ urgency: offboarding.spec.urgency ?? 'Routine', seconds });
 };
-
-const conditionOf = (status: OffboardingStatus | undefined, wanted: string): Condition | undefined =>
-  status?.conditions?.find(({ type }) => type === wanted);
 
 /** What people did to the run, and what came of it: told when it becomes so. */
 const announceConditions = ({ offboarding }: Run, status: OffboardingStatus, { events, log }: Context): void => {

@@ -1,5 +1,5 @@
 /** After the end: the run's verdict stands, and a confirmed one goes on watching for the identity's return. */
-import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import { isOpen } from '../../policy/credential.ts';
 import { idle, stalled } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
@@ -12,7 +12,7 @@ import type { Context, Run } from './run.ts';
 
 /** The verdict of a run that has ended. Nothing is revoked by itself any more. */
 export const finished = async (run: Run, context: Context, isFirstLook: boolean, signal: AbortSignal): Promise<Verdict> => {
-  const ready = run.offboarding.status?.conditions?.find(({ type }) => type === conditionTypes.ready);
+  const ready = conditionOf(run.offboarding.status, conditionTypes.ready);
   if (ready === undefined) return idle(reasons.superseded, 'ended');
   if (ready.status !== 'True') return ready.reason === reasons.resurrected ? stalled(ready.reason, ready.message) : idle(ready.reason, ready.message);
   const record = recordOf(run, context);
@@ -29,7 +29,7 @@ export const recordOf = ({ offboarding: { metadata, status } }: Run, { cluster }
 
 /** One that is superseded, or has a later one, says nothing of the name any more. */
 const toldBy = ({ status }: OffboardingRecordObject): Verdict | undefined => {
-  const back = status?.conditions?.find(({ type }) => type === conditionTypes.resurrected);
+  const back = conditionOf(status, conditionTypes.resurrected);
   return back?.status === 'True' ? stalled(reasons.resurrected, back.message) : undefined;
 };
 

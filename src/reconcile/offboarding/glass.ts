@@ -1,5 +1,5 @@
 /** The hold on a run, and what is said when somebody has broken it. */
-import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import { offboardingFinalizer } from '../../api/v1alpha1/index.ts';
 import type { OffboardingStatus } from '../../api/v1alpha1/index.ts';
 import type { Fact } from '../../policy/conditions.ts';
@@ -19,7 +19,7 @@ export const mayGo = ({ startedAt, completedAt }: Pick<OffboardingStatus, 'start
 export const isBroken = (offboarding: OffboardingObject): boolean => {
   const { metadata, spec, status } = offboarding;
   if (spec.mode !== 'Enforce' || status === undefined) return false;
-  const ready = status.conditions?.find(({ type }) => type === conditionTypes.ready)?.reason ?? '';
+  const ready = conditionOf(status, conditionTypes.ready)?.reason ?? '';
   const speaksOfThis = status.startedAt !== undefined || status.observedGeneration === metadata.generation;
   return isGlassBroken(offboarding, offboardingFinalizer, speaksOfThis && !mayGo(status, ready));
 };

@@ -1,5 +1,5 @@
 /** Tells people what changed of a record: events on it, a line in the log. Nothing is told twice. */
-import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import type { OffboardingRecordStatus } from '../../api/v1alpha1/index.ts';
 import { isThere, named } from '../../policy/tombstone.ts';
 import type { LockState, Returned } from '../../policy/tombstone.ts';
@@ -25,14 +25,13 @@ export const announce = (record: OffboardingRecordObject, status: OffboardingRec
 const includes = (entries: readonly Returned[], { dependency, id }: Returned): boolean => entries.some((entry) => entry.dependency === dependency && entry.id === id);
 
 const announceChanged = (record: OffboardingRecordObject, status: OffboardingRecordStatus, context: RecordContext): void => {
-  const intact = ({ conditions }: OffboardingRecordStatus) => conditions?.find(({ type }) => type === conditionTypes.intact);
-  const now = intact(status);
-  if (now?.reason !== reasons.recordChanged || intact(record.status ?? {})?.message === now.message) return;
+  const now = conditionOf(status, conditionTypes.intact);
+  if (now?.reason !== reasons.recordChanged || conditionOf(record.status, conditionTypes.intact)?.message === now.message) return;
   tell(record, 'Warning', reasons.recordChanged, now.message, context);
 };
 
 export const announceLockLost = (record: OffboardingRecordObject, lock: LockState | undefined, context: RecordContext): void => {
-  const before = record.status?.conditions?.find(({ type }) => type === conditionTypes.intact);
+  const before = conditionOf(record.status, conditionTypes.intact);
   if (lock === undefined || before?.reason === reasons.lockLost) return;
   tell(record, 'Warning', reasons.lockLost, `${lock.message}; Offboard puts it back. Whatever was let in meanwhile is told as Resurrected`, context);
 };

@@ -3,7 +3,7 @@
  * of all, which the next one follows; never one of a name that is back, or that a run has in hand, nor what came after it. With the
  * tombstone goes its lock, and with a record its chunks.
  */
-import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { offboardingRecords } from '../../kube/resources.ts';
 import { isRoot, standingTombstone } from '../../policy/tombstone.ts';
@@ -84,7 +84,7 @@ const isExpired = (record: OffboardingRecordObject, context: RecordContext): boo
   const endedAt = Date.parse(spec.completedAt ?? metadata.creationTimestamp);
   if (retention === 0 || !isRoot(record) || !(clock.now().getTime() - endedAt > retention) || metadata.name === records.head()) return false;
   const identity = identityOfRecord(record);
-  const isBack = records.of(identity).some(({ status }) => status?.conditions?.some(({ type, status: is }) => type === conditionTypes.resurrected && is === 'True'));
+  const isBack = records.of(identity).some(({ status }) => conditionOf(status, conditionTypes.resurrected)?.status === 'True');
   return !isBack && runUnderWay(identity, context) === undefined;
 };
 

@@ -4,7 +4,7 @@
  *   alive:   hold it by the finalizer → note the ServiceAccount's UID → inventory → expired? create an Offboarding
  *   deleted: an Offboarding that confirmed the end since then? let go : make sure that one is under way
  */
-import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import { workloadIdentityFinalizer } from '../../api/v1alpha1/index.ts';
 import type { Dependency, IdentityDependency, Target, WorkloadIdentityStatus } from '../../api/v1alpha1/index.ts';
 import type { KubeClient } from '../../kube/client.ts';
@@ -98,9 +98,8 @@ const isBroken = (identity: WorkloadIdentityObject): boolean =>
   isGlassBroken(identity, workloadIdentityFinalizer, identity.status?.observedGeneration === identity.metadata.generation);
 
 const announceBroken = (identity: WorkloadIdentityObject, status: WorkloadIdentityStatus, { events, log }: WorkloadIdentityContext): void => {
-  const isThere = ({ conditions }: WorkloadIdentityStatus) => conditions?.find(({ type }) => type === conditionTypes.glassBroken);
-  const broken = isThere(status);
-  if (broken === undefined || isThere(identity.status ?? {}) !== undefined) return;
+  const broken = conditionOf(status, conditionTypes.glassBroken);
+  if (broken === undefined || conditionOf(identity.status, conditionTypes.glassBroken) !== undefined) return;
   log.warn(broken.message, { workloadIdentity: keyOf(identity) });
   events.record({ regarding: identity, type: 'Warning', reason: conditionTypes.glassBroken, action: 'Hold', note: broken.message });
 };
@@ -217,7 +216,7 @@ const inventoryStatus = async (
   const defect = defectOf(all, taken.dependencies, revokers, context);
   const claim = { uid: metadata.uid, account: { namespace: metadata.namespace ?? '', name }, record: spec.supersedes?.record };
   const verdict = defect ?? nameVerdict(claim, context.records) ?? taken.failed ?? accountVerdict(pinned, live, mayBeAbsent === true, name);
-  const stood = underWay && known.length > 0 ? status?.conditions?.find(({ type }) => type === conditionTypes.inventoried) : undefined;
+  const stood = underWay && known.length > 0 ? conditionOf(status, conditionTypes.inventoried) : undefined;
   const inventoried: Fact =
     defect === undefined ? (stood ?? taken.inventoried) : { type: conditionTypes.inventoried, status: 'False', reason: reasons.notProvable, message: defect.message };
   // What there is no room for must not push out what is there: that is followed until there is.
@@ -270,7 +269,7 @@ const statusOf = (
   const state = lifecycleState(run, expiresAt, now.getTime());
   const uid = seen.uid ?? status?.serviceAccountUID;
   const dependencies = seen.dependencies ?? status?.dependencies;
-  const ready = run?.status.conditions?.find(({ type }) => type === conditionTypes.ready);
+  const ready = conditionOf(run?.status, conditionTypes.ready);
   const verdict =
     state === 'Offboarding' || seen.verdict === undefined
       ? reconciling(reasons.offboarding, `Offboarding "${run?.name ?? ''}" is retiring the identity: ${ready?.message ?? 'starting'}`)
