@@ -160,19 +160,24 @@ export const createRecords = (options: RecordsOptions): Records => {
       const identity = `${namespace}/${name}`;
       return !releasing.has(identity) && standingTombstone(view.of(identity)) !== undefined;
     },
-    figures: () => tombstoneFigures(view.list()),
+    figures: () => tombstoneFigures(view.list(), head.highest()),
   };
 };
 
-/** Kept as records come and go: to look through all for each would be a loop in a loop. */
+/** Kept as records come and go: to look through all for each would be a loop in a loop. The highest number stays when its record goes. */
 const createHead = (list: () => readonly OffboardingRecordObject[]) => {
   let name: string | undefined;
+  let highest = 0;
   const later = (one: string | undefined, record: OffboardingRecordObject): string | undefined =>
     isRoot(record) && record.metadata.name > (one ?? '') ? record.metadata.name : one;
   return {
     name: () => name,
+    highest: () => highest,
     onChange: ({ type, object }: Change<OffboardingRecordObject>): void => {
-      if (type === 'set') name = later(name, object);
+      if (type === 'set') {
+        name = later(name, object);
+        highest = Math.max(highest, Number(name ?? 0));
+      }
       else if (object.metadata.name === name) name = list().reduce(later, undefined);
     },
   };

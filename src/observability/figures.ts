@@ -106,16 +106,16 @@ export const registerFigures = (registry: Registry, current: () => Figures | und
   });
   gauge(
     'offboard_tombstones',
-    'Records of ends: watching and resting are all of them; superseded, resurrected, lock_lost and changed are counted beside that.',
+    'Records of ends: watching and resting are all of them; superseded, resurrected, not_looked_at, lock_lost and changed are counted beside that.',
     ['state'],
     (all, { tombstones }) => {
       for (const { count, state } of tombstones) all.set({ state }, count);
     },
   );
-  gauge('offboard_record_head', 'The number of the last record; it only grows.', [], (all, { recordHead }) => {
+  gauge('offboard_record_head', 'The number of the last record that the leader has seen; it only grows while that leads.', [], (all, { recordHead }) => {
     all.set(recordHead);
   });
-  gauge('offboard_missing_records', 'Numbers between the first record and the last that no record has.', [], (all, { recordsMissing }) => {
+  gauge('offboard_missing_records', 'Numbers from the first record to the last that was seen that no record has.', [], (all, { recordsMissing }) => {
     all.set(recordsMissing);
   });
 };

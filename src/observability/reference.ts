@@ -15,7 +15,7 @@ const labels: Readonly<Record<string, string>> = {
   resource: 'the plural of a kind that is watched',
   result: '`success`, `requeue_after`, `error`',
   revoker: 'the kind of a dependency: `kubernetes`, `vault`, `google-cloud`; its name is nowhere in the metrics',
-  state: 'of a credential, an identity: as in its status; of a record: `watching`, `resting`, `superseded`, `resurrected`, `lock_lost`, `changed`',
+  state: 'of a credential, an identity: as in its status; of a record: `watching`, `resting`, `superseded`, `resurrected`, `not_looked_at`, `lock_lost`, `changed`',
   type: 'the kind of a Connector: `vault`, `google-cloud`',
   urgency: '`Routine`, `Emergency`',
   verb: 'HTTP method, under the name that client-go gives it',

@@ -81,7 +81,8 @@ describe('of whatever records there are of one name', () => {
 
 describe('whatever comes back, goes and comes again', () => {
   const things = fc.uniqueArray(fc.record({ id: fc.nat({ max: 40 }).map((id) => `thing-${id}`), class: fc.constantFrom('Token', 'Lease') }), { maxLength: 12, selector: ({ id }) => id });
-  const look = fc.record({ dependency: fc.constantFrom('kubernetes', 'vault'), present: things });
+  const dependency = fc.constantFrom('kubernetes', 'vault');
+  const look: fc.Arbitrary<DependencyLook> = fc.oneof({ weight: 3, arbitrary: fc.record({ dependency, present: things }) }, fc.record({ dependency, unseen: fc.constant('away') }));
   const life = fc.array(fc.uniqueArray(look, { maxLength: 2, selector: ({ dependency }) => dependency }), { maxLength: 8 });
 
   const play = (looks: readonly (readonly DependencyLook[])[], each: (before: readonly Returned[], now: readonly Returned[], seen: readonly DependencyLook[], at: string) => void): void => {
@@ -92,6 +93,8 @@ describe('whatever comes back, goes and comes again', () => {
       return now;
     }, []);
   };
+  /** What they said is there; of one that could not tell, nothing. */
+  const answersOf = (seen: readonly DependencyLook[]) => seen.filter((each) => 'present' in each);
   const isIn = (all: readonly Returned[], { dependency, id }: Pick<Returned, 'dependency' | 'id'>): boolean => all.some((entry) => entry.dependency === dependency && entry.id === id);
 
   it('what is there is listed as there, what was not asked stays as it was, and there are 32 at most', () => {
@@ -99,10 +102,10 @@ describe('whatever comes back, goes and comes again', () => {
       fc.property(life, (looks) => {
         play(looks, (before, now, seen) => {
           if (now.length > 32) throw new Error(`${now.length} of them`);
-          const present = seen.flatMap(({ dependency, present: all }) => all.map(({ id }) => ({ dependency, id })));
+          const present = answersOf(seen).flatMap((each) => each.present.map(({ id }) => ({ dependency: each.dependency, id })));
           if (now.length < 32) for (const each of [...present, ...before]) if (!isIn(now, each)) throw new Error(`forgot ${each.id}`);
           for (const entry of now) {
-            const asked = seen.find(({ dependency }) => dependency === entry.dependency);
+            const asked = answersOf(seen).find((each) => each.dependency === entry.dependency);
             if (asked === undefined) expect(before).toContainEqual(entry);
             else if (asked.present.some(({ id }) => id === entry.id) !== isThere(entry)) throw new Error(`${entry.id} is said to be ${isThere(entry) ? 'there' : 'gone'}`);
           }
@@ -120,7 +123,7 @@ describe('whatever comes back, goes and comes again', () => {
             if (entry.seenAt !== (was?.seenAt ?? at)) throw new Error('the first time is forgotten');
             if (!isThere(entry) && entry.goneAt !== (was?.goneAt ?? at)) throw new Error('it went at another time');
           }
-          const isStillThere = (entry: Returned): boolean => isThere(entry) && seen.every(({ dependency, present }) => dependency !== entry.dependency || present.some(({ id }) => id === entry.id));
+          const isStillThere = (entry: Returned): boolean => isThere(entry) && answersOf(seen).every((each) => each.dependency !== entry.dependency || each.present.some(({ id }) => id === entry.id));
           const lost = before.filter((entry) => isStillThere(entry) && !isIn(now, entry));
           if (lost.length > 0 && now.some((entry) => !isThere(entry))) throw new Error('it made room for what is gone');
           if (lost.length > 0 && seen.length === 0) throw new Error('nobody looked');
@@ -129,12 +132,14 @@ describe('whatever comes back, goes and comes again', () => {
     );
   });
 
-  it('it is told exactly while it is there, but by a record that watches nothing', () => {
+  it('it is told exactly while it is there, but by a record that watches nothing; and no is never said where somebody could not tell', () => {
     holds(
-      fc.property(life, fc.boolean(), (looks, rests) => {
-        play(looks, (_, now) => {
-          const { status, reason } = resurrectedFact(now, rests ? { reason: reasons.newerRecord, message: 'm' } : undefined);
+      fc.property(life, fc.boolean(), fc.boolean(), record, (looks, rests, everywhere, each) => {
+        play(looks, (_, now, seen) => {
+          const facts: RecordFacts = { ...each, metadata: { name: numbered(1), generation: 1 } };
+          const { status, reason } = resurrectedFact(now, rests ? { reason: reasons.newerRecord, message: 'm' } : undefined, { looks: seen, everywhere }, facts);
           if ((status === 'True') !== (!rests && now.some(isThere))) throw new Error(status);
+          if (!rests && status === 'False' && seen.length > answersOf(seen).length) throw new Error('unknown is said to be absent');
           if (!rests && status === 'False' && (reason === reasons.notReturned) !== (now.length === 0)) throw new Error(`what came back is forgotten: ${reason}`);
         });
       }),

@@ -57,25 +57,25 @@ export const restOf = ({ metadata, spec, status }: RecordFacts, records: readonl
   return { reason: reasons.newerRecord, message: `OffboardingRecord "${last.metadata.name}" is of a later end of the same name, and watches` };
 };
 
-/** What is there now of one dependency that was asked. */
-export interface DependencyLook {
-  readonly dependency: string;
-  readonly present: readonly { readonly id: string; readonly class: string }[];
-}
+/** What is there now of one dependency, or why nobody could tell. */
+export type DependencyLook =
+  | { readonly dependency: string; readonly present: readonly { readonly id: string; readonly class: string }[] }
+  | { readonly dependency: string; readonly unseen: string };
 
 /** As the schema has it. */
 const maxReturned = 32;
 
-/** What came back stays on the list when it is gone again: who asks later must see that it happened. What was not asked stays as it is. */
+/** What came back stays on the list when it is gone again: who asks later must see that it happened. What was not asked, or did not tell, stays as it is. */
 export const returnedAfter = (before: readonly Returned[], looks: readonly DependencyLook[], now: Date): readonly Returned[] => {
   const at = now.toISOString();
+  const answers = looks.filter((look) => 'present' in look);
   const known = before.map((entry) => {
-    const look = looks.find(({ dependency }) => dependency === entry.dependency);
+    const look = answers.find(({ dependency }) => dependency === entry.dependency);
     if (look === undefined) return entry;
     const { goneAt, ...there } = entry;
     return look.present.some(({ id }) => id === entry.id) ? there : { ...there, goneAt: goneAt ?? at };
   });
-  const added = looks.flatMap(({ dependency, present }) =>
+  const added = answers.flatMap(({ dependency, present }) =>
     present.filter(({ id }) => !isListed(before, dependency, id)).map(({ id, class: kind }) => ({ dependency, id, class: kind, seenAt: at })),
   );
   return atMost([...known, ...added]);
@@ -94,8 +94,18 @@ const atMost = (entries: readonly Returned[]): readonly Returned[] => {
 
 export const isThere = ({ goneAt }: Returned): boolean => goneAt === undefined;
 
-/** It speaks of now. That something had come back is in its reason, and in the list. */
-export const resurrectedFact = (returned: readonly Returned[], rest: Rest | undefined): Fact => {
+/** One look of a record at what it watches. */
+export interface Round {
+  readonly looks: readonly DependencyLook[];
+  /** False where the other systems have their turn another time. */
+  readonly everywhere: boolean;
+}
+
+/**
+ * It speaks of now. That something had come back is in its reason, and in the list. Where one of them could not tell, neither can this, until
+ * all have.
+ */
+export const resurrectedFact = (returned: readonly Returned[], rest: Rest | undefined, { looks, everywhere }: Round, { status }: RecordFacts): Fact => {
   const type = conditionTypes.resurrected;
   if (rest !== undefined) return { type, status: 'False', ...rest };
   const there = returned.filter(isThere);
@@ -107,6 +117,10 @@ export const resurrectedFact = (returned: readonly Returned[], rest: Rest | unde
       message: `${named(there)} came back after the end; nothing was revoked. Create a new Offboarding to retire it again`,
     };
   }
+  const unseen = looks.flatMap((look) => ('unseen' in look ? [`${look.dependency}: ${look.unseen}`] : []));
+  if (unseen.length > 0) return { type, status: 'Unknown', reason: reasons.notLookedAt, message: unseen.join('; ') };
+  const before = conditionOf(status, type);
+  if (!everywhere && before?.reason === reasons.notLookedAt) return { type, status: 'Unknown', reason: before.reason, message: before.message };
   return returned.length > 0
     ? { type, status: 'False', reason: reasons.goneAgain, message: `${named(returned)} came back after the end, and is gone again` }
     : { type, status: 'False', reason: reasons.notReturned, message: 'nothing was seen since the end' };

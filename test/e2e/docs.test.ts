@@ -111,7 +111,7 @@ describe('what is said of records', () => {
   });
 
   it('is what kubectl and the command line list', async () => {
-    for (const listed of [await shell.run(documented('docs/tombstones.md', 'Tombstones')), await shell.run(documented('docs/runbooks/record-changed.md', 'See which, and what differs'))]) expect(listed).toContain('0000000001');
+    for (const listed of [await shell.run(documented('docs/tombstones.md', 'Tombstones')), await shell.run(documented('docs/runbooks/record-changed.md', 'See which, and what differs')), await shell.run(documented('docs/runbooks/record-missing.md', 'See which'))]) expect(listed).toContain('0000000001');
     expect(await shell.run(documented('docs/tombstones.md', 'Tombstones', 'kubectl get offboardingrecords '))).toMatch(/ INTACT .* RESURRECTED/);
     expect(await shell.run(documented('docs/reference/cli.md', 'kubectl offboard records'))).toContain('ci/build-agent-7');
     await shell.run(documented('docs/report.md', 'The report: a record to be read', 'kubectl offboard report build-agent-7-retired'));

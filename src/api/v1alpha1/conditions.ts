@@ -182,6 +182,8 @@ export const reasons = {
   recordChanged: 'RecordChanged',
   /** Resurrected=False: nothing was seen since the end. */
   notReturned: 'NotReturned',
+  /** Resurrected=Unknown: nothing is known to be there again, and one of the dependencies could not tell; the message says which, and why. */
+  notLookedAt: 'NotLookedAt',
   /** Resurrected: something is there again; the message names it. */
   returned: 'Returned',
   /** Intact and Resurrected: a WorkloadIdentity uses the name again on purpose; nothing is watched any more. */

@@ -26,6 +26,7 @@ export const concerns = ({ status }: Record): readonly string[] => {
   return [
     ...(intact?.status === 'False' && !isQuiet(intact) ? [`not intact: ${intact.message}`] : []),
     ...(resurrected?.status === 'True' ? [`came back: ${resurrected.message}`] : []),
+    ...(resurrected?.status === 'Unknown' ? [`nobody can tell whether it came back: ${resurrected.message}`] : []),
   ];
 };
 

@@ -20,7 +20,8 @@ export interface RecordMemory {
 
 export interface RecordMemories {
   readonly of: (record: OffboardingRecordObject) => RecordMemory;
-  readonly forget: (name: string) => void;
+  /** False when nothing was known of it. */
+  readonly forget: (name: string) => boolean;
   /** Its signature is looked at at the next look. */
   readonly makeDue: (record: OffboardingRecordObject) => void;
   /** The other systems are asked at the next look. */
@@ -63,9 +64,7 @@ export const createRecordMemories = ({ clock, random }: { readonly clock: Clock;
 
   return {
     of,
-    forget: (name) => {
-      memories.delete(name);
-    },
+    forget: (name) => memories.delete(name),
     makeDue: (record) => {
       of(record).isDue = true;
     },

@@ -40,6 +40,7 @@ let writes: number;
 let reads: number;
 let deleted: string[];
 let returns: number;
+let warnings: string[];
 let reconciler: RecordReconciler;
 /** What the lock says of the name; put back by a lock. */
 let lock: Observation;
@@ -84,7 +85,7 @@ const start = (): void => {
     client: client as KubeClient,
     clock,
     random: () => 0.5,
-    log: silentLog,
+    log: { ...silentLog, warn: (message) => warnings.push(message) },
     events: { record: (event) => events.push(event), flush: () => Promise.resolve() },
     registry,
     records: {
@@ -152,6 +153,7 @@ beforeEach(() => {
   retention = 0;
   [writes, reads, returns] = [0, 0, 0];
   deleted = [];
+  warnings = [];
   put(aRecord(first));
   start();
 });
@@ -228,6 +230,8 @@ describe('a record that is not as it was signed', () => {
 describe('what comes back', () => {
   const account = aCredential({ id: 'serviceaccounts/ci/agent', uid: 'uid-of-another', class: 'ServiceAccount', end: { by: 'Person', reason: 'IdentityRecreated', message: 'x' } });
 
+  const withVault = { identity: { ...aRecordedEnd(first).identity, dependencies: [{ name: 'vault', declared: canonicalJson({ name: 'vault', vault: { connectorRef: { name: 'main' }, roles: ['ci-agent'] } }) }] } };
+
   it('is believed after a fresh look, named, told and counted; nothing is revoked', async () => {
     await look();
     cluster.present.set(account.id, account);
@@ -275,9 +279,43 @@ describe('what comes back', () => {
     expect(status().returned).toMatchObject([{ id: 'rolebindings/ci/new' }]);
   });
 
+  it('is not gone again because nobody can read what waivers had left', async () => {
+    put(aRecord(first, { outcome: 'CompletedWithWaivers' }));
+    cluster.present.set(account.id, account);
+    await look();
+    keys = [];
+    cluster.present.clear();
+    await look();
+    expect(condition('Resurrected')).toMatchObject({ status: 'True', reason: 'Returned' });
+    expect(status().returned).toMatchObject([{ id: account.id }]);
+    expect(status().returned?.[0]).not.toHaveProperty('goneAt');
+  });
+
+  it('cannot be told from what was there where nobody had looked when it was given up', async () => {
+    put(aRecord(first, { outcome: 'CompletedWithWaivers', dependencies: [aRecordedDependency({ name: 'vault', state: 'Waived' })] }));
+    await look();
+    expect(condition('Resurrected')).toMatchObject({ status: 'Unknown', reason: 'NotLookedAt' });
+    expect(condition('Resurrected')?.message).toMatch(/^kubernetes: nobody had looked at it when it was given up/);
+  });
+
+  it('is not said to be nowhere while one that it may be in does not answer', async () => {
+    put(aRecord(first, withVault));
+    await look();
+    expect(condition('Resurrected'), 'its turn has not come').toMatchObject({ status: 'False', reason: 'NotReturned' });
+    vault.failures.inventory = retryable('Down', 'connection refused');
+    await clock.advance(1_800_000);
+    await look();
+    expect(condition('Resurrected')).toMatchObject({ status: 'Unknown', reason: 'NotLookedAt', message: 'vault: connection refused' });
+    await look();
+    expect(condition('Resurrected'), 'nor until it has').toMatchObject({ status: 'Unknown', reason: 'NotLookedAt', message: 'vault: connection refused' });
+    delete vault.failures.inventory;
+    await clock.advance(4_000_000);
+    await look();
+    expect(condition('Resurrected')).toMatchObject({ status: 'False', reason: 'NotReturned' });
+  });
+
   it('is looked for elsewhere by the hour, by what is signed, and not when a process starts', async () => {
-    const declared = canonicalJson({ name: 'vault', vault: { connectorRef: { name: 'main' }, roles: ['ci-agent'] } });
-    put(aRecord(first, { identity: { ...aRecordedEnd(first).identity, dependencies: [{ name: 'vault', declared }] } }));
+    put(aRecord(first, withVault));
     vault.present.set('token', aCredential({ id: 'token', class: 'Token' }));
     const result = await look();
     expect(vault.calls).toEqual([]);
@@ -427,6 +465,20 @@ describe('the retention', () => {
     await clock.advance(31 * dayMs);
     await tidy();
     expect([deleted, lockCalls]).toEqual([[first, second], ['unlock', 'unlock']]);
+  });
+
+  it('is no cause to tell of what it deleted, as of what somebody else did', async () => {
+    await look();
+    await look(second);
+    await clock.advance(31 * dayMs);
+    reconciler.makeDue(inMemory(stored.get(second) ?? aRecord(second)));
+    stored.delete(second);
+    await look(second);
+    await look(second);
+    expect(warnings).toEqual(['A record was deleted, and not since it was past its time']);
+    await tidy();
+    await look();
+    expect([deleted, warnings.length]).toEqual([[first], 1]);
   });
 
   it('deletes nothing before, and nothing where there is none', async () => {

@@ -12,7 +12,7 @@ import type { OffboardingRecordStatus } from '../../api/v1alpha1/index.ts';
 import { offboardingRecords } from '../../kube/resources.ts';
 import { conditionsOf } from '../../policy/conditions.ts';
 import { intactFact, isRoot, restOf, resurrectedFact, returnedAfter } from '../../policy/tombstone.ts';
-import type { DependencyLook, LockState, Soundness } from '../../policy/tombstone.ts';
+import type { LockState, Round, Soundness } from '../../policy/tombstone.ts';
 import type { ReconcileResult } from '../../runtime/controller.ts';
 import type { OffboardingRecordObject } from '../objects.ts';
 import { writeStatus } from '../status.ts';
@@ -46,8 +46,9 @@ export const createRecordReconciler = (context: RecordContext): RecordReconciler
       const name = key.slice(key.indexOf('/') + 1);
       const record = context.records.get(name);
       if (record === undefined || !isRoot(record) || record.metadata.deletionTimestamp !== undefined) {
-        memories.forget(name);
-        retirement.over(name);
+        const wasThere = memories.forget(name);
+        const isOurs = retirement.over(name);
+        if (wasThere && !isOurs && record === undefined) context.log.warn('A record was deleted, and not since it was past its time', { record: name });
         return { kind: 'done' };
       }
       if (retirement.isRetiring(name)) return retirement.retire(record, signal);
@@ -60,7 +61,7 @@ export const createRecordReconciler = (context: RecordContext): RecordReconciler
 interface Seen {
   readonly sound: Soundness;
   /** None of what rests. */
-  readonly looks: readonly DependencyLook[];
+  readonly round: Round;
   readonly lock: LockState | undefined;
   readonly supersededBy: OffboardingRecordStatus['supersededBy'];
 }
@@ -70,11 +71,11 @@ const lookAt = async (record: OffboardingRecordObject, memory: RecordMemory, con
   const supersededBy = rests ? undefined : await supersede(record, context, signal);
   const sound = await soundness(record, memory, context, signal);
   const watches = !rests && supersededBy === undefined;
-  const looks = watches ? await lookForReturns(record, memory, context, signal) : [];
+  const round = watches ? await lookForReturns(record, memory, context, signal) : { looks: [], everywhere: true };
   const lock = watches && runUnderWay(identityOfRecord(record), context) === undefined ? await lockOf(record, context, signal) : undefined;
-  const seen: Seen = { sound, looks, lock, supersededBy };
+  const seen: Seen = { sound, round, lock, supersededBy };
   // A restored backup has no status: what is told of such a record is written when its turn has come, once.
-  const canWait = record.status === undefined && sound.kind === 'Unchecked' && supersededBy === undefined && looks.every(({ present }) => present.length === 0);
+  const canWait = record.status === undefined && sound.kind === 'Unchecked' && supersededBy === undefined && round.looks.every((look) => 'unseen' in look || look.present.length === 0);
   if (canWait && lock?.state !== 'Lost') return whenAgain(record, memory, seen, context);
   const last = lock?.state === 'Lost' ? await withLock(record, seen, context, signal) : seen;
   await conclude(context.records.get(record.metadata.name) ?? record, last, context, signal);
@@ -107,14 +108,14 @@ const conclude = async (record: OffboardingRecordObject, seen: Seen, context: Re
   if (seen.supersededBy !== undefined && record.status?.supersededBy === undefined) announceSuperseded(record, seen.supersededBy, context);
 };
 
-const statusOf = (record: OffboardingRecordObject, { sound, looks, lock, supersededBy }: Seen, { clock, records }: RecordContext): OffboardingRecordStatus => {
+const statusOf = (record: OffboardingRecordObject, { sound, round, lock, supersededBy }: Seen, { clock, records }: RecordContext): OffboardingRecordStatus => {
   const { metadata, status } = record;
   const generation = metadata.generation ?? 0;
-  const returned = returnedAfter(status?.returned ?? [], looks, clock.now());
+  const returned = returnedAfter(status?.returned ?? [], round.looks, clock.now());
   const by = supersededBy ?? status?.supersededBy;
   const now: OffboardingRecordStatus = { ...(by === undefined ? {} : { supersededBy: by }), ...(returned.length === 0 ? {} : { returned }) };
   const rest = restOf({ ...record, status: now }, records.of(identityOfRecord(record)));
-  const facts = [intactFact(sound, lock, rest, record), resurrectedFact(returned, rest)];
+  const facts = [intactFact(sound, lock, rest, record), resurrectedFact(returned, rest, round, record)];
   return { observedGeneration: generation, ...now, conditions: conditionsOf(facts, status?.conditions ?? [], generation, clock.now()) };
 };
 

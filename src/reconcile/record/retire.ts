@@ -19,13 +19,15 @@ export interface Retirement {
   /** True while it is to be deleted at its next look, which nothing else then may put a lock to. */
   readonly isRetiring: (name: string) => boolean;
   readonly retire: (record: OffboardingRecordObject, signal: AbortSignal) => Promise<ReconcileResult>;
-  /** It is gone, whoever deleted it. */
-  readonly over: (name: string) => void;
+  /** It is gone, or about to go, whoever deleted it; true when that was this process. */
+  readonly over: (name: string) => boolean;
 }
 
 export const createRetirement = (context: RecordContext): Retirement => {
   /** Told at the end of the look that is waited for, whether it is gone. */
   const retiring = new Map<string, (gone: boolean) => void>();
+  /** Deleted, and not told of by the watch yet. */
+  const retired = new Set<string>();
 
   const settle = (name: string, gone: boolean): void => {
     const tell = retiring.get(name);
@@ -55,12 +57,14 @@ export const createRetirement = (context: RecordContext): Retirement => {
   return {
     over: (name) => {
       settle(name, true);
+      return retired.delete(name);
     },
     isRetiring: (name) => retiring.has(name),
     retire: async (record, signal) => {
       let isGone = false;
       try {
         if (isExpired(record, context)) {
+          retired.add(record.metadata.name);
           await deleteRecord(record, context, signal);
           isGone = true;
         }

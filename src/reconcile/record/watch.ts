@@ -5,8 +5,9 @@
 import type { Dependency, Target } from '../../api/v1alpha1/index.ts';
 import type { RecordedCredential, RecordedDeclaration, RecordedDependency } from '../../evidence/predicate.ts';
 import { isThere } from '../../policy/tombstone.ts';
-import type { DependencyLook, LockState } from '../../policy/tombstone.ts';
+import type { DependencyLook, LockState, Round } from '../../policy/tombstone.ts';
 import { isLeftOver } from '../../policy/waiver.ts';
+import { toOutcome } from '../../kube/errors.ts';
 import type { Credential, Revoker } from '../../revokers/revoker.ts';
 import { jitter } from '../../runtime/random.ts';
 import type { OffboardingRecordObject } from '../objects.ts';
@@ -31,19 +32,20 @@ export const lookForReturns = async (
   memory: RecordMemory,
   context: RecordContext,
   signal: AbortSignal,
-): Promise<readonly DependencyLook[]> => {
+): Promise<Round> => {
   const target = targetOf(record);
   const looks: DependencyLook[] = [];
   const whole = createOnce(() => readWhole(record, context, signal));
   for (const revoker of context.registry.forTarget(undefined)) {
     looks.push(await lookAtOne(record, revoker, target, whole, signal));
   }
-  if (record.signed?.elsewhere !== true || memory.elsewhereAt > context.clock.monotonic()) return looks;
+  if (record.signed?.elsewhere !== true) return { looks, everywhere: true };
+  if (memory.elsewhereAt > context.clock.monotonic()) return { looks, everywhere: false };
   memory.elsewhereAt = context.clock.monotonic() + jitter(context.random, betweenLooksElsewhere, 0.2);
-  return [...looks, ...(await lookElsewhere(record, target, whole, context, signal))];
+  return { looks: [...looks, ...(await lookElsewhere(record, target, whole, context, signal))], everywhere: true };
 };
 
-/** One that does not answer takes back nothing that was proven. */
+/** One that does not answer takes back nothing that was proven, and says nothing of now. */
 const lookElsewhere = async (
   record: OffboardingRecordObject,
   target: Target,
@@ -52,8 +54,9 @@ const lookElsewhere = async (
   signal: AbortSignal,
 ): Promise<readonly DependencyLook[]> => {
   const standing = registry.forTarget(undefined);
-  const { dependencies } = await whole();
-  const all: Target = { ...target, dependencies };
+  const read = await whole();
+  if ('problem' in read) return [{ dependency: 'the other systems', unseen: `what is signed names them, and cannot be read: ${read.problem}` }];
+  const all: Target = { ...target, dependencies: read.dependencies };
   const looks: DependencyLook[] = [];
   for (const revoker of registry.forTarget(all)) {
     if (standing.includes(revoker)) continue;
@@ -62,6 +65,7 @@ const lookElsewhere = async (
     } catch (error) {
       if (signal.aborted) throw error;
       log.info('A dependency could not be asked whether access came back after the end', { record: record.metadata.name, dependency: revoker.name, error });
+      looks.push({ dependency: revoker.name, unseen: toOutcome(error).message });
     }
   }
   return looks;
@@ -77,27 +81,33 @@ const lookAtOne = async (
 ): Promise<DependencyLook> => {
   const dependency = revoker.name;
   const known = new Set((record.status?.returned ?? []).filter((entry) => entry.dependency === dependency && isThere(entry)).map(({ id }) => id));
-  const left = record.spec.outcome === 'CompletedWithWaivers' ? (await whole()).left.get(dependency) : [];
-  // One that nobody had looked at when it was given up: whatever is there may have been there all along.
-  if (left === undefined) return { dependency, present: [] };
+  const read = record.spec.outcome === 'CompletedWithWaivers' ? await whole() : nothingLeft;
+  if ('problem' in read) return { dependency, unseen: `what was left of it when it was given up is signed, and cannot be read: ${read.problem}` };
+  const left = read.left(dependency);
+  if (left === undefined) return { dependency, unseen: 'nobody had looked at it when it was given up, so that what comes back cannot be told from what was there' };
   const isReturn = (credential: Credential): boolean => credential.seen && !isLeftOver(credential, left);
   const present = await whatCameBack(revoker, target, isReturn, signal, known);
   return { dependency, present: present.map(({ id, class: kind }) => ({ id, class: kind })) };
 };
 
 /** What of a record is only in what is signed. */
-interface Whole {
+interface Signed {
   readonly dependencies: NonNullable<Target['dependencies']>;
-  /** What the record lists, by dependency; none for one that was never looked at. */
-  readonly left: ReadonlyMap<string, readonly RecordedCredential[]>;
+  /** What the record lists of a dependency; undefined for one that was never looked at. */
+  readonly left: (dependency: string) => readonly RecordedCredential[] | undefined;
 }
+
+type Whole = Signed | { readonly problem: string };
+
+const nothingLeft: Signed = { dependencies: [], left: () => [] };
 
 /** Nothing that is not signed is gone by. */
 const readWhole = async (record: OffboardingRecordObject, context: RecordContext, signal: AbortSignal): Promise<Whole> => {
   const { name } = record.metadata;
   const found = await readRecord(context.client, name, signal);
   const opened = found === undefined ? undefined : openEnvelope(name, found.spec, await context.publicKeys(signal));
-  if (opened === undefined || 'problem' in opened) return { dependencies: [], left: new Map() };
+  if (opened === undefined) return { problem: 'it is not there any more' };
+  if ('problem' in opened) return opened;
   const { predicate } = opened;
   const left = new Map<string, readonly RecordedCredential[]>();
   for (const each of predicate.dependencies) {
@@ -106,7 +116,7 @@ const readWhole = async (record: OffboardingRecordObject, context: RecordContext
     const credentials = [...each.credentials, ...chunks.flat()];
     if (credentials.length > 0 || wasLookedAt(each)) left.set(each.name, credentials);
   }
-  return { dependencies: (predicate.identity.dependencies ?? []).flatMap(declaredIn), left };
+  return { dependencies: (predicate.identity.dependencies ?? []).flatMap(declaredIn), left: (dependency) => left.get(dependency) };
 };
 
 /** Signed by Offboard, and yet perhaps by a version that knew another form: what is of no use is left out. */
