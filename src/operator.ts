@@ -167,7 +167,6 @@ export const createOperator = (options: OperatorOptions): Operator => {
         runsFor,
         waiversFor,
         record: records.view.get,
-        recordHead: records.view.head,
         keep: runs.upsert,
       },
       registry,

@@ -72,7 +72,8 @@ describe('of whatever records there are of one name', () => {
         if (verdict?.reason === reasons.superseding && last?.metadata.name !== named) throw new Error('it would supersede another than the last');
         const superseded = supersededRecord(claim, view);
         if (superseded !== undefined && superseded !== named) throw new Error('another than was named');
-        if (superseded !== undefined && found !== undefined && !(isOwn && found.spec.identity?.name === 'agent')) throw new Error('that of somebody else');
+        if (superseded !== undefined && !(isOwn && found.spec.identity?.name === 'agent')) throw new Error('one that does not say so');
+        if (named !== undefined && !isOwn && nameVerdict({ ...claim, ends: [named] }, view)?.reason !== reasons.recordMismatch) throw new Error('it would take back its own end');
       }),
       600,
     );

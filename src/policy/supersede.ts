@@ -11,6 +11,8 @@ export interface NameClaim {
   readonly account: { readonly namespace: string; readonly name: string };
   /** `spec.supersedes.record`. */
   readonly record: string | undefined;
+  /** The records of its own ends, as far as its runs are still there. */
+  readonly ends?: readonly string[];
 }
 
 export interface NameRecords {
@@ -22,7 +24,7 @@ export interface NameRecords {
 }
 
 /** Undefined where the name is free, or is this identity's again. */
-export const nameVerdict = ({ uid, account, record }: NameClaim, records: NameRecords): Verdict | undefined => {
+export const nameVerdict = ({ uid, account, record, ends = [] }: NameClaim, records: NameRecords): Verdict | undefined => {
   const own = records.of(`${account.namespace}/${account.name}`);
   const standing = standingTombstone(own);
   if (record === undefined) return standing === undefined ? undefined : nameRetired(account, standing);
@@ -31,17 +33,16 @@ export const nameVerdict = ({ uid, account, record }: NameClaim, records: NameRe
   // One that was there once may be gone by its retention; which number was never given is known.
   if (found === undefined && record > (records.head() ?? '')) return mismatch(record, `there is no OffboardingRecord "${record}"`, own);
   if (found !== undefined && !isOf(found, account)) return mismatch(record, otherIdentity(found), own);
+  if (ends.includes(record)) return mismatch(record, `OffboardingRecord "${record}" is of the end of this very WorkloadIdentity`, own);
   if (standing === undefined) return undefined;
   if (standing.metadata.name !== record) return mismatch(record, `OffboardingRecord "${record}" is not the last end of this name`, own);
   return reconciling(reasons.superseding, `the lock on the name is about to come off, which OffboardingRecord "${record}" will say; it waits for a run of the same name that is under way`);
 };
 
-/** The record that this identity has had superseded, for the record of its own end. */
-export const supersededRecord = ({ uid, record, account }: NameClaim, { get, head }: Pick<NameRecords, 'get' | 'head'>): string | undefined => {
-  if (record === undefined) return undefined;
-  const found = get(record);
-  if (found === undefined) return record <= (head() ?? '') ? record : undefined;
-  return isOf(found, account) && found.status?.supersededBy?.uid === uid ? record : undefined;
+/** The record that says to be superseded by this identity, for the record of its own end. Of one that is gone, nobody can tell. */
+export const supersededRecord = ({ uid, record, account }: NameClaim, { get }: Pick<NameRecords, 'get'>): string | undefined => {
+  const found = record === undefined ? undefined : get(record);
+  return found !== undefined && isOf(found, account) && found.status?.supersededBy?.uid === uid ? record : undefined;
 };
 
 const isOf = ({ spec }: RecordFacts, { namespace, name }: NameClaim['account']): boolean => spec.identity?.namespace === namespace && spec.identity.name === name;

@@ -141,7 +141,7 @@ const uidSeenByOthers = ({ namespace, serviceAccount }: Named, run: Run, { clust
 const supersession = ({ namespace, serviceAccount: { name }, from }: Named, { cluster }: Context): Pick<Target, 'supersedes'> => {
   if (from === undefined) return {};
   const claim = { uid: from.metadata.uid, account: { namespace, name }, record: from.spec.supersedes?.record };
-  const record = supersededRecord(claim, { get: (wanted) => cluster.record?.(wanted), head: () => cluster.recordHead?.() });
+  const record = supersededRecord(claim, { get: (wanted) => cluster.record?.(wanted) });
   return record === undefined ? {} : { supersedes: record };
 };
 

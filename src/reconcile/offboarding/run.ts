@@ -115,8 +115,6 @@ export interface Cluster {
   readonly waiversFor: (key: string) => readonly OffboardingWaiverObject[];
   /** The OffboardingRecord of this name. */
   readonly record?: (name: string) => OffboardingRecordObject | undefined;
-  /** The name of the last record of all. */
-  readonly recordHead?: () => string | undefined;
   /** The answer of a write, so that the next look does not start from before it. */
   readonly keep: (offboarding: OffboardingObject) => void;
 }

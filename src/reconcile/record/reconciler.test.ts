@@ -426,6 +426,21 @@ describe('a WorkloadIdentity that supersedes a record', () => {
     expect([lockCalls, status().supersededBy]).toEqual([[], undefined]);
   });
 
+  it('cannot take back its own end, whenever it said so', async () => {
+    const { serviceAccount, probe } = aRecordedEnd(first).identity;
+    put(aRecord(first, { identity: { serviceAccount, probe, workloadIdentity: { namespace: 'ci', name: 'agent', uid: 'uid-of-new', generation: 1 } } }));
+    identities = [claimant()];
+    await look();
+    expect([lockCalls, status().supersededBy]).toEqual([[], undefined]);
+  });
+
+  it('releases nothing while nobody can tell that the record is what was signed', async () => {
+    keys = [];
+    identities = [claimant()];
+    await look();
+    expect([lockCalls, status().supersededBy]).toEqual([[], undefined]);
+  });
+
   it('waits for a run of the same name', async () => {
     identities = [claimant()];
     runs = [anOffboarding({ status: { identity: 'ci/agent', startedAt: '2026-11-23T11:00:00Z' } })];

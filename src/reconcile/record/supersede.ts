@@ -6,6 +6,7 @@ import { workloadIdentities } from '../../kube/resources.ts';
 import type { OffboardingRecordObject, WorkloadIdentityObject } from '../objects.ts';
 import { identityOfRecord, runUnderWay } from './context.ts';
 import type { RecordContext } from './context.ts';
+import { openEnvelope, readRecord } from './sound.ts';
 import { unlock } from './watch.ts';
 
 /**
@@ -16,7 +17,7 @@ export const supersede = async (record: OffboardingRecordObject, context: Record
   const claimant = context.claimants(record.metadata.name).filter((identity) => claims(identity, record)).toSorted(byAge)[0];
   if (claimant === undefined || runUnderWay(identityOfRecord(record), context) !== undefined) return undefined;
   const identity = await readAgain(claimant, context, signal);
-  if (identity === undefined || !claims(identity, record)) return undefined;
+  if (identity === undefined || !claims(identity, record) || !(await isOfAnother(identity, record, context, signal))) return undefined;
   await unlock(record, context, signal);
   const { namespace = '', name, uid } = identity.metadata;
   const requestedBy = identity.spec.supersedes?.requestedBy?.username;
@@ -27,6 +28,14 @@ const claims = ({ metadata, spec }: WorkloadIdentityObject, record: OffboardingR
   metadata.deletionTimestamp === undefined &&
   spec.supersedes?.record === record.metadata.name &&
   `${metadata.namespace ?? ''}/${spec.serviceAccount.name}` === identityOfRecord(record);
+
+/** Nobody takes back an end of its own: a name is used again by somebody else. What is not known to be signed releases nothing. */
+const isOfAnother = async ({ metadata: { uid } }: WorkloadIdentityObject, record: OffboardingRecordObject, context: RecordContext, signal: AbortSignal): Promise<boolean> => {
+  const { name } = record.metadata;
+  const found = await readRecord(context.client, name, signal);
+  const opened = found === undefined ? undefined : openEnvelope(name, found.spec, await context.publicKeys(signal));
+  return opened !== undefined && 'predicate' in opened && opened.predicate.identity.workloadIdentity?.uid !== uid;
+};
 
 const byAge = ({ metadata: one }: WorkloadIdentityObject, { metadata: other }: WorkloadIdentityObject): number =>
   one.creationTimestamp.localeCompare(other.creationTimestamp) || one.name.localeCompare(other.name);

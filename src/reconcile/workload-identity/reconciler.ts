@@ -214,7 +214,7 @@ const inventoryStatus = async (
   const revokers = context.registry.forTarget(target);
   const taken = await takeInventory(revokers, target, { before: status?.dependencies ?? [], isUnderWay: underWay }, signal);
   const defect = defectOf(all, taken.dependencies, revokers, context);
-  const claim = { uid: metadata.uid, account: { namespace: metadata.namespace ?? '', name }, record: spec.supersedes?.record };
+  const claim = { uid: metadata.uid, account: { namespace: metadata.namespace ?? '', name }, record: spec.supersedes?.record, ends: endsOf(identity, context) };
   const verdict = defect ?? nameVerdict(claim, context.records) ?? taken.failed ?? accountVerdict(pinned, live, mayBeAbsent === true, name);
   const stood = underWay && known.length > 0 ? conditionOf(status, conditionTypes.inventoried) : undefined;
   const inventoried: Fact =
@@ -224,6 +224,10 @@ const inventoryStatus = async (
   const dependencies = isTooMuch ? (status?.dependencies ?? []) : taken.dependencies;
   return { ...(uid === undefined ? {} : { uid }), dependencies, verdict, inventoried };
 };
+
+/** The records of the ends of this very identity. */
+const endsOf = (identity: WorkloadIdentityObject, context: WorkloadIdentityContext): readonly string[] =>
+  context.runsFor(identityOf(identity)).flatMap(({ status = {} }) => (status.target?.workloadIdentity?.uid === identity.metadata.uid && status.recordRef !== undefined ? [status.recordRef.name] : []));
 
 const undeclaredOf = (dependencies: readonly IdentityDependency[]): readonly IdentityDependency[] =>
   dependencies.filter(({ declared }) => declared === false);
