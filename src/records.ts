@@ -24,7 +24,6 @@ import { createKeys } from './reconcile/record/keys.ts';
 import { createLedger } from './reconcile/record/ledger.ts';
 import type { Ledger } from './reconcile/record/ledger.ts';
 import { createRecordReconciler } from './reconcile/record/reconciler.ts';
-import { isRecording } from './reconcile/record/retire.ts';
 import { sweep } from './reconcile/record/sweep.ts';
 import type { Registry } from './revokers/registry.ts';
 import type { Clock } from './runtime/clock.ts';
@@ -109,6 +108,7 @@ export const createRecords = (options: RecordsOptions): Records => {
   const first = { make: newEd25519Key, isFirst: () => view.head() === undefined };
   const signing = { client, namespace: config.namespace, secret: config.signingKeySecret, ...(config.makeSigningKey ? { first } : {}) };
   const keys = createKeys(signing);
+  const ledger = createLedger({ ...signing, log, records: reflector });
   const releasing = new Set<string>();
   const reconciler = createRecordReconciler({
     ...options,
@@ -116,7 +116,7 @@ export const createRecords = (options: RecordsOptions): Records => {
     releasing,
     runsFor: (identity) => options.runs().byIndex('identity', identity),
     claimants: (record) => options.identities().byIndex('supersedes', record),
-    isRecording: () => options.runs().list().some(isRecording),
+    between: ledger.between,
     publicKeys: createPublicKeys(keys.published, clock),
     keep: reflector.upsert,
     retention: config.recordRetention,
@@ -129,7 +129,7 @@ export const createRecords = (options: RecordsOptions): Records => {
   return {
     reflector,
     view,
-    ledger: createLedger({ ...signing, log, records: reflector }),
+    ledger,
     versions: async (signal) => {
       const kubernetes = await serverVersion(signal);
       return { offboard: version, ...(kubernetes === undefined ? {} : { kubernetes }) };

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Predicate } from '../../src/evidence/predicate.ts';
 import type { End, Ledger, StoredRecord } from '../../src/reconcile/record/ledger.ts';
 
-export interface FakeLedger extends Ledger {
+export interface FakeLedger extends Pick<Ledger, 'append'> {
   /** What was stored, in order. */
   readonly records: readonly Predicate[];
   /** What the next ones are answered with instead of being stored; undefined mends it. */

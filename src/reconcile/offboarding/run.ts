@@ -134,7 +134,7 @@ export interface Context {
   /** Which run acts for an identity, from before the status that says so is stored. */
   readonly claims: Map<string, { readonly uid: string; readonly name: string }>;
   /** Where the ends of runs are recorded. */
-  readonly ledger: Ledger;
+  readonly ledger: Pick<Ledger, 'append'>;
   /** Of Offboard and of the API server, for the records. */
   readonly versions: (signal: AbortSignal) => Promise<Predicate['versions']>;
 }

@@ -9,6 +9,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Random } from '../../runtime/random.ts';
 import type { OffboardingObject, OffboardingRecordObject, WorkloadIdentityObject } from '../objects.ts';
+import type { Ledger } from './ledger.ts';
 
 export interface RecordsView {
   readonly get: (name: string) => OffboardingRecordObject | undefined;
@@ -29,8 +30,8 @@ export interface RecordContext {
   readonly records: RecordsView;
   /** Every Offboarding for this identity. */
   readonly runsFor: (identity: string) => readonly OffboardingObject[];
-  /** True while a run is about to store its record. */
-  readonly isRecording: () => boolean;
+  /** Does this while no record is being stored. */
+  readonly between: Ledger['between'];
   /** Every WorkloadIdentity that says to supersede the record of this name. */
   readonly claimants: (record: string) => readonly WorkloadIdentityObject[];
   /** The public keys that are published in the cluster. */

@@ -279,6 +279,21 @@ describe('a long record', () => {
     expect(api.table.list(offboardingRecords, undefined)).toHaveLength(before);
   });
 
+  it('is whole before anybody may ask which chunks no record names', async () => {
+    const ledger = aLedger();
+    const appended = ledger.append(anEnd('a', { predicate: long(2_000) }), never);
+    const unnamed: string[] = [];
+    const looked = ledger.between(() => {
+      const named = new Set(says(specs()[0])?.chunks?.map(({ name }) => name));
+      unnamed.push(...api.table.list(offboardingRecords, undefined).map(({ metadata }) => metadata.name).filter((name) => name !== '0000000001' && !named.has(name)));
+      return Promise.reject(new Error('what goes wrong there'));
+    });
+    await expect(looked).rejects.toThrow('what goes wrong there');
+    expect(unnamed).toEqual([]);
+    await appended;
+    await expect(ledger.append(anEnd('b'), never), 'is nobody else\'s affair').resolves.toMatchObject({ name: '0000000002' });
+  });
+
   it('is not made of what somebody put in the place of a chunk', async () => {
     const end = anEnd('a', { predicate: long(2_000) });
     await aLedger().append(end, never);

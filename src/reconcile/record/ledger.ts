@@ -49,6 +49,8 @@ export interface StoredRecord extends RecordRef {
 export interface Ledger {
   /** Stores the evidence of one end, once: the same run and outcome again gives the record that is there. */
   readonly append: (end: End, signal: AbortSignal) => Promise<StoredRecord>;
+  /** Does this while nothing is being appended, so that no chunk is about to be named by a record. */
+  readonly between: (work: () => Promise<void>) => Promise<void>;
 }
 
 export interface LedgerOptions extends KeysOptions {
@@ -67,17 +69,20 @@ export const createLedger = (options: LedgerOptions): Ledger => {
   const clusterId = createClusterId(options.client);
   const chain: Chain = { newest: undefined };
   let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
   return {
-    append: (end, signal) => {
-      const mine = last.then(async () => {
+    append: (end, signal) =>
+      inTurn(async () => {
         signal.throwIfAborted();
         const key = await keys.current(signal);
         const book: Book = { ...options, chain, key, cluster: await clusterId(signal), publicKeys: createOnce(() => keys.published(signal)) };
         return (await adopted(book, end, signal)) ?? (await append(book, end, () => keys.publish(key, signal), signal));
-      });
-      last = mine.catch(() => undefined);
-      return mine;
-    },
+      }),
+    between: inTurn,
   };
 };
 

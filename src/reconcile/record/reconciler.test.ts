@@ -95,7 +95,7 @@ const start = (): void => {
       head: () => recordsView(shown()).head(),
     },
     runsFor: (identity) => runs.filter(({ status }) => status?.identity === identity),
-    isRecording: () => false,
+    between: (work) => work(),
     claimants: (name) => identities.filter(({ spec }) => spec.supersedes?.record === name),
     publicKeys: () => Promise.resolve(keysById(keys.flatMap(readPublicKeys))),
     releasing: new Set(),

@@ -3,13 +3,13 @@
  * of all, which the next one follows; never one of a name that is back, or that a run has in hand, nor what came after it. With the
  * tombstone goes its lock, and with a record its chunks.
  */
-import { conditionOf, conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes } from '../../api/v1alpha1/conditions.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { offboardingRecords } from '../../kube/resources.ts';
 import { isRoot, standingTombstone } from '../../policy/tombstone.ts';
 import type { ReconcileResult } from '../../runtime/controller.ts';
 import { keyOf } from '../objects.ts';
-import type { OffboardingObject, OffboardingRecordObject } from '../objects.ts';
+import type { OffboardingRecordObject } from '../objects.ts';
 import { identityOfRecord, runUnderWay } from './context.ts';
 import type { RecordContext } from './context.ts';
 import { unlock } from './watch.ts';
@@ -75,7 +75,7 @@ export const createRetirement = (context: RecordContext): Retirement => {
     },
     tidy: async (enqueue, signal) => {
       await retireAll(enqueue, signal);
-      await deleteOrphans(context, signal);
+      await context.between(() => deleteOrphans(context, signal));
     },
   };
 };
@@ -118,7 +118,7 @@ const deleteOne = async ({ metadata: { name, uid } }: OffboardingRecordObject, {
 /** Milliseconds. Chunks are stored before the record that names them. */
 const orphanAge = 3_600_000;
 
-/** Of a process that died before the record was stored. While a run is about to store one, that may name a chunk which is there already. */
+/** Of a process that died before the record was stored. One that is about to be named again, by what is there already, may be as old: so nothing is stored meanwhile. */
 const deleteOrphans = async (context: RecordContext, signal: AbortSignal): Promise<void> => {
   const { records, clock, log } = context;
   const all = records.list();
@@ -127,12 +127,8 @@ const deleteOrphans = async (context: RecordContext, signal: AbortSignal): Promi
   const wanted = new Set(all.flatMap(({ signed }) => signed?.chunks ?? []));
   for (const chunk of chunks) {
     const isOld = clock.now().getTime() - Date.parse(chunk.metadata.creationTimestamp) > orphanAge;
-    if (!isOld || wanted.has(chunk.metadata.name) || context.isRecording()) continue;
+    if (!isOld || wanted.has(chunk.metadata.name)) continue;
     await deleteOne(chunk, context, signal);
     log.info('A part of a record that was never stored is gone', { record: chunk.metadata.name });
   }
 };
-
-/** A run that has come to its end, and whose record is not stored. */
-export const isRecording = ({ status }: OffboardingObject): boolean =>
-  status?.completedAt === undefined && status?.conditions?.some(({ reason }) => reason === reasons.recording) === true;
