@@ -87,6 +87,7 @@ describe('a claim that does not add up', () => {
     ['nobody is known to have asked for it, so nobody can have waived a part of it', { ...waived, people: without(waived.people, 'requestedBy') }],
     ['vault: it is open, and nobody gave it up', { ...waived, dependencies: [...waived.dependencies.slice(0, 1), aRecordedDependency({ name: 'vault', state: 'Open' })] }],
     ['it was given up, and does not say so', { ...waived, dependencies: [aRecordedDependency({ name: 'vault', state: 'Waived', credentials: [without(stuck, 'strength')] })] }],
+    ['it was abandoned, and nobody took the finalizer off', { ...cancelled, outcome: 'Abandoned', people }],
     ['it was cancelled, and nobody asked for that', { ...cancelled, people }],
     ['it was cancelled after revoking had begun', { ...cancelled, run }],
     ['it was cancelled, and ServiceAccount ci/build-agent-7 was asked to end', { ...cancelled, dependencies: [aRecordedDependency({ state: 'Open', credentials: [{ ...present, revokeRequestedAt: '2026-11-23T10:00:05Z' }] })] }],

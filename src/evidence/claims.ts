@@ -11,11 +11,22 @@ export const claimProblems = (predicate: Predicate): readonly string[] => {
   const { outcome, people, run } = predicate;
   return [
     ...(isAfter(run.startedAt, run.completedAt) ? ['it ended before it started'] : []),
-    ...(outcome === 'Cancelled' ? cancelledProblems(predicate) : completedProblems(predicate)),
+    ...outcomeProblems(predicate),
     ...(people.cancel?.accepted === true && outcome !== 'Cancelled' ? ['a cancel was accepted, and the run went on'] : []),
     ...duplicates(predicate.dependencies.map(({ name }) => name)).map((name) => `${name}: it is there twice`),
     ...predicate.dependencies.flatMap((dependency) => dependencyProblems(dependency, predicate).map((problem) => `${dependency.name}: ${problem}`)),
   ];
+};
+
+const outcomeProblems = (predicate: Predicate): readonly string[] => {
+  switch (predicate.outcome) {
+    case 'Cancelled':
+      return cancelledProblems(predicate);
+    case 'Abandoned':
+      return predicate.people.glassBroken ? [] : ['it was abandoned, and nobody took the finalizer off'];
+    default:
+      return completedProblems(predicate);
+  }
 };
 
 const duplicates = (names: readonly string[]): readonly string[] => names.filter((name, index) => names.indexOf(name) !== index);

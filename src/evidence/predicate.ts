@@ -55,7 +55,7 @@ export interface Predicate {
     readonly cancel?: { readonly requestedBy?: Person; readonly reason: string; readonly accepted: boolean };
     /** In force at the end. */
     readonly waivers: readonly RecordedWaiver[];
-    /** Somebody took the finalizer off, so that the run could have been deleted before its end. */
+    /** Somebody took the finalizer off the run or its identity, so that it could have been deleted before the end. */
     readonly glassBroken: boolean;
   };
   readonly dependencies: readonly RecordedDependency[];

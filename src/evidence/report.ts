@@ -63,7 +63,7 @@ export interface Report {
   readonly notes: readonly string[];
 }
 
-export const decisionsOf = ({ people, run, dependencies }: Predicate): Decisions => {
+export const decisionsOf = ({ people, run, dependencies, outcome }: Predicate): Decisions => {
   const { requestedBy, enforcedBy, cancel, waivers, glassBroken } = people;
   const unasked = requestedBy === undefined ? ['nobody is known to have asked for it'] : [];
   const waived = waivers.map(
@@ -76,7 +76,8 @@ export const decisionsOf = ({ people, run, dependencies }: Predicate): Decisions
     attention: [
       ...waived,
       ...cancelled,
-      ...(glassBroken ? ['somebody took the finalizer off, so that the run could have been deleted before its end'] : []),
+      ...(outcome === 'Abandoned' ? ['it was given up before its end by somebody who took the finalizer off; what is not confirmed may still work'] : []),
+      ...(glassBroken && outcome !== 'Abandoned' ? ['somebody took the finalizer off, so that the run could have been deleted before its end'] : []),
       ...unasked,
       ...(run.lockLostAt === undefined ? [] : [`a lock was seen not to hold, last at ${run.lockLostAt}`]),
       ...dependencies.flatMap(({ name, findings }) =>

@@ -265,6 +265,11 @@ describe.concurrent('breaking the glass', () => {
     expect(await stage.exists('ofb', 'retire', '-n', 'glass-deleted')).toBe(false);
     await waitFor(() => stage.operator().log().includes('An Offboarding is gone before its end'), { what: 'the operator saying so' });
     await waitFor(async () => (await eventsOf('glass-deleted')).includes('GoneBeforeItsEnd: '), { what: 'the event' });
+    const records = await kubectl('get', 'offboardingrecords', '--field-selector=spec.identity.namespace=glass-deleted', '-o', 'jsonpath={.items[*].metadata.name} {.items[*].spec.outcome}');
+    const [name = '', outcome] = records.split(' ');
+    expect(outcome).toBe('Abandoned');
+    await kubectl('wait', '--for=condition=Intact', '--timeout=30s', `offboardingrecord/${name}`);
+    expect(await kubectl('get', 'offboardingrecord', name, '-o', 'jsonpath={.status.conditions[?(@.type=="Resurrected")].reason}'), 'what was left is no return').toBe('NotReturned');
     await holdAccount(agent, false);
   });
 });

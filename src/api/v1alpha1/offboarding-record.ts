@@ -11,7 +11,7 @@ export interface OffboardingRecord {
     /**
      * How the offboarding ended.
      */
-    outcome?: 'Confirmed' | 'ConfirmedWithUnprovable' | 'CompletedWithWaivers' | 'Cancelled';
+    outcome?: 'Confirmed' | 'ConfirmedWithUnprovable' | 'CompletedWithWaivers' | 'Cancelled' | 'Abandoned';
     /**
      * The ServiceAccount that was retired.
      */

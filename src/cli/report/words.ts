@@ -29,6 +29,7 @@ export const outcomeWords: Readonly<Record<Outcome, { readonly short: string; re
   ConfirmedWithUnprovable: { tone: 'care', short: 'Confirmed, but for access that nobody can observe', long: 'Every credential that was found is gone, and the end of each was proven. There was also access whose end nobody can observe; it is named below.' },
   CompletedWithWaivers: { tone: 'care', short: 'Completed with waivers', long: 'Not all of it is gone. A person gave up what is left, and it may still work.' },
   Cancelled: { tone: 'bad', short: 'Cancelled', long: 'It was called off before anything was revoked. The identity may have all of its access.' },
+  Abandoned: { tone: 'bad', short: 'Abandoned', long: 'Somebody took the finalizer off, and it was gone before its end. What is not confirmed may still work.' },
 };
 
 export const stateWords: Readonly<Record<RecordedDependency['state'], string>> = {

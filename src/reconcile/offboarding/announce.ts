@@ -9,7 +9,6 @@ import { hasEnded } from '../../policy/waiver.ts';
 import { parseDuration } from '../../runtime/duration.ts';
 import { keyOf } from '../objects.ts';
 import type { OffboardingObject } from '../objects.ts';
-import { mayGo } from './glass.ts';
 import type { Context, Run } from './run.ts';
 
 export const announce = (run: Run, verdict: Verdict, status: OffboardingStatus, context: Context): void => {
@@ -77,17 +76,16 @@ const announceStuck = ({ offboarding }: Run, verdict: Verdict, status: Offboardi
 };
 
 /** A run that went while access may be left, as with a finalizer that was taken off: nobody else tells of it any more. */
-export const announceGone = (offboarding: OffboardingObject, { events, log }: Context): void => {
-  const { spec, status = {} } = offboarding;
-  if (spec.mode === 'Plan' || mayGo(status, conditionOf(status, conditionTypes.ready)?.reason ?? '')) return;
+export const announceGone = (offboarding: OffboardingObject, record: string | undefined, { events, log }: Context): void => {
+  const { status = {} } = offboarding;
   const left = status.startedAt === undefined ? 'nothing was revoked' : `${status.progress ?? 'nothing'} was proven gone`;
-  log.warn('An Offboarding is gone before its end', { offboarding: keyOf(offboarding), identity: status.identity, left });
+  log.warn('An Offboarding is gone before its end', { offboarding: keyOf(offboarding), identity: status.identity, left, record });
   events.record({
     regarding: offboarding,
     type: 'Warning',
     reason: 'GoneBeforeItsEnd',
     action: 'Offboard',
-    note: `The Offboarding is gone, and ${left} of ${status.identity ?? 'the identity'}; nobody watches what is left`,
+    note: `The Offboarding is gone, and ${left} of ${status.identity ?? 'the identity'}; ${record === undefined ? 'nobody watches what is left' : `OffboardingRecord "${record}" says what is left, keeps the name locked and watches it`}`,
   });
 };
 

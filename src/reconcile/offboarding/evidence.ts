@@ -1,4 +1,5 @@
 /** What a record says of a run: from its object, and from what this process knows of it. */
+import { conditionOf, conditionTypes } from '../../api/v1alpha1/conditions.ts';
 import type { CredentialStatus, Finding, Outcome } from '../../api/v1alpha1/index.ts';
 import { canonicalJson } from '../../evidence/canonical.ts';
 import type { Predicate, RecordedCredential, RecordedDependency, RecordedWaiver } from '../../evidence/predicate.ts';
@@ -77,8 +78,15 @@ const peopleOf = (run: Run, outcome: Outcome, context: Context): Predicate['peop
           },
         }),
     waivers: waiversOf(run, context),
-    glassBroken: isBroken(run.offboarding),
+    glassBroken: outcome === 'Abandoned' || isBroken(run.offboarding) || isIdentityBroken(run, context),
   };
+};
+
+/** Whether the WorkloadIdentity, which is held as well, was let go of while it is there to say so. */
+const isIdentityBroken = ({ draft }: Run, { cluster }: Context): boolean => {
+  const { namespace, name, uid } = draft.target?.workloadIdentity ?? {};
+  const identity = namespace === undefined || name === undefined ? undefined : cluster.workloadIdentity(namespace, name);
+  return identity?.metadata.uid === uid && conditionOf(identity?.status, conditionTypes.glassBroken) !== undefined;
 };
 
 const waiversOf = ({ offboarding, waivers }: Run, { cluster }: Context): readonly RecordedWaiver[] => {

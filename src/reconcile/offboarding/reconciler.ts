@@ -16,7 +16,7 @@
  * look than the write that announces it.
  */
 import { offboardingFinalizer } from '../../api/v1alpha1/index.ts';
-import { reasons } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import { toOutcome } from '../../kube/errors.ts';
 import { addFinalizer, removeFinalizer } from '../../kube/finalizers.ts';
 import { offboardings } from '../../kube/resources.ts';
@@ -39,7 +39,7 @@ import { claim, giveWay, suspend } from './hold.ts';
 import { inventory } from './inventory.ts';
 import { lock } from './lock.ts';
 import { preflight } from './preflight.ts';
-import { record } from './record.ts';
+import { record, recordAbandoned } from './record.ts';
 import { resolve } from './resolve.ts';
 import { forgetIntents, revoke } from './revoke.ts';
 import { boundTo, timestamp, withDraft } from './run.ts';
@@ -75,11 +75,11 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
     for (const [identity, holder] of context.claims) if (holder.uid === uid) context.claims.delete(identity);
   };
 
-  /** Gone, or another of the same name: then what was there last may have gone before its end. */
-  const leave = (key: string, now: OffboardingObject | undefined): void => {
+  /** Gone, or another of the same name: then what was there last may have gone before its end. Throws where that could not be recorded. */
+  const leave = async (key: string, now: OffboardingObject | undefined, signal: AbortSignal): Promise<void> => {
     const before = last.get(key);
     if (before === undefined || before.metadata.uid === now?.metadata.uid) return;
-    announceGone(before, context);
+    if (isLost(before)) announceGone(before, await recordAbandoned(runOf(key, before), context, signal), context);
     forget(key);
   };
 
@@ -91,15 +91,21 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
     return memory;
   };
 
+  const runOf = (key: string, offboarding: OffboardingObject): Run => ({
+    offboarding,
+    memory: memoryFor(key, offboarding),
+    draft: draftOf(offboarding),
+    ...boundTo(offboarding, offboarding.status?.target, context),
+  });
+
   const reconcile = async (key: string, signal: AbortSignal): Promise<ReconcileResult> => {
     const offboarding = read(key);
-    leave(key, offboarding);
+    await leave(key, offboarding, signal);
     if (offboarding === undefined || !hasEnded(offboarding.status)) ended.delete(key);
     if (offboarding === undefined) return { kind: 'done' };
     // What has ended is told by its status alone: another process may have ended it, and seen more than this one.
     if (hasEnded(offboarding.status)) forget(key);
-    const bound = boundTo(offboarding, offboarding.status?.target, context);
-    const run: Run = { offboarding, memory: memoryFor(key, offboarding), draft: draftOf(offboarding), ...bound };
+    const run = runOf(key, offboarding);
     const rest = run.memory.restUntil - context.clock.monotonic();
     if (rest > 0) return { kind: 'again', after: rest };
     run.memory.lookedAt = context.clock.monotonic();
@@ -113,6 +119,10 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
 
   return { reconcile };
 };
+
+/** It was to be held, and is gone all the same. */
+const isLost = ({ spec, status = {} }: OffboardingObject): boolean =>
+  spec.mode !== 'Plan' && !mayGo(status, conditionOf(status, conditionTypes.ready)?.reason ?? '');
 
 /** What one look concluded, and when to look again, where a step knows. */
 interface Look extends When {

@@ -6,6 +6,7 @@ import { createWorld } from '../../../test/fakes/world.ts';
 import type { World } from '../../../test/fakes/world.ts';
 import { offboardingFinalizer } from '../../api/v1alpha1/index.ts';
 import type { OffboardingSpec } from '../../api/v1alpha1/index.ts';
+import { claimProblems } from '../../evidence/claims.ts';
 import { retryable } from '../../runtime/outcome.ts';
 
 const account = aCredential({ id: 'serviceaccounts/ci/agent', uid: 'uid-of-account', class: 'ServiceAccount' });
@@ -123,8 +124,34 @@ describe('a run whose finalizer somebody took off', () => {
     await world.look();
     await world.look();
     expect(world.events.filter(({ reason }) => reason === 'GoneBeforeItsEnd').map(({ note }) => note)).toEqual([
-      'The Offboarding is gone, and 0/1 was proven gone of ci/agent; nobody watches what is left',
+      'The Offboarding is gone, and 0/1 was proven gone of ci/agent; OffboardingRecord "0000000001" says what is left, keeps the name locked and watches it',
     ]);
+    const [record] = world.ledger.records;
+    expect(record).toMatchObject({ outcome: 'Abandoned', people: { glassBroken: true }, dependencies: [{ state: 'Open', credentials: [{ id: account.id }] }] });
+    expect(record?.dependencies[0]?.credentials[0]).not.toHaveProperty('strength');
+    if (record !== undefined) expect(claimProblems(record)).toEqual([]);
+  });
+
+  it('is told of once that is recorded, and not before', async () => {
+    await world.look();
+    takeOff();
+    await world.look();
+    world.ledger.fail(retryable('Down', 'no key'));
+    world.remove();
+    await expect(world.look()).rejects.toThrow('no key');
+    expect(world.events.map(({ reason }) => reason)).not.toContain('GoneBeforeItsEnd');
+    world.ledger.fail(undefined);
+    await world.look();
+    expect([world.ledger.records.length, world.events.filter(({ reason }) => reason === 'GoneBeforeItsEnd').length]).toEqual([1, 1]);
+  });
+
+  it('leaves no record where nothing had been locked', async () => {
+    world.revoker.missing = [{ permission: 'delete x', message: 'delete rolebindings in "ci"' }];
+    await world.look();
+    takeOff();
+    world.remove();
+    await world.look();
+    expect(world.ledger.records).toEqual([]);
   });
 
   it.each([

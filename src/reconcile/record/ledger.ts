@@ -42,7 +42,8 @@ export interface End {
 }
 
 /** With the time of the end that the record holds: of one that was there, that of whoever stored it. */
-export interface StoredRecord extends RecordRef {
+export interface StoredRecord extends Omit<RecordRef, 'outcome'> {
+  readonly outcome: Outcome;
   readonly completedAt: string;
 }
 

@@ -268,9 +268,9 @@ describe('what comes back', () => {
     expect([status().returned?.length, status().returned?.[0]?.goneAt, returns]).toEqual([1, undefined, 2]);
   });
 
-  it('is nothing that waivers had left', async () => {
+  it.each(['CompletedWithWaivers', 'Abandoned'] as const)('is nothing that was left by a run that is %s', async (outcome) => {
     const left = aRecordedCredential({ id: 'rolebindings/ci/left', class: 'RoleBinding', state: 'Present', strength: 'Waived' });
-    put(aRecord(first, { outcome: 'CompletedWithWaivers', dependencies: [aRecordedDependency({ name: 'kubernetes', state: 'Waived', credentials: [left] })] }));
+    put(aRecord(first, { outcome, dependencies: [aRecordedDependency({ name: 'kubernetes', state: 'Waived', credentials: [left] })] }));
     cluster.present.set(left.id, aCredential({ id: left.id, class: 'RoleBinding' }));
     await look();
     expect(condition('Resurrected')).toMatchObject({ status: 'False', reason: 'NotReturned' });

@@ -71,7 +71,7 @@ const lookElsewhere = async (
   return looks;
 };
 
-/** Only a run that ended with waivers has left anything; what it left is no return. */
+/** Only a run that ended with waivers, or was let go before its end, has left anything; what it left is no return. */
 const lookAtOne = async (
   record: OffboardingRecordObject,
   revoker: Revoker,
@@ -81,7 +81,7 @@ const lookAtOne = async (
 ): Promise<DependencyLook> => {
   const dependency = revoker.name;
   const known = new Set((record.status?.returned ?? []).filter((entry) => entry.dependency === dependency && isThere(entry)).map(({ id }) => id));
-  const read = record.spec.outcome === 'CompletedWithWaivers' ? await whole() : nothingLeft;
+  const read = ['CompletedWithWaivers', 'Abandoned'].includes(record.spec.outcome ?? '') ? await whole() : nothingLeft;
   if ('problem' in read) return { dependency, unseen: `what was left of it when it was given up is signed, and cannot be read: ${read.problem}` };
   const left = read.left(dependency);
   if (left === undefined) return { dependency, unseen: 'nobody had looked at it when it was given up, so that what comes back cannot be told from what was there' };
