@@ -21,7 +21,8 @@ export default defineConfig({
     reporters: ['default', ['json', { outputFile: 'coverage/vitest.json' }]],
     coverage: { provider: 'v8', include: ['src/**/*.ts'], exclude: ['src/**/*.test.ts', 'src/api/**'], reporter: ['text-summary'] },
     projects: [
-      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'test/fakes/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/docs/**/*.test.ts', 'test/fuzz/**/*.test.ts', 'test/simulation/**/*.test.ts', 'test/soak/**/*.test.ts', 'test/kill/**/*.test.ts', 'test/faults/**/*.test.ts'] } },
+      // None of them leaves anything behind, so that what one has loaded serves the next: half of the CPU.
+      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'test/fakes/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/docs/**/*.test.ts', 'test/fuzz/**/*.test.ts', 'test/simulation/**/*.test.ts', 'test/soak/**/*.test.ts', 'test/kill/**/*.test.ts', 'test/faults/**/*.test.ts'], isolate: false } },
       { extends: true, test: { name: 'integration', include: ['test/env/**/*.test.ts', 'test/integration/**/*.test.ts'], ...onServers, maxWorkers: 3, sequence: { groupOrder: 1 } } },
       { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...onServers, maxWorkers: 3, sequence: { groupOrder: 2 } } },
     ],

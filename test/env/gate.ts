@@ -2,8 +2,9 @@
  * `make test`: every check of the project, one after the other, all of them even when one fails. The last line counts the
  * tests; the exit code is 0 only when every check passed and tests really ran.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -12,7 +13,7 @@ const report = 'coverage/vitest.json';
 
 interface Check {
   readonly name: string;
-  readonly run: (name: string) => boolean;
+  readonly run: (name: string) => Promise<boolean>;
 }
 
 const logs = mkdtempSync(join(tmpdir(), 'offboard-gate-'));
@@ -22,8 +23,10 @@ process.once('exit', () => {
 const logOf = (name: string): string => join(logs, `${name.replaceAll(' ', '-')}.log`);
 
 /** What it prints is shown as it comes, and kept, so that the end can say what was wrong. */
-const command = (...words: readonly [string, ...string[]]) => (name: string): boolean =>
-  spawnSync('bash', ['-o', 'pipefail', '-c', '"$@" 2>&1 | tee "$0"', logOf(name), ...words], { stdio: 'inherit' }).status === 0;
+const command = (...words: readonly [string, ...string[]]) => async (name: string): Promise<boolean> => {
+  const [code] = (await once(spawn('bash', ['-o', 'pipefail', '-c', '"$@" 2>&1 | tee "$0"', logOf(name), ...words], { stdio: 'inherit' }), 'exit')) as [number | null];
+  return code === 0;
+};
 
 const filesUnder = (folder: string): readonly string[] =>
   existsSync(folder)
@@ -41,36 +44,37 @@ const digests = (): ReadonlyMap<string, string> =>
   );
 
 /** What is generated must be what its sources say, the CRDs and config/: generating changes nothing. */
-const generatedFiles = (name: string): boolean => {
+const generatedFiles = async (name: string): Promise<boolean> => {
   const before = digests();
-  if (!command('npm', 'run', '-s', 'generate')(name)) return false;
+  if (!(await command('npm', 'run', '-s', 'generate')(name))) return false;
   const after = digests();
   const stale = [...new Set([...before.keys(), ...after.keys()])].filter((path) => before.get(path) !== after.get(path));
   for (const path of stale) console.error(`${path} was not what its source says; it is now: commit it`);
   return stale.length === 0;
 };
 
-const checks: readonly Check[] = [
-  { name: 'control plane', run: command('node', 'test/env/tools.ts', '--tests') },
-  { name: 'types', run: command('npm', 'run', '-s', 'typecheck') },
-  { name: 'lint', run: command('npm', 'run', '-s', 'lint') },
-  { name: 'layers', run: command('npm', 'run', '-s', 'layers') },
-  { name: 'unused code', run: command('npm', 'run', '-s', 'unused') },
-  { name: 'generated files', run: generatedFiles },
-  { name: 'simulation', run: command('node', 'test/simulation/main.ts', '--runs', '10000', '--time-budget', '120', '--jobs', String(availableParallelism())) },
-  { name: 'mutants', run: command('node', 'test/simulation/mutants/main.ts', '--short') },
-  { name: 'tests', run: command('npm', 'test', '-s') },
+/** One after the other; of those side by side each has a core of its own. */
+const checks: readonly (readonly Check[])[] = [
+  [{ name: 'control plane', run: command('node', 'test/env/tools.ts', '--tests') }],
+  [{ name: 'generated files', run: generatedFiles }],
+  [{ name: 'lint', run: command('npm', 'run', '-s', 'lint') }, { name: 'types', run: command('npm', 'run', '-s', 'typecheck') }],
+  [{ name: 'layers', run: command('npm', 'run', '-s', 'layers') }, { name: 'unused code', run: command('npm', 'run', '-s', 'unused') }],
+  [{ name: 'simulation', run: command('node', 'test/simulation/main.ts', '--runs', '10000', '--time-budget', '120', '--jobs', String(availableParallelism())) }],
+  [{ name: 'mutants', run: command('node', 'test/simulation/mutants/main.ts', '--short') }],
+  [{ name: 'tests', run: command('npm', 'test', '-s') }],
 ];
 
 rmSync(report, { force: true });
 const failed: string[] = [];
-for (const { name, run } of checks) {
+
+const check = async ({ name, run }: Check): Promise<void> => {
   const started = performance.now();
   console.log(`\n=== ${name}`);
-  const passed = run(name);
+  const passed = await run(name);
   console.log(`=== ${name}: ${passed ? 'ok' : 'FAILED'} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
   if (!passed) failed.push(name);
-}
+};
+for (const beside of checks) await Promise.all(beside.map(check));
 
 /** As vitest reports in JSON. */
 interface Report {
