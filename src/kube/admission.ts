@@ -9,10 +9,11 @@ export interface AdmissionObject extends KubeObject {
 
 /**
  * The name of the ValidatingAdmissionPolicy that denied a request. Of several the API server names the first alone. A right that is
- * missing, a webhook, a quota and everything else is none: their answers have no cause of this form.
+ * missing, a quota and everything else is none: their answers have no cause of this form. A webhook may give any cause, but the API
+ * server begins its words by saying whose they are.
  */
 export const denyingPolicy = (error: unknown): string | undefined => {
-  if (!(error instanceof ApiError) || error.code !== 403 || error.reason !== 'Forbidden') return undefined;
+  if (!(error instanceof ApiError) || error.code !== 403 || error.reason !== 'Forbidden' || error.message.startsWith('admission webhook ')) return undefined;
   const [cause] = error.details?.causes ?? [];
   // At the very beginning: what follows is the policy's own text, which may say anything.
   return /^ValidatingAdmissionPolicy '([^']+)' with binding '[^']+' denied request\b/.exec(cause?.message ?? '')?.[1];

@@ -210,6 +210,7 @@ describe('a refusal', () => {
     ['another policy', answer(403, 'Forbidden', [{ message: words('other') }]), 'Other'],
     ['another policy that quotes this one', answer(403, 'Forbidden', [{ message: `ValidatingAdmissionPolicy 'other' with binding 'b' denied request: ${words('offboard-lock-identity')}` }]), 'Other'],
     ['a webhook that quotes it', answer(403, 'Forbidden', [{ message: `denied: ${words('offboard-lock-identity')}` }]), 'Other'],
+    ['a webhook that gives its cause', answer(403, 'Forbidden', [{ message: words('offboard-lock-identity') }], `admission webhook "a.example.com" denied the request: ${words('offboard-lock-identity')}`), 'Other'],
     ['a policy behind another', answer(403, 'Forbidden', [{ message: words('other') }, { message: words('offboard-lock-identity') }]), 'Other'],
     ['another status', answer(422, 'Invalid', [{ message: words('offboard-lock-identity') }]), 'Other'],
     ['a name that is taken', answer(409, 'AlreadyExists'), 'Other'],
