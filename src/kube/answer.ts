@@ -1,4 +1,5 @@
 import { type HttpHead, failureOf } from '../runtime/http-pool.ts';
+import { readRetryAfter } from '../runtime/retry-after.ts';
 import { ApiError, errorFromStatus } from './errors.ts';
 import { type ApiRequest, nameOf } from './request.ts';
 
@@ -23,7 +24,7 @@ export const interpret = (request: ApiRequest, answer: HttpHead, body: string): 
 
 const errorOf = (request: ApiRequest, answer: HttpHead, parsed: unknown): ApiError => {
   const { status: code } = answer;
-  const retryAfter = retryAfterOf(answer);
+  const retryAfter = readRetryAfter(answer.headers['retry-after']);
   const options = { verb: request.verb, ...(retryAfter !== undefined && { retryAfter }) };
   if (code >= 300 && code < 400) {
     return new ApiError(code, 'Garbage', `${nameOf(request)} was redirected (HTTP ${code}), which is never followed`, options);
@@ -67,13 +68,6 @@ const parse = (body: string): object | undefined => {
 
 const isFailure = (value: object): boolean =>
   'kind' in value && value.kind === 'Status' && 'status' in value && value.status === 'Failure';
-
-/** In milliseconds. The API server sends seconds, never a date. */
-const retryAfterOf = (answer: HttpHead): number | undefined => {
-  const value = answer.headers['retry-after'];
-  if (typeof value !== 'string' || !/^\d{1,6}$/.test(value)) return undefined;
-  return Number(value) * 1000;
-};
 
 export const timedOut = (request: ApiRequest, limit: number): ApiError =>
   new ApiError(0, 'Timeout', `no answer to ${nameOf(request)} within ${limit / 1000} s`, { verb: request.verb });

@@ -141,6 +141,11 @@ describe('toOutcome', () => {
     expect(toOutcome(error).retryAfter).toBe(3000);
   });
 
+  // What cannot store its status throws, and whoever threw comes back no sooner than was asked.
+  it('passes on no wish to wait for days', () => {
+    expect(toOutcome(status(429, 'TooManyRequests', 'slow down', { retryAfterSeconds: 1e9 })).retryAfter).toBe(60_000);
+  });
+
   it('names the permission that is missing, in the words of the server', () => {
     expect(toOutcome(escalation).message).toContain('Resources:["secrets"], Verbs:["get"]');
   });

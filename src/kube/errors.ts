@@ -1,11 +1,12 @@
 import { OutcomeError, needsPerson, retryable } from '../runtime/outcome.ts';
 import type { StatusCause, StatusDetails } from './objects.ts';
 import { redactText } from '../runtime/redact.ts';
+import { readRetryAfter } from '../runtime/retry-after.ts';
 import type { Resource } from './resources.ts';
 
 export interface ApiErrorOptions {
   readonly details?: StatusDetails;
-  /** Milliseconds the server asked us to wait. */
+  /** Milliseconds the server asked us to wait, as {@link readRetryAfter} has them. */
   readonly retryAfter?: number;
   /** The verb of the request: `get`, `list`, `watch`, `create`, `delete`, `patch`. */
   readonly verb?: string;
@@ -55,7 +56,7 @@ export const errorFromStatus = (
     );
   }
   const details = readDetails(status['details']);
-  const retryAfter = options.retryAfter ?? secondsToMs(details?.retryAfterSeconds);
+  const retryAfter = options.retryAfter ?? readRetryAfter(details?.retryAfterSeconds);
   return new ApiError(answered, text(status['reason'], 100) ?? reasonOf(answered), text(status['message']) ?? '', {
     ...(details && { details }),
     ...(retryAfter !== undefined && { retryAfter }),
@@ -71,9 +72,6 @@ const asRecord = (value: unknown): Readonly<Record<string, unknown>> | undefined
 
 const text = (value: unknown, limit?: number): string | undefined =>
   typeof value === 'string' && value !== '' ? redactText(value, limit) : undefined;
-
-const secondsToMs = (seconds: number | undefined): number | undefined =>
-  seconds === undefined || seconds <= 0 ? undefined : seconds * 1000;
 
 const readDetails = (value: unknown): StatusDetails | undefined => {
   const details = asRecord(value);

@@ -30,7 +30,6 @@ export interface Retry {
 
 /** After so many failures in a row the version may be what is wrong. */
 const suspiciousFailures = 3;
-const longestRetryAfter = 60_000;
 
 interface ContactOptions {
   readonly log: Logger;
@@ -93,7 +92,7 @@ export const createContact = ({ log, random, onConnected }: ContactOptions): Con
       become(false);
       if (isPowerOfTwo(failures)) log.warn('The API server is not heard; trying again', { operation, failures, error });
       return {
-        wait: Math.max(backoff.next(failures - 1), Math.min(retryAfterOf(error), longestRetryAfter)),
+        wait: Math.max(backoff.next(failures - 1), retryAfterOf(error)),
         listAgain: !isTheServersTrouble(error) || failures >= suspiciousFailures,
       };
     },

@@ -201,6 +201,7 @@ describe('an answer', () => {
     ['shed load', (_, r) => r.writeHead(429, { 'retry-after': '3' }).end('Too many requests'), { code: 429, reason: 'TooManyRequests', retryAfter: 3000 }],
     ['a server that is starting', (_, r) => r.writeHead(503, { 'retry-after': 'soon' }).end(), { code: 503, reason: 'ServiceUnavailable', retryAfter: undefined }],
     ['a time to wait inside the Status', (_, r) => { json(r, 504, { kind: 'Status', status: 'Failure', reason: 'Timeout', details: { retryAfterSeconds: 2 } }); }, { code: 504, retryAfter: 2000 }],
+    ['a wish to be left alone for days', (_, r) => r.writeHead(429, { 'retry-after': '999999' }).end('Too many requests'), { code: 429, reason: 'TooManyRequests', retryAfter: 60_000 }],
     ['a connection that is cut', (_, r) => { r.socket?.destroy(); }, { code: 0, reason: 'Transport' }],
     ['a connection that is cut within the body', (_, r) => { r.writeHead(200, { 'content-type': 'application/json', 'content-length': 99 }); r.write('{', () => r.socket?.destroy()); }, { code: 0, reason: 'Transport' }],
   ];

@@ -135,12 +135,6 @@ const parse = (body: string, status: number, address: string, system: string): o
   throw retryable('Garbage', `the answer of ${address} (HTTP ${status}) is not one of ${system}: is there a proxy in between?`);
 };
 
-/** The wish of a `Retry-After` in seconds, in milliseconds; undefined where there is none that can be read. */
-export const retryAfterOf = (headers: HttpAnswer['headers']): number | undefined => {
-  const value = headers['retry-after'];
-  return typeof value === 'string' && /^\d{1,6}$/.test(value) ? Number(value) * 1_000 : undefined;
-};
-
 /** Servers decode `%2F` before they look at a path, so encoding alone would protect nothing. */
 export const pathSegment = (value: string, system: string): string => {
   const usable = value !== '' && value !== '.' && value !== '..' && !/[/%\\\p{Cc}]/u.test(value) && value.isWellFormed();

@@ -6,7 +6,8 @@ import type { Connect } from '../../runtime/http-pool.ts';
 import { createHttpClient } from '../../runtime/http.ts';
 import { invalid } from '../../runtime/outcome.ts';
 import type { Random } from '../../runtime/random.ts';
-import { createJsonWire, type JsonAnswer, type JsonQuestion, type JsonWire, type JsonWireOptions, type Patience, retryAfterOf } from '../json-wire.ts';
+import { readRetryAfter } from '../../runtime/retry-after.ts';
+import { createJsonWire, type JsonAnswer, type JsonQuestion, type JsonWire, type JsonWireOptions, type Patience } from '../json-wire.ts';
 import { describeAnswer } from './answers.ts';
 import { isService, type UsableConnector } from './settings.ts';
 
@@ -26,8 +27,6 @@ export interface ServicesOptions extends Pick<JsonWireOptions, 'mayAct' | 'onReq
 
 /** Milliseconds for pauses that a service asks for, beyond the time of one request. */
 const patienceLimit = 15_000;
-/** No wish is passed on that is longer, in milliseconds. */
-const longestPause = 600_000;
 /** Connections are not kept to more services than this; whoever names others had better be slow than keep ours open. */
 const mostServices = 48;
 
@@ -45,7 +44,7 @@ export const createServices = (options: ServicesOptions): GoogleServices => {
   const patience: Patience = {
     asked: (status) => status === 429,
     repeats: 6,
-    pause: (headers, repeats) => Math.min(longestPause, Math.max(100, retryAfterOf(headers) ?? backoff.next(repeats))),
+    pause: (headers, repeats) => Math.max(100, readRetryAfter(headers['retry-after']) ?? backoff.next(repeats)),
   };
   const services = new Map<string, Service>();
   let closed = false;

@@ -1,6 +1,7 @@
 /** What is Vault's own about a question and its answer on the wire. Knows nothing of logging in. */
 import { invalid } from '../../runtime/outcome.ts';
-import { createJsonWire, type JsonWireOptions, type Patience, pathSegment, retryAfterOf } from '../json-wire.ts';
+import { readRetryAfter } from '../../runtime/retry-after.ts';
+import { createJsonWire, type JsonWireOptions, type Patience, pathSegment } from '../json-wire.ts';
 import type { VaultAnswer, VaultRequest } from './client.ts';
 import { describeAnswer } from './errors.ts';
 
@@ -28,7 +29,7 @@ const patience: Patience = {
   // Too many requests; or, from HashiCorp's, a standby that is not as far as it was asked to be.
   asked: (status) => status === 429 || status === 412,
   repeats: 2,
-  pause: (headers) => Math.min(longestPause, Math.max(100, retryAfterOf(headers) ?? usualPause)),
+  pause: (headers) => Math.min(longestPause, Math.max(100, readRetryAfter(headers['retry-after']) ?? usualPause)),
 };
 
 /**
