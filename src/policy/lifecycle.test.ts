@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { lifecycleState, onDeletion, runOf } from './lifecycle.ts';
 import type { RunOfIdentity } from './lifecycle.ts';
 
-const run = (name: string, change: { uid?: string; completedAt?: string; ready?: 'True' | 'False'; waivers?: RunOfIdentity['waivers'] } = {}): RunOfIdentity => ({
+const run = (name: string, change: { uid?: string; createdAt?: string; completedAt?: string; ready?: 'True' | 'False'; waivers?: RunOfIdentity['waivers'] } = {}): RunOfIdentity => ({
   namespace: 'ci',
   name,
+  createdAt: change.createdAt ?? '2026-11-23T11:00:00Z',
   workloadIdentityUid: change.uid ?? 'wid',
   waivers: change.waivers ?? 'None',
   status: {
@@ -22,20 +23,25 @@ const standing = run('standing', { completedAt: '2026-11-23T12:00:15Z', ready: '
 const standingBefore = run('standing-before', { completedAt: '2026-11-23T11:59:59Z', ready: 'True', waivers: 'Standing' });
 const lapsed = run('lapsed', { completedAt: '2026-11-23T12:00:15Z', ready: 'True', waivers: 'Lapsed' });
 const cancelled = run('cancelled', { completedAt: '2026-11-23T12:00:15Z' });
+const waitedFor = (one: RunOfIdentity): RunOfIdentity => ({ ...one, name: 'waited-for' });
+const createdSince = (one: RunOfIdentity): RunOfIdentity => ({ ...one, createdAt: deletedAt });
 
 describe('the deletion of an identity', () => {
   it.each([
     ['no run', [], 'Create'],
     ['a run under way', [underWay], 'WaitFor'],
-    ['a run that confirmed the end since then', [after], 'Release'],
+    ['a run that it waited for, and that confirmed the end', [waitedFor(after)], 'Release'],
     ['a run that confirmed an end before that', [before], 'Create'],
-    ['a run that was cancelled or came undone', [cancelled], 'Create'],
-    ['a run that waivers completed since then', [standing], 'Release'],
+    ['a run that it waited for, and that was cancelled or came undone', [waitedFor(cancelled)], 'Create'],
+    ['a run that it waited for, and that waivers completed', [waitedFor(standing)], 'Release'],
     ['a run that waivers completed before that', [standingBefore], 'Create'],
-    ['a run of which a waiver has ended', [lapsed], 'WaitFor'],
+    ['a run that it waited for, and of which a waiver has ended', [waitedFor(lapsed)], 'WaitFor'],
     ['a run under way beside one from before', [before, underWay], 'WaitFor'],
+    ['a run that was created since then, and confirmed the end by a clock that is behind', [createdSince(before)], 'Release'],
+    ['a run that confirmed an end before that, by a clock that is ahead', [after], 'Create'],
+    ['a run that it waited for, and that confirmed the end by a clock that is behind', [waitedFor(before)], 'Release'],
   ])('with %s means %s', (_, runs, expected) => {
-    expect(onDeletion(deletedAt, runs).kind).toBe(expected);
+    expect(onDeletion(deletedAt, runs, { namespace: 'ci', name: 'waited-for' }).kind).toBe(expected);
   });
 });
 

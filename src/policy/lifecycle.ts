@@ -6,6 +6,8 @@ import type { LifecycleState, OffboardingStatus } from '../api/v1alpha1/index.ts
 export interface RunOfIdentity {
   readonly namespace: string;
   readonly name: string;
+  /** As the API server says. */
+  readonly createdAt: string;
   /** UID of the WorkloadIdentity that the run was resolved from; undefined for an inline identity. */
   readonly workloadIdentityUid: string | undefined;
   readonly status: Pick<OffboardingStatus, 'startedAt' | 'completedAt' | 'conditions'>;
@@ -41,17 +43,20 @@ export const lifecycleState = (
 };
 
 /**
- * What the deletion of a WorkloadIdentity waits for. Only a run that ended after the deletion was asked for releases it:
- * an older one says nothing about what was granted since. A waiver releases it while it is in force, and not a moment longer.
+ * What the deletion of a WorkloadIdentity waits for. Only a run that ended after the deletion was asked for releases it: an older one says
+ * nothing about what was granted since. When the deletion was asked for is told by another clock than when a run ended; so it is one that
+ * was created since, by the same clock, or that the deletion was seen to wait for. A waiver releases it while it is in force, and not a
+ * moment longer.
  */
 export const onDeletion = (
   deletedAt: string,
   runs: readonly RunOfIdentity[],
+  waitedFor: Pick<RunOfIdentity, 'namespace' | 'name'> | undefined,
 ): { readonly kind: 'Release' } | { readonly kind: 'WaitFor'; readonly run: RunOfIdentity } | { readonly kind: 'Create' } => {
   const after = Date.parse(deletedAt);
-  const releases = (run: RunOfIdentity): boolean =>
-    isConfirmed(run) && run.waivers !== 'Lapsed' && Date.parse(run.status.completedAt ?? '') >= after;
-  if (runs.some(releases)) return { kind: 'Release' };
+  const endedSince = ({ createdAt, namespace, name }: RunOfIdentity): boolean =>
+    Date.parse(createdAt) >= after || (waitedFor?.namespace === namespace && waitedFor.name === name);
+  if (runs.some((run) => isConfirmed(run) && run.status.completedAt !== undefined && run.waivers !== 'Lapsed' && endedSince(run))) return { kind: 'Release' };
   const run = runs.find((each) => isUnderWay(each) && each.waivers !== 'Standing');
   return run === undefined ? { kind: 'Create' } : { kind: 'WaitFor', run };
 };

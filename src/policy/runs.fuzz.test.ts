@@ -79,7 +79,7 @@ describe('of whatever runs for one identity', () => {
 // ---- what a deletion waits for -----------------------------------------------------------------------------------
 
 const runOfIdentity: fc.Arbitrary<RunOfIdentity> = fc
-  .record({ name: fc.constantFrom('a', 'b'), workloadIdentityUid: fc.constantFrom('mine', 'mine', 'mine', 'another', undefined), completedAt: fc.option(times, { nil: undefined }), ready: fc.constantFrom('True' as const, 'True' as const, 'True' as const, 'False' as const, 'Unknown' as const, undefined), waivers: fc.constantFrom('None' as const, 'None' as const, 'None' as const, 'None' as const, 'Standing' as const, 'Lapsed' as const) })
+  .record({ name: fc.constantFrom('a', 'b'), createdAt: times, workloadIdentityUid: fc.constantFrom('mine', 'mine', 'mine', 'another', undefined), completedAt: fc.option(times, { nil: undefined }), ready: fc.constantFrom('True' as const, 'True' as const, 'True' as const, 'False' as const, 'Unknown' as const, undefined), waivers: fc.constantFrom('None' as const, 'None' as const, 'None' as const, 'None' as const, 'Standing' as const, 'Lapsed' as const) })
   .map(({ completedAt, ready, ...rest }) => ({
     ...rest,
     namespace: 'ci',
@@ -89,16 +89,17 @@ const runsOfIdentity = fc.array(runOfIdentity, { maxLength: 4 });
 const isReady = ({ status }: RunOfIdentity): boolean => status.conditions?.[0]?.status === 'True';
 
 describe('whatever runs an identity had', () => {
-  it('its deletion is released exactly by one that is Ready, ended since then, and rests on no waiver that is over', () => {
+  it('its deletion is released exactly by one that is Ready, was created since then or waited for, and rests on no waiver that is over', () => {
     holds(
-      fc.property(minutes, runsOfIdentity, (deleted, runs) => {
-        const decision = onDeletion(at(deleted), runs);
-        const proof = runs.some((run) => isReady(run) && run.waivers !== 'Lapsed' && run.status.completedAt !== undefined && run.status.completedAt >= at(deleted));
+      fc.property(minutes, runsOfIdentity, fc.constantFrom('a', 'b', undefined), (deleted, runs, name) => {
+        const waitedFor = name && { namespace: 'ci', name };
+        const decision = onDeletion(at(deleted), runs, waitedFor);
+        const proof = runs.some((run) => isReady(run) && run.waivers !== 'Lapsed' && run.status.completedAt !== undefined && (run.createdAt >= at(deleted) || run.name === name));
         if ((decision.kind === 'Release') !== proof) throw new Error(decision.kind);
         if (decision.kind === 'WaitFor' && decision.run.status.completedAt !== undefined && decision.run.waivers !== 'Lapsed') throw new Error('it waits for what has ended');
         // One more of which nothing is known releases nothing.
-        const unknown: RunOfIdentity = { namespace: 'ci', name: 'x', workloadIdentityUid: 'mine', waivers: 'None', status: {} };
-        if (decision.kind !== 'Release' && onDeletion(at(deleted), [...runs, unknown]).kind !== 'WaitFor') throw new Error('it does not wait for it');
+        const unknown: RunOfIdentity = { namespace: 'ci', name: 'x', createdAt: at(0), workloadIdentityUid: 'mine', waivers: 'None', status: {} };
+        if (decision.kind !== 'Release' && onDeletion(at(deleted), [...runs, unknown], waitedFor).kind !== 'WaitFor') throw new Error('it does not wait for it');
       }),
       400,
     );

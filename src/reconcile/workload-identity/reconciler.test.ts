@@ -298,17 +298,27 @@ describe('a WorkloadIdentity that is deleted', () => {
   });
 
   it.each([
-    ['that confirmed the end since then lets it go', { completedAt: '2026-11-23T10:00:45Z', ready: 'True' as const }, []],
-    ['that ended before that does not', { completedAt: '2026-11-23T10:00:15Z', ready: 'True' as const }, [workloadIdentityFinalizer]],
-    ['that ended otherwise does not', { completedAt: '2026-11-23T10:00:45Z' }, [workloadIdentityFinalizer]],
-  ])('a run %s', async (_, change, finalizers) => {
+    ['that confirms the end lets it go', { completedAt: '2026-11-23T10:00:45Z', ready: 'True' as const }, []],
+    ['that confirms the end by a clock that is behind lets it go', { completedAt: '2026-11-23T09:00:45Z', ready: 'True' as const }, []],
+    ['that ends otherwise does not', { completedAt: '2026-11-23T10:00:45Z' }, [workloadIdentityFinalizer]],
+  ])('a run that it waits for and %s', async (_, change, finalizers) => {
+    runs = [aRun({})];
+    await look();
     runs = [aRun(change)];
     await look();
     expect(identity.metadata.finalizers).toEqual(finalizers);
   });
 
+  it('is not let go by a run that ended before that, though by a clock that is ahead', async () => {
+    runs = [aRun({ completedAt: '2026-11-23T11:00:15Z', ready: 'True' })];
+    await look();
+    expect(identity.metadata.finalizers).toEqual([workloadIdentityFinalizer]);
+  });
+
   it('is let go by a run that a waiver completed while that is in force, and not a moment longer', async () => {
     const dependencies = [{ name: 'fake', state: 'Waived' as const }];
+    runs = [aRun({})];
+    await look();
     const run = aRun({ completedAt: '2026-11-23T10:00:45Z', ready: 'True', reason: 'CompletedWithWaivers' });
     runs = [{ ...run, spec: { ...run.spec, requestedBy: { username: 'alice' } }, status: { ...run.status, dependencies } }];
     await look();

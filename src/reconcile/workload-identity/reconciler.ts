@@ -113,7 +113,7 @@ const deleted = async (
 ): Promise<ReconcileResult> => {
   const { client, keep } = context;
   if (identity.metadata.finalizers?.includes(workloadIdentityFinalizer) !== true) return { kind: 'done' };
-  const end = identity.spec.lifecycle?.onDelete === 'Orphan' ? { kind: 'Release' as const } : onDeletion(deletedAt, runsOf(identity, context));
+  const end = identity.spec.lifecycle?.onDelete === 'Orphan' ? { kind: 'Release' as const } : onDeletion(deletedAt, runsOf(identity, context), waitedFor(identity));
   switch (end.kind) {
     case 'Release': {
       const released = await removeFinalizer(client, workloadIdentities, identity, workloadIdentityFinalizer, { signal });
@@ -132,6 +132,10 @@ const deleted = async (
     }
   }
 };
+
+/** The run that its deletion was seen to wait for. Its generation is another one since it is being deleted, so that no older status says so. */
+const waitedFor = ({ metadata, status }: WorkloadIdentityObject): WorkloadIdentityStatus['offboardingRef'] =>
+  status?.observedGeneration === metadata.generation ? status?.offboardingRef : undefined;
 
 /**
  * The watch may show an identity a little longer than it is there. One that was let go needs no other run: that would find no
@@ -173,6 +177,7 @@ const runsOf = (identity: WorkloadIdentityObject, context: WorkloadIdentityConte
     .map((run) => ({
       namespace: run.metadata.namespace ?? '',
       name: run.metadata.name,
+      createdAt: run.metadata.creationTimestamp,
       workloadIdentityUid: run.status?.target?.workloadIdentity?.uid,
       status: run.status ?? {},
       waivers: waiversOf(run, context),

@@ -37,7 +37,7 @@ export const processes: readonly Mutant[] = [
     lie: 'An identity that is deleted is let go as soon as there is a run for it, before anything is revoked.',
     who: 'reconciler-runtime: the finalizer was cleared right after the delete was asked for',
     source: 'https://github.com/vmware-labs/reconciler-runtime/pull/304',
-    patches: [{ file: lifecycle, find: 'if (runs.some(releases)) return', replace: 'if (runs.some(releases) || runs.some(isUnderWay)) return' }],
+    patches: [{ file: lifecycle, find: 'endedSince(run))) return', replace: 'endedSince(run)) || runs.some(isUnderWay)) return' }],
   },
   {
     name: 'revoked-before-stored',
