@@ -179,7 +179,17 @@ describe('a credential that works when it is tried, while its dependency says th
     expect(after(works(0), works(20_000), at(21_000, 'Present'), at(30_000), at(45_100)).status).toMatchObject({ state: 'Confirmed', strength: 'Observed' });
   });
 
-  it('is one of which the end is not known everywhere yet, within the settle time', () => {
-    expect(after(works(0), works(14_000), at(30_000), at(45_100)).status).toMatchObject({ state: 'Confirmed', strength: 'Observed' });
+  it('is not believed gone either where it was tried only once, and a person is told', () => {
+    const once = after(works(0), at(500), at(30_000), at(60_000));
+    expect(once).toMatchObject({ blockedBy: 'Contradicted', status: { state: 'Unknown', reason: 'Contradicted', message: expect.stringContaining('is not believed') as string } });
+    expect(observed(once, refusedAt(61_000), settle), 'until it is refused after all').not.toHaveProperty('blockedBy');
+  });
+
+  it('is one of which the end is not known everywhere yet, within the settle time, where the source cannot be told from what is late', () => {
+    const { deadAtSource: _, ...late } = tried;
+    const worksSomewhere = (ms: number) => ({ ...at(ms, 'Present'), tried: late });
+    const last = after(worksSomewhere(0), worksSomewhere(14_000), at(30_000), at(45_100));
+    expect(last).toMatchObject({ contradictedSince: 10, status: { state: 'Confirmed', strength: 'Observed' } });
+    expect(after(worksSomewhere(0), worksSomewhere(15_010), at(30_000), at(45_100)).status.state).toBe('Unknown');
   });
 });

@@ -9,6 +9,7 @@
  * The span is measured on the monotonic clock of this process, from the answer to the first absence to the asking of
  * the last: a settle time is never taken shorter than it was.
  */
+import { reasons } from '../api/v1alpha1/conditions.ts';
 import type { CredentialStatus, Probe, Strength } from '../api/v1alpha1/index.ts';
 import type { Credential, CredentialEnd, Observation, Refusal } from '../revokers/revoker.ts';
 import { powerOfTwo, told } from './told.ts';
@@ -31,7 +32,7 @@ export interface Tracked {
   readonly absentSince?: number;
   /** True when it was tried, and refused, from that first absence on. */
   readonly refusedThroughout?: boolean;
-  /** Monotonic time from which on it was tried and worked, while its dependency said that it was gone. */
+  /** Monotonic time from which on it was tried and worked, while its dependency said that it was gone; until it is refused. */
   readonly contradictedSince?: number;
   /** Monotonic time of the answer that confirmed it, or at which this process took it up as confirmed. */
   readonly confirmedAt?: number;
@@ -77,7 +78,7 @@ const initialStatus = (credential: Credential): CredentialStatus => ({
 export const observed = (tracked: Tracked, sighting: Sighting, settleTime: number): Tracked => {
   switch (sighting.state) {
     case 'Absent':
-      return isContradicted(tracked, sighting) ? observedUnknown(tracked, { ...sighting, message: contradiction }) : observedAbsent(tracked, sighting, settleTime);
+      return isContradicted(tracked, sighting) ? notBelieved(tracked, sighting) : observedAbsent(tracked, sighting, settleTime);
     case 'Present':
       return observedPresent(tracked, sighting, settleTime);
     case 'Unknown':
@@ -86,8 +87,8 @@ export const observed = (tracked: Tracked, sighting: Sighting, settleTime: numbe
 };
 
 /**
- * It was tried and worked for longer than a settle time while the dependency said that it was gone, and was never refused since: what
- * the dependency says by itself is not believed any more. In the status, which the next process goes by, that is a try without a refusal.
+ * It was tried and worked while the dependency said that it was gone, and was never refused since: what the dependency says by itself is
+ * not believed any more. In the status, which the next process goes by, that is a try without a refusal.
  */
 const isContradicted = ({ status: { probe } }: Tracked, { tried }: Sighting): boolean =>
   tried === undefined && probe !== undefined && probe.deadAt === undefined && probe.refusedAt === undefined;
@@ -95,6 +96,11 @@ const isContradicted = ({ status: { probe } }: Tracked, { tried }: Sighting): bo
 const contradiction =
   'it still worked when it was tried last, while its dependency said that it was gone, and it cannot be tried any more: that it is gone is not believed. ' +
   'See to it that what answers for the dependency tells the truth, and that it is gone; then have somebody else approve a waiver';
+
+const notBelieved = (tracked: Tracked, sighting: Sighting): Tracked => {
+  const unknown = observedUnknown(tracked, sighting);
+  return { ...unknown, blockedBy: reasons.contradicted, status: withWords(unknown.status, contradiction, reasons.contradicted) };
+};
 
 const observedUnknown = (tracked: Tracked, sighting: Sighting): Tracked => {
   const status = { ...tracked.status, state: 'Unknown' as const, method: sighting.method };
@@ -105,7 +111,8 @@ const observedUnknown = (tracked: Tracked, sighting: Sighting): Tracked => {
 };
 
 const observedAbsent = (tracked: Tracked, sighting: Sighting, settleTime: number): Tracked => {
-  const { blockedBy: _, refusal: __, contradictedSince: ___, ...rest } = tracked;
+  const { blockedBy: _, refusal: __, contradictedSince, ...others } = tracked;
+  const rest = contradictedSince === undefined || sighting.tried !== undefined ? others : { ...others, contradictedSince };
   const before = withoutFuture(tracked.status, sighting.at);
   const status = withWords({ ...before, method: sighting.method, ...probed(before.probe, sighting) }, undefined);
   const refusedThroughout = sighting.tried !== undefined && tracked.refusedThroughout !== false;
@@ -159,8 +166,8 @@ const observedPresent = (before: Tracked, sighting: Sighting, settleTime: number
   const { absentSince: _, blockedBy: __, refusedThroughout: ___, contradictedSince, ...others } = tracked;
   const since = worksThough(sighting) ? (contradictedSince ?? sighting.answeredAt) : undefined;
   const rest = since === undefined ? others : { ...others, contradictedSince: since };
-  // What has ended a moment ago may work for a moment longer, wherever that is not known yet.
-  const isLag = since !== undefined && sighting.askedAt - since < settleTime;
+  // Where the source cannot be told from what is late, what has ended a moment ago may work for a moment longer.
+  const isLag = since !== undefined && sighting.tried?.deadAtSource === undefined && sighting.askedAt - since < settleTime;
   const { end } = tracked.credential;
   const now = { ...stillThere(tracked.status, sighting, isLag), method: sighting.method };
   if (end.by === 'Person') return { ...rest, ...blocking(sighting.reason), status: withWords(now, end.message, end.reason) };
@@ -169,8 +176,8 @@ const observedPresent = (before: Tracked, sighting: Sighting, settleTime: number
   return { ...rest, ...blocking(sighting.reason), status: withWords(now, sighting.message, sighting.reason) };
 };
 
-/** Tried, and it works by the word of the source itself: whatever else that says. */
-const worksThough = ({ tried }: Sighting): boolean => tried?.deadAtSource === false;
+/** Tried, and it works, and not from a cache alone: whatever else its dependency says. */
+const worksThough = ({ tried }: Sighting): boolean => tried !== undefined && tried.deadAtSource !== true;
 
 /** What was seen of its end does not count any more. One that only a cache still lets in is dead at its source all the same. */
 const stillThere = (status: CredentialStatus, sighting: Sighting, isLag: boolean): CredentialStatus => {

@@ -119,8 +119,8 @@ export interface Tried {
   readonly refusals: number;
   /** At how many servers it was tried. */
   readonly servers: number;
-  /** True when the source itself refused it, whatever a cache may still let in. */
-  readonly deadAtSource: boolean;
+  /** True when the source itself refused it, whatever a cache may still let in; left out where nobody can tell the source from what is late. */
+  readonly deadAtSource?: boolean;
 }
 
 /**

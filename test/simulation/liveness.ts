@@ -12,7 +12,7 @@ import { conditionOf, isTrue } from './runs.ts';
 /** Named decisions of people. Whatever else a run waits for by itself. */
 const decisions: ReadonlySet<string> = new Set([
   reasons.inUse, reasons.identityRecreated, reasons.identityUnknown, reasons.identityNotFound, reasons.managedElsewhere, reasons.sharedLeasePath, reasons.sharedRole,
-  reasons.sharedEntity, reasons.sharedAccount, reasons.revocationStuck, 'HeldByFinalizer', reasons.accountUnknown, reasons.uidMismatch, reasons.resurrected, reasons.invalidSpec, reasons.reopened,
+  reasons.sharedEntity, reasons.sharedAccount, reasons.revocationStuck, reasons.contradicted, 'HeldByFinalizer', reasons.accountUnknown, reasons.uidMismatch, reasons.resurrected, reasons.invalidSpec, reasons.reopened,
 ]);
 
 const idle: ReadonlySet<string> = new Set([reasons.planOnly, reasons.suspended, reasons.cancelled, reasons.superseded, reasons.waitingForOtherRun]);

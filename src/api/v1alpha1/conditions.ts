@@ -134,6 +134,8 @@ export const reasons = {
   accountUnknown: 'AccountUnknown',
   /** A dependency accepted the revoke and cannot carry it out; the message holds its words. Retried, and clears itself. */
   revocationStuck: 'RevocationStuck',
+  /** A credential worked when it was tried last, while its dependency said that it was gone, and it cannot be tried any more. */
+  contradicted: 'Contradicted',
   /** Something keeps putting a revoked credential back; the message names its manager. */
   managedElsewhere: 'ManagedElsewhere',
   /** After the end, the identity or a grant to it came back. Nothing is revoked by itself; a new Offboarding acts. */

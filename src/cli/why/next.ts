@@ -58,6 +58,7 @@ const atConnector = mended('Mend the connector', connector);
 
 const ways: Readonly<Record<string, Way>> = {
   [reasons.revocationStuck]: mended('Mend it behind that system (docs/runbooks/revocation-stuck.md)'),
+  [reasons.contradicted]: mended('See to it that what answers for it tells the truth, and that it is gone'),
   [reasons.permissionMissing]: mended('Give Offboard what it says', connector),
   [reasons.managedElsewhere]: mended('Take it out of whatever puts it back'),
   [reasons.sharedAccount]: shared,

@@ -52,6 +52,40 @@ describe('a control', () => {
     expect(only()?.findings).toContainEqual({ type: 'NotProbed', object: 'tokens', message: 'the token did not work' });
   });
 
+  it('that was over before it was refused for a settle time is told, and what it was for is only observed', async () => {
+    begin();
+    await world.settle('retire', 3);
+    expect(only()?.credentials?.[0]).toMatchObject({ state: 'Absent', probe: { refusals: 3 } });
+    world.revoker.canary = false;
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    expect(only()?.credentials?.[0]?.strength).toBe('Observed');
+    expect(only()?.findings?.filter(({ type }) => type === 'NotProbed')).toEqual([
+      { type: 'NotProbed', object: 'tokens of ci/agent', message: expect.stringContaining('was over before it was refused') as string },
+    ]);
+  });
+
+  it('that was contradicted once, and is over, leaves it to a person', async () => {
+    const { observe } = world.revoker;
+    let looks = 0;
+    const contradicted: typeof observe = async (...asked) => {
+      const seen = await observe(...asked);
+      if (seen.tried === undefined) return seen;
+      looks += 1;
+      world.revoker.canary = false;
+      return { ...seen, state: 'Present', tried: { ...seen.tried, refusals: 0, deadAtSource: false } };
+    };
+    Object.assign(world.revoker, { observe: contradicted });
+    begin();
+    await world.settle('retire', 12);
+    expect(looks).toBe(1);
+    expect(condition('Ready')?.status).toBe('False');
+    expect(condition('Stalled')).toMatchObject({ reason: 'Contradicted', message: expect.stringContaining('approve a waiver') as string });
+    world.restart();
+    await world.settle('retire', 12);
+    expect(condition('Stalled')?.reason).toBe('Contradicted');
+  });
+
   it('that may not be taken holds a Routine run, and not an Emergency', async () => {
     world.revoker.failures.take = needsPerson('PermissionMissing', 'may not create serviceaccounts/token');
     begin();

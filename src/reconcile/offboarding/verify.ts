@@ -2,6 +2,7 @@
  * Looks until everything is believed to be gone, then enumerates again. What is new goes back to be revoked; the end is a
  * fixed point: all confirmed, and a fresh enumeration, begun after that, finds nothing new.
  */
+import type { Finding } from '../../api/v1alpha1/index.ts';
 import { believableFrom, isOpen, observed, trackedKey } from '../../policy/credential.ts';
 import type { Sighting, Tracked } from '../../policy/credential.ts';
 import { mergeFresh, withTimes } from '../../policy/tracking.ts';
@@ -116,11 +117,23 @@ const enumerate = async (run: TargetedRun, revoker: Revoker, { clock }: Context,
       entry.aggregate === true && isOpen(entry) ? observed(entry, stamp(enumerated(entry, inventory), askedAt, clock), revoker.settleTime) : entry,
     );
     const isLast = !merged.foundNew && !after.some(isOpen);
+    const told = together(standing(before), findings);
     const last = isLast ? { enumeratedAt: askedAt, enumeratedOn: timestamp(clock) } : { enumeratedAt: undefined };
-    remember(run, revoker, { tracked: withTimes(after, clock.now()), findings: together(standing(before), findings), ...last });
+    remember(run, revoker, { tracked: withTimes(after, clock.now()), findings: isLast ? [...untried(run, revoker, after, told), ...told] : told, ...last });
   } catch (error) {
     recordFailure(run, revoker, error);
   }
+};
+
+/** What was to be tried, and is believed gone by the word of its dependency alone: why is told once. */
+const untried = ({ draft: { target } }: TargetedRun, { controls }: Revoker, tracked: readonly Tracked[], findings: readonly Finding[]): readonly Finding[] => {
+  const object = controls?.tries(target);
+  if (object === undefined || tracked.some(({ status }) => status.strength === 'Probed') || findings.some(({ type }) => type === 'NotProbed')) return [];
+  const worked = tracked.some(({ contradictedSince }) => contradictedSince !== undefined);
+  const why = worked
+    ? 'it still worked when it was tried last, within a settle time of the first word that it was gone, and could not be tried any more'
+    : 'what worked before the lock was over before it was refused for as long as the settle time';
+  return [{ type: 'NotProbed', object, message: `its end is only observed: ${why}` }];
 };
 
 /** A count that was kept of one place, by the UID there, is not proven gone by the answer of another. */

@@ -5,7 +5,7 @@ import type { Look } from './look.ts';
 import { observe } from './observe.ts';
 
 const email = 'agent@my-project.iam.gserviceaccount.com';
-const tried = { controlAt: new Date('2026-11-23T09:59:00Z'), refusals: 0, servers: 1, deadAtSource: false };
+const tried = { controlAt: new Date('2026-11-23T09:59:00Z'), refusals: 0, servers: 1 };
 const works: Observation = { state: 'Present', method: 'probe/generateAccessToken', message: 'a login still gets an access token', tried };
 
 /** As much of a look as it takes: whether the account is disabled, and what a try says. */

@@ -189,7 +189,7 @@ describe('the attempt', () => {
     await work();
     iam = denied;
     await clock.advance(584_000);
-    expect(await attempt()).toEqual({ state: 'Absent', method: 'probe/generateAccessToken', tried: { controlAt, refusals: 1, servers: 1, deadAtSource: false } });
+    expect(await attempt()).toEqual({ state: 'Absent', method: 'probe/generateAccessToken', tried: { controlAt, refusals: 1, servers: 1 } });
     expect(issued).toHaveLength(1);
     await clock.advance(1_500);
     expect(await attempt()).toBeUndefined();
@@ -225,7 +225,7 @@ describe('the attempt', () => {
     expect((await probe.attempt(three, never))?.state).toBe('Unknown');
     answers.set(second.audience, denied);
     const { length } = server.requests;
-    expect(await probe.attempt(three, never)).toMatchObject({ state: 'Absent', tried: { refusals: 2, servers: 1, deadAtSource: false } });
+    expect(await probe.attempt(three, never)).toMatchObject({ state: 'Absent', tried: { refusals: 2, servers: 1 } });
     expect(server.requests.length - length, 'two exchanges, two refusals').toBe(4);
   });
 });

@@ -106,7 +106,6 @@ const triedBy = (worked: readonly Control[]): Tried => ({
   controlAt: new Date(Math.min(...worked.map(({ workedAt }) => workedAt.getTime()))),
   refusals: worked.length,
   servers: 1,
-  deadAtSource: false,
 });
 
 const observeWith = async (addresses: Addresses, attempt: Attempt, control: Control, signal: AbortSignal): Promise<Observation> => {
