@@ -252,4 +252,23 @@ describe('a lock that stays', () => {
     await world.look();
     expect(condition('Locked')?.status).toBe('True');
   });
+
+  it('and that this process never saw does not hold the revokes, but the end', async () => {
+    begin({ spec: { soak: '1h' } });
+    await world.settle('retire', 3);
+    expect(world.status().lockedAt).toBeDefined();
+    const { lock } = world.revoker;
+    if (lock.kind !== 'Lockable') throw new Error('it is lockable');
+    world.revoker.lock = { ...lock, observeLock: () => Promise.resolve({ state: 'Unknown', method: 'fake', message: 'the watch has not listed yet' }) };
+    world.restart();
+    const object = world.object();
+    world.put({ ...object, spec: { ...object.spec, soak: '0s' } });
+    await world.settle('retire', 12);
+    expect(only()?.credentials?.[0]?.state).toBe('Confirmed');
+    expect(condition('Locked')).toMatchObject({ status: 'Unknown', message: 'fake: the watch has not listed yet' });
+    expect(condition('Ready')).toMatchObject({ status: 'False', message: 'fake: the lock is not confirmed: the watch has not listed yet' });
+    world.revoker.lock = lock;
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+  });
 });

@@ -4,13 +4,15 @@
  * tried again, at each look, while everything else is revoked.
  *
  *   not locked ──what is to be tried worked, locked, seen to hold──▶ locked ──seen not to hold──▶ lost ──put back, seen to hold──▶ locked
+ *
+ * A process that takes a locked run up goes on revoking, and ends nothing before it has seen the lock itself.
  */
 import { conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import { toOutcome } from '../../kube/errors.ts';
 import { reconciling } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { Observation, Revoker } from '../../revokers/revoker.ts';
-import { retryable } from '../../runtime/outcome.ts';
+import { type OutcomeError, retryable } from '../../runtime/outcome.ts';
 import { missControls, takeControls } from './controls.ts';
 import { failureVerdict } from './inventory.ts';
 import { next, recordFailure, remember, stop, timestamp, withDraft } from './run.ts';
@@ -50,11 +52,15 @@ const lookAgain = async (run: TargetedRun, context: Context, signal: AbortSignal
     if (kind.kind === 'NotLockable' || kind.stays !== true) continue;
     const held = await kind.observeLock(run.draft.target, signal);
     if (held.state === 'Present') {
-      remember(run, revoker, { locked: true, lockLost: undefined });
+      remember(run, revoker, { ...seenToHold, lockLost: undefined });
       continue;
     }
-    remember(run, revoker, { locked: false, lockLost: held });
-    if (held.state === 'Unknown') continue;
+    const { sawLock } = remember(run, revoker, { locked: false, lockLost: held });
+    if (held.state === 'Unknown') {
+      // That it held is the word of another process alone: nothing is Ready by that.
+      if (sawLock !== true) recordFailure(run, revoker, notSeen(held));
+      continue;
+    }
     lost.push(reconciling(reasons.lockLost, `${name}: ${held.message ?? 'the lock does not hold any more'}`));
     const again = await lockOne(run, revoker, signal);
     if (again !== undefined) lost.push(again);
@@ -99,13 +105,15 @@ const lockOne = async (run: TargetedRun, revoker: Revoker, signal: AbortSignal):
     const { target } = run.draft;
     await kind.lock(target, signal);
     const observation = await kind.observeLock(target, signal);
-    if (observation.state !== 'Present') {
-      throw retryable('NotLocked', `the lock is not confirmed: ${observation.message ?? 'it was not seen to hold'}`);
-    }
-    remember(run, revoker, { locked: true });
+    if (observation.state !== 'Present') throw notSeen(observation);
+    remember(run, revoker, seenToHold);
     return undefined;
   } catch (error) {
     const why = recordFailure(run, revoker, toOutcome(error));
     return isGivenUp ? undefined : failureVerdict(name, why);
   }
 };
+
+const seenToHold = { locked: true, sawLock: true } as const;
+
+const notSeen = ({ message = 'it was not seen to hold' }: Observation): OutcomeError => retryable('NotLocked', `the lock is not confirmed: ${message}`);

@@ -40,6 +40,8 @@ export interface DependencyMemory {
   readonly enumeratedOn?: string;
   /** True once this process has seen the lock to hold, and while it does. */
   readonly locked: boolean;
+  /** True once this process has seen it to hold, whatever became of it since. */
+  readonly sawLock?: true;
   /** Why a lock that had held does not any more, or why nobody can tell. */
   readonly lockLost: Observation | undefined;
   /** True once this process has tried what is to be tried after the end. */
