@@ -6,7 +6,7 @@ import type { DependencyForecast, Forecast } from '../api/v1alpha1/index.ts';
 import type { LockCapability } from '../revokers/revoker.ts';
 import type { Tracked } from './credential.ts';
 import type { Ordered } from './order.ts';
-import { type Settling, type Until, awaitedFor, latest, timeOf } from './residual.ts';
+import { type Settling, type Until, awaitedFor, latest, outlasts, timeOf } from './residual.ts';
 import { told } from './told.ts';
 
 /** One dependency as it is before anything was touched. */
@@ -81,11 +81,11 @@ const residualForOf = ({ tracked, settleTime, residues = {} }: Foreseen): number
 const waitedFor = ({ tracked }: Foreseen): Until | undefined =>
   latest(tracked.map(({ credential: { end } }) => (end.by === 'Person' ? 'unknown' : end.by === 'Expiry' ? end.at.getTime() : undefined)));
 
-const outlastingOf = ({ tracked, residues = {} }: Foreseen): NonNullable<DependencyForecast['outlasting']> => {
+const outlastingOf = ({ tracked, settleTime, residues = {} }: Foreseen): NonNullable<DependencyForecast['outlasting']> => {
   const classes = new Set(tracked.map(({ credential }) => credential.class));
   return Object.entries(residues)
     .filter(([name]) => classes.has(name))
-    .flatMap(([name, all]) => all.filter(({ awaited }) => !awaited).map(({ milliseconds, message }) => ({ name, milliseconds, message })))
+    .flatMap(([name, all]) => all.filter((residue) => outlasts(residue, settleTime)).map(({ milliseconds, message }) => ({ name, milliseconds, message })))
     .slice(0, maxOutlasting)
     .map(({ name, milliseconds, message }) => ({ class: name, ...(milliseconds === undefined ? {} : { residualFor: milliseconds }), message: told(message, longestMessage) }));
 };

@@ -45,9 +45,15 @@ describe('what outlasts a run', () => {
   const ended = [of({ state: 'Confirmed', absentSince: at }), of({ state: 'Confirmed', absentSince: '2026-11-23T09:00:00.000Z' })];
 
   it('is told once for a class, from the end of its last one', () => {
-    expect(outlasting(ended, { settleTime: 0, residues: { BoundTokens: [cache, offline] } })).toEqual([
+    expect(outlasting(ended, { settleTime: 15_000, residues: { BoundTokens: [cache, offline] } })).toEqual([
       { class: 'BoundTokens', kind: 'OfflineVerifier', until: '2026-11-23T11:00:00.000Z', message: 'by its signature' },
     ]);
+  });
+
+  it('is what a settle time was too short to await, as well', () => {
+    const until = (settleTime: number) => outlasting(ended, { settleTime, residues: { BoundTokens: [cache] } }).map((each) => each.until);
+    expect(until(9_999)).toEqual(['2026-11-23T10:00:10.000Z']);
+    expect(until(10_000)).toEqual([]);
   });
 
   it('may have no end', () => {

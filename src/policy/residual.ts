@@ -3,8 +3,8 @@
  *
  * - What the run waits for: a cache that still lets a token in, the propagation of a policy, the life of what nobody can revoke. Until all
  *   of that is over, the run says until when (`residualUntil`).
- * - What outlasts the run, since nobody can observe its end: who checks a token by its signature alone asks nobody. It is told with
- *   the record, and never counted as gone.
+ * - What outlasts the run, since nobody can observe its end, or the settle time is shorter: who checks a token by its signature alone asks
+ *   nobody. It is told with the record, and never counted as gone.
  */
 import type { CredentialStatus } from '../api/v1alpha1/index.ts';
 import type { Residue } from '../revokers/revoker.ts';
@@ -59,14 +59,17 @@ export interface Outlasting {
   readonly message: string;
 }
 
+/** True of what nobody waits for, and of what goes on for longer than the settle time: then that was too short to see its end. */
+export const outlasts = ({ awaited, milliseconds = 0 }: Residue, settleTime: number): boolean => !awaited || milliseconds > settleTime;
+
 /** Of the credentials that there were, one for each class and kind: it is over when the last of the class is. */
-export const outlasting = (credentials: readonly CredentialStatus[], { residues = {} }: Settling): readonly Outlasting[] =>
+export const outlasting = (credentials: readonly CredentialStatus[], { settleTime, residues = {} }: Settling): readonly Outlasting[] =>
   Object.entries(residues).flatMap(([name, all]) => {
     const ends = credentials.flatMap((each) => (each.class === name ? (each.absentSince ?? each.confirmedAt ?? []) : [])).sort();
     const last = ends.at(-1);
     if (last === undefined) return [];
     return all
-      .filter(({ awaited }) => !awaited)
+      .filter((residue) => outlasts(residue, settleTime))
       .map(({ kind, milliseconds, message }) => ({
         class: name,
         kind,

@@ -24,6 +24,7 @@ const facts = (part: Partial<Facts> = {}): Facts => ({
   bindings: [],
   inherited: [],
   tokenSecrets: undefined,
+  tail: 0,
   ...part,
 });
 const summary = (given: Facts): readonly string[] =>
@@ -97,6 +98,11 @@ describe('toInventory', () => {
     const types = (given: Facts) => toInventory(given).findings.map(({ type }) => type);
     expect(types(facts())).toEqual(['NotEnumerated', 'NotProvable']);
     expect(types(facts({ tokenSecrets: [] }))).toEqual(['NotProvable']);
+    expect(toInventory(facts({ tokenSecrets: [], tail: 9_000 })).findings).toContainEqual({
+      type: 'NotProvable',
+      object: 'tokens of serviceaccounts/ci/bot',
+      message: expect.stringContaining('the settle time is 9 s shorter') as string,
+    });
   });
 
   it('tells what a binding grants, and carries it to the access review of the user it is for', () => {

@@ -44,6 +44,8 @@ export interface Facts {
   readonly inherited: readonly Binding[];
   /** `undefined` when Secrets are not listed. */
   readonly tokenSecrets: readonly TokenSecret[] | undefined;
+  /** Milliseconds for which an API server may take a token after its end is believed. */
+  readonly tail: number;
 }
 
 const maxAccessGrants = 16;
@@ -191,7 +193,7 @@ const inheritedFindings = (bindings: readonly Binding[]): readonly Finding[] => 
       ];
 };
 
-const standingFindings = ({ target, tokenSecrets }: Facts): readonly Finding[] => [
+const standingFindings = ({ target, tokenSecrets, tail }: Facts): readonly Finding[] => [
   ...(tokenSecrets === undefined
     ? [
         {
@@ -199,6 +201,17 @@ const standingFindings = ({ target, tokenSecrets }: Facts): readonly Finding[] =
           object: `secrets in ${target.serviceAccount.namespace}`,
           message:
             'legacy token Secrets are not listed (the operator may not read Secrets); their tokens die with the ServiceAccount',
+        },
+      ]
+    : []),
+  ...(tail > 0
+    ? [
+        {
+          type: 'NotProvable' as const,
+          object: tokensId(target.serviceAccount),
+          message:
+            `an API server goes on for ten seconds to accept a token that it accepted, and the settle time is ${String(tail / 1_000)} s shorter: ` +
+            'nobody sees the end of that. Give the operator a --kubernetes-settle of ten seconds or more',
         },
       ]
     : []),

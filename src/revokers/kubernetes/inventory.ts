@@ -34,6 +34,8 @@ export interface Sources {
   readonly reader: ClusterReader;
   readonly permissions: Permissions;
   readonly cached: CachedCluster;
+  /** Milliseconds for which an API server may take a token after its end is believed. */
+  readonly tail: number;
 }
 
 const concurrency = 4;
@@ -53,6 +55,7 @@ export const takeInventory = async (
     bindings: await ownBindings(sources, view, userKeysOf(target), signal),
     inherited: sorted(accountGroupKeys(target.serviceAccount.namespace).flatMap(view.bindingsOf)),
     tokenSecrets: tokenSecrets && [...tokenSecrets].sort((one, other) => compare(one.name, other.name)),
+    tail: sources.tail,
   });
 };
 

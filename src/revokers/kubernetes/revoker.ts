@@ -30,7 +30,7 @@ export interface RevokerOptions {
   readonly clock: Clock;
   /**
    * Milliseconds for which `Absent` must hold. A token is cached by each API server for exactly 10 s from its first
-   * use, so less than that believes in tokens that still work; 15 s is ample.
+   * use; what of that is not awaited is told as what outlasts the end. 15 s is ample.
    */
   readonly settleTime: number;
   /** Whether legacy token Secrets are listed (by metadata alone) and ended one by one. Needs `list secrets`. */
@@ -119,9 +119,12 @@ const deadlines: Readonly<Record<ClusterOperation, number>> = {
 
 const year = 365 * 86_400_000;
 
+/** Milliseconds for which an API server accepts a token again without asking whether its account is still there. */
+const tokenCache = 10_000;
+
 const cached: Residue = {
   kind: 'TokenCache',
-  milliseconds: 10_000,
+  milliseconds: tokenCache,
   awaited: true,
   message: 'an API server that has accepted a token goes on to accept it for ten seconds',
 };
@@ -146,16 +149,14 @@ const residues: Revoker['residues'] = {
   ],
 };
 
-/** Milliseconds for which an API server accepts a token again without asking whether its account is still there. */
-const tokenCache = 10_000;
-
 export const assembleRevoker = (options: RevokerOptions): Revoker => {
   const { client, clock, tokenSecrets, cached, ownAccount, lock, probes } = options;
   const lockRights = lock === undefined ? [] : neededForLock(lock.namespace, lock.servers.discovers);
   const reader = createClusterReader({ client, clock, tokenSecrets });
   const permissions = createPermissions({ client, clock });
   const workloads = createWorkloadReader({ client, clock });
-  const sources = { reader, permissions, cached };
+  const tail = Math.max(0, tokenCache - options.settleTime);
+  const sources = { reader, permissions, cached, tail };
   const probe = probes && createCanaryProbe({ ...probes, clock });
   const observers = { reader, clock, probe, accessReview: createAccessReview({ client, clock, reader }) };
   const actors = { client, reader, cached, ownAccount };
@@ -164,7 +165,7 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
     kind: 'kubernetes',
     name: 'kubernetes',
     issues: ['ServiceAccount', 'BoundTokens', 'TokenSecret'],
-    tail: Math.max(0, tokenCache - options.settleTime),
+    tail,
     settleTime: options.settleTime,
     residues,
     concurrency: 8,
