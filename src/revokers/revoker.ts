@@ -131,8 +131,10 @@ export interface Controls {
   /** What would be tried, for people; undefined where the identity asks for nothing. */
   readonly tries: (target: Target) => string | undefined;
   /**
-   * Tries, before the lock, what will be tried after the end, and keeps it. One that did not work is told as a finding (`NotProbed`), and
-   * what it was for is only observed. Rejects where a person must act before anything is touched, such as for a missing permission.
+   * Tries, before the lock, what will be tried after the end, and keeps it. Called at each look until then: does nothing while what worked
+   * lasts for long enough, and goes on with that while it lives where it cannot be tried anew. One that did not work is told as a finding
+   * (`NotProbed`), and what it was for is only observed. Rejects where a person must act before anything is touched, such as for a missing
+   * permission.
    */
   readonly take: (target: Target, signal: AbortSignal) => Promise<readonly Finding[]>;
   /**

@@ -52,6 +52,19 @@ describe('a control', () => {
     expect(only()?.findings).toContainEqual({ type: 'NotProbed', object: 'tokens', message: 'the token did not work' });
   });
 
+  it('is taken anew where it is over before the lock can be had', async () => {
+    world.revoker.failures.lock = needsPerson('LockNotInstalled', 'the policy is not there');
+    begin();
+    await world.settle('retire', 4);
+    await world.clock.advance(660_000);
+    world.revoker.canary = false;
+    delete world.revoker.failures.lock;
+    await world.settle();
+    expect(only()?.credentials?.[0]).toMatchObject({ state: 'Confirmed', strength: 'Probed' });
+    expect(world.revoker.calls.filter((call) => call === 'take')).toHaveLength(2);
+    expect(only()?.findings ?? []).toEqual([]);
+  });
+
   it('that was over before it was refused for a settle time is told, and what it was for is only observed', async () => {
     begin();
     await world.settle('retire', 3);

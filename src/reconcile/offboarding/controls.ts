@@ -13,11 +13,11 @@ import { recordFailure, remember } from './run.ts';
 import type { Run, TargetedRun } from './run.ts';
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 
-/** Before the lock. Undefined when nothing stands in the way of going on. */
+/** At each look before the lock: what was taken may be over by then. Undefined when nothing stands in the way of going on. */
 export const takeControls = async (run: TargetedRun, revoker: Revoker, signal: AbortSignal): Promise<Verdict | undefined> => {
   const { controls, name } = revoker;
-  const { controlled, failure, findings } = remember(run, revoker, {});
-  if (controls === undefined || controlled || failure !== undefined) return undefined;
+  const { failure, findings } = remember(run, revoker, {});
+  if (controls === undefined || failure !== undefined) return undefined;
   try {
     const untried = await controls.take(run.draft.target, signal);
     remember(run, revoker, { controlled: true, findings: [...untried, ...findings.filter(({ type }) => type !== 'NotProbed')] });

@@ -106,10 +106,26 @@ describe('the control', () => {
   it('that is refused says so, and from then on nothing is tried', async () => {
     await work();
     iam = denied;
+    await clock.advance(300_000);
     expect(await probe.control(anAttempt(), never)).toBe('Refused');
     const { length } = server.requests;
     expect(await probe.attempt(anAttempt(), never)).toBeUndefined();
     expect(server.requests).toHaveLength(length);
+  });
+
+  it('is taken once, anew where it would not last, and goes on while it lives where that fails', async () => {
+    await work();
+    await clock.advance(285_000);
+    await work();
+    expect(issued).toHaveLength(1);
+    await clock.advance(1_000);
+    refusal = needsPerson('AlreadyLocked', 'it is locked already');
+    await work();
+    expect(issued).toHaveLength(2);
+    iam = denied;
+    expect(await probe.attempt(anAttempt(), never)).toMatchObject({ state: 'Absent' });
+    await clock.advance(300_000);
+    expect(await failure(probe.control(anAttempt(), never))).toBe(refusal);
   });
 
   it.each([
@@ -260,7 +276,7 @@ describe('the library', () => {
     await vi.waitFor(() => { expect(server.requests).toHaveLength(4); });
     stop.abort(new Error('stopped'));
     expect(await under).toMatchObject({ state: 'Unknown' });
-    await expect(probe.control(anAttempt(), stop.signal)).rejects.toThrow('stopped');
+    await expect(probe.control(anAttempt({ email: `other-${email}` }), stop.signal)).rejects.toThrow('stopped');
   });
 
   it('reads no answer of any size', async () => {
@@ -294,13 +310,14 @@ describe('the library', () => {
     const errors = vi.spyOn(console, 'error').mockImplementation((...words) => void written.push(words));
     const said: unknown[] = [];
     await work();
+    const other = anAttempt({ email: `other-${email}` });
     const leaky = { error: { code: 500, status: 'INTERNAL', message: `you sent Bearer ${federated} of ${canary}` }, error_description: `no ${canary}` };
     iam = { code: 500, body: leaky };
-    said.push(await probe.attempt(anAttempt(), never), (await failure(probe.control(anAttempt(), never))).message);
+    said.push(await probe.attempt(anAttempt(), never), (await failure(probe.control(other, never))).message);
     iam = (_, response) => response.destroy();
-    said.push(await probe.attempt(anAttempt(), never), (await failure(probe.control(anAttempt(), never))).message);
+    said.push(await probe.attempt(anAttempt(), never), (await failure(probe.control(other, never))).message);
     sts = { code: 400, body: leaky };
-    said.push(await probe.attempt(anAttempt(), never), (await failure(probe.control(anAttempt(), never))).message);
+    said.push(await probe.attempt(anAttempt(), never), (await failure(probe.control(other, never))).message);
     errors.mockRestore();
     vi.unstubAllEnvs();
     expect(JSON.stringify(written), 'it logs what it is answered').toContain('generateAccessToken response');

@@ -30,6 +30,8 @@ export interface OwnImpersonationProbe extends ImpersonationProbe {
 const method = 'probe/generateAccessToken';
 /** Milliseconds. What is tried in the last moments of a canary may be refused because it is over. */
 const margin = 15_000;
+/** Milliseconds that a canary must have left for a run not to take another one. */
+const enough = 300_000;
 /** Of identities that are being retired at the same time. */
 const mostRemembered = 10_000;
 const maxBody = 2 ** 20;
@@ -72,13 +74,21 @@ export const createImpersonationProbe = ({ canaries, clock, userAgent, connect }
     control: async (attempt, signal) => {
       const providers = attempt.settings.pools.flatMap(({ provider }) => provider ?? []);
       if (providers.length === 0) throw invalid(reasons.invalidSpec, 'a probe is asked for, and no workload identity pool of the Connector names a provider to log in by');
+      const key = keyOf(attempt);
+      if ((controls.get(key) ?? []).some(({ until }) => until - clock.monotonic() >= enough)) return 'Worked';
       const worked: Control[] = [];
-      for (const provider of providers) {
-        const control = await telling(controlOne(attempt, provider, signal), signal);
-        if (control !== undefined) worked.push(control);
+      try {
+        for (const provider of providers) {
+          const control = await telling(controlOne(attempt, provider, signal), signal);
+          if (control !== undefined) worked.push(control);
+        }
+      } catch (error) {
+        // The one from before goes on while it lives.
+        if (signal.aborted || (controls.get(key) ?? []).length === 0) throw error;
+        return 'Worked';
       }
       // What worked before and does not any more proves nothing from now on.
-      controls.set(keyOf(attempt), worked, Math.min(...worked.map(({ until }) => until)));
+      controls.set(key, worked, Math.min(...worked.map(({ until }) => until)));
       return worked.length > 0 ? 'Worked' : 'Refused';
     },
     attempt: async (attempt, signal) => {

@@ -81,6 +81,20 @@ describe('a positive control', () => {
     expect(kube.find(secrets, secret)?.metadata.uid, 'with the Secret the first token ends').not.toBe(first?.metadata.uid);
   });
 
+  it.each<readonly [string, (world: ReturnType<typeof setUp>) => void]>([
+    ['the API server is in trouble', ({ servers }) => { servers.instead(({ resource }) => { if (resource === 'serviceaccounts/token') throw status(503, 'ServiceUnavailable'); }); }],
+    ['it is locked by now', ({ servers }) => { servers.instead(({ resource }) => { if (resource === 'serviceaccounts/token') throw status(403, 'Forbidden', "serviceaccounts \"bot\" is forbidden: ValidatingAdmissionPolicy 'offboard-lock-identity' with binding 'x' denied request: serviceaccount ci/bot is offboarded"); }); }],
+  ])('goes on while it lives where another one cannot be had: %s', async (_, change) => {
+    const world = setUp();
+    await world.take();
+    await world.clock.advance(400_000);
+    change(world);
+    expect(await world.take()).toEqual([]);
+    world.servers.instead(() => undefined);
+    world.endAccount();
+    expect(await world.observe()).toMatchObject({ state: 'Absent', method, tried: { refusals: 6 } });
+  });
+
   it('is not asked for: nothing is made, tried or said', async () => {
     const { take, drop, servers, kube, observe, endAccount } = setUp(false);
     const before = kube.all(secrets);

@@ -106,12 +106,12 @@ export const createCanaryProbe = ({ canaries, apiServers, clock }: ProbeOptions)
       if (account === undefined) return [notProbed(target, 'the UID of the ServiceAccount is not known, so that no token of it can be made')];
       const before = memory.get(keyOf(account));
       if (before !== undefined && before.until - clock.monotonic() >= enough) return [];
-      // From here on the one from before may be dead by our own hand.
-      memory.forget(keyOf(account));
       leftSince.forget(keyOf(account));
-      const held = await control(account, signal).catch((error: unknown) => {
-        throw signal.aborted ? error : toldOfReview(error);
-      });
+      const held = await control(account, signal).catch((error: unknown) => (signal.aborted ? Promise.reject(error as Error) : toldOfReview(error)));
+      const isNone = typeof held === 'string' || held instanceof Error;
+      // The one from before may be dead by our own hand. What counts after the end is a refusal for the account's sake, all the same.
+      if (isNone && memory.get(keyOf(account)) !== undefined) return [];
+      if (held instanceof Error) throw held;
       if (typeof held === 'string') {
         // What is left of it ends by itself within ten minutes, and is looked for again when the run ends.
         await canaries.remove(account, signal).catch(() => undefined);
