@@ -114,18 +114,22 @@ export const specProblems = (object: { readonly name: string; readonly spec: Rea
   const { envelope: _, ...given } = object.spec;
   const { envelope: __, ...signed } = recordSpecOf(predicate, { envelope: { payloadType, payload: '', signatures: [] }, digest });
   const fields = [...new Set([...Object.keys(signed), ...Object.keys(given)])];
-  const differing = fields.filter((field) => textOf(given[field]) !== textOf((signed as Readonly<Record<string, unknown>>)[field]));
+  const differing = fields.filter((field) => !isSame(ownOf(given, field), ownOf(signed, field)));
   return [
     ...(object.name === predicate.record.name ? [] : [`it is named "${object.name}", and signed as "${predicate.record.name}"`]),
     ...differing.map((field) => `spec.${field} is not what is signed`),
   ];
 };
 
-/** Undefined for what is not there; nothing that is signed is what JSON cannot hold. */
-const textOf = (value: unknown): string | undefined => {
+/** What every object inherits, such as its `constructor`, nobody gave and nobody signed. */
+const ownOf = (fields: object, name: string): unknown => (Object.hasOwn(fields, name) ? (fields as Readonly<Record<string, unknown>>)[name] : undefined);
+
+/** What JSON cannot hold is the same as nothing. */
+const isSame = (given: unknown, signed: unknown): boolean => {
+  if (given === undefined || signed === undefined) return given === signed;
   try {
-    return value === undefined ? undefined : canonicalJson(value);
+    return canonicalJson(given) === canonicalJson(signed);
   } catch {
-    return 'not JSON';
+    return false;
   }
 };

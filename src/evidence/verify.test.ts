@@ -72,6 +72,9 @@ describe('one record', () => {
     ['spec.supersedes is not what is signed', (spec) => ({ ...spec, supersedes: '0000000001' })],
     ['spec.approved is not what is signed', (spec) => ({ ...spec, approved: true })],
     ['spec.outcome is not what is signed', (spec) => ({ ...spec, outcome: Number.NaN })],
+    ['spec.constructor is not what is signed', (spec) => ({ ...spec, constructor: { toJSON: 1 } })],
+    ['spec.toString is not what is signed', (spec) => ({ ...spec, toString: Number.NaN })],
+    ['spec.__proto__ is not what is signed', (spec) => JSON.parse(`{"__proto__":{},${JSON.stringify(spec).slice(1)}`) as RecordObject['spec']],
   ])('does not hold when the object around it says something else: %s', (problem, change) => {
     const record = aRecord(aPredicate(), key);
     expect(said(check([{ ...record, spec: change(record.spec) }]))).toContain(`fields: ${problem}`);
