@@ -29,24 +29,38 @@ export const joined = (inputs: readonly Input[]): Input => ({
 /** Everything in one file. `source` is its name, for people. */
 export const readInput = (source: string, text: string): Input => {
   const documents = parse(text);
-  if (documents === undefined) return { ...noInput, unreadable: [`${source} is neither JSON nor YAML`] };
+  if (typeof documents === 'string') return { ...noInput, unreadable: [`${source} ${documents}`] };
   const there = documents.filter((document) => document !== null && document !== undefined);
   if (there.length === 0) return { ...noInput, unreadable: [`${source} is empty`] };
   return joined(there.map((document, index) => readDocument(there.length === 1 ? source : `${source}, document ${index + 1}`, document)));
 };
 
-/** JSON goes first: it is read at once, where YAML takes its time. */
-const parse = (text: string): readonly unknown[] | undefined => {
+/** JSON goes first: it is read at once, where YAML takes its time. Or why it cannot be read. */
+const parse = (text: string): readonly unknown[] | string => {
   if (/^\s*\{/.test(text)) {
     const read = parseJson([text]) ?? parseJson(text.split('\n').filter((line) => line.trim() !== ''));
-    if (read !== undefined) return read;
+    // As the parser of YAML does of itself.
+    if (read !== undefined) return keysIn(text) === keysOf(read) ? read : 'says something twice: an object has two members of one name';
   }
   try {
     // Without times, which would be read as something else than text.
     return loadAll(text, { schema: CORE_SCHEMA });
   } catch {
-    return undefined;
+    return 'is neither JSON nor YAML';
   }
+};
+
+/** Of JSON: whatever a colon follows. */
+const keysIn = (text: string): number => {
+  let count = 0;
+  for (const [, colon = ''] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"\s*(:?)/g)) count += colon.length;
+  return count;
+};
+
+/** Of two members of one name, the parser has taken the last. */
+const keysOf = (value: unknown): number => {
+  if (Array.isArray(value)) return value.reduce((sum: number, item: unknown) => sum + keysOf(item), 0);
+  return isObject(value) ? Object.values(value).reduce((sum: number, member) => sum + 1 + keysOf(member), 0) : 0;
 };
 
 const parseJson = (texts: readonly string[]): readonly unknown[] | undefined => {
