@@ -53,13 +53,16 @@ export interface Report {
   /**
    * - `Proven`: all of it holds, and is signed by who is trusted.
    * - `DoesNotHold`: something does not.
-   * - `NotProven`: nothing is wrong, and it is not known who signed it, as nobody was said to be trusted; or there is nothing.
+   * - `NotProven`: nothing is wrong, and it is not known who signed it, as nobody was said to be trusted; or something could not be read;
+   *   or there is nothing.
    */
   readonly verdict: 'Proven' | 'DoesNotHold' | 'NotProven';
   readonly records: readonly RecordReport[];
   readonly chains: readonly ChainReport[];
   /** Of no record in particular. */
   readonly problems: readonly Problem[];
+  /** What could not be checked, in words. */
+  readonly unreadable: readonly string[];
   readonly notes: readonly string[];
 }
 

@@ -22,6 +22,8 @@ import { schemas } from './schema.ts';
 export interface Options {
   /** What must be among the records. */
   readonly expectHead?: Head;
+  /** What was given beside the material, and could not be read. */
+  readonly unreadable?: readonly string[];
 }
 
 interface Checked {
@@ -29,20 +31,28 @@ interface Checked {
   readonly linked?: Linked;
 }
 
-export const verify = (material: readonly Material[], keys: Keyring, options: Options = {}): Report => {
+export const verify = (material: readonly Material[], keys: Keyring, { expectHead, unreadable = [] }: Options = {}): Report => {
   const chunks = readChunks(material);
   const checked = material.flatMap((each) => (each.kind === 'Chunk' ? [] : [checkRecord(each, keys, chunks)]));
   const { records, notes } = withoutRepeats(checked);
   const linked = records.flatMap((each) => each.linked ?? []);
   const chains = chainsOf(linked);
-  const head = options.expectHead === undefined ? undefined : headProblem(linked, options.expectHead);
+  const head = expectHead === undefined ? undefined : headProblem(linked, expectHead);
   const problems: readonly Problem[] = [
     ...chunks.problems,
     ...chains.flatMap((chain) => chain.problems.map((message) => problem('chain', chains.length === 1 ? message : `cluster ${chain.cluster}: ${message}`))),
     ...(head === undefined ? [] : [problem('chain', head)]),
   ];
   const reports = records.map(({ report }) => report).toSorted((a, b) => compare(a.says?.cluster ?? '', b.says?.cluster ?? '') || compare(a.name ?? '', b.name ?? ''));
-  return { verdict: verdictOf(reports, problems), records: reports, chains, problems, notes: [...notes, ...chains.flatMap((chain) => chain.notes)] };
+  const verdict = verdictOf(reports, problems);
+  return {
+    verdict: verdict === 'Proven' && unreadable.length > 0 ? 'NotProven' : verdict,
+    records: reports,
+    chains,
+    problems,
+    unreadable,
+    notes: [...notes, ...chains.flatMap((chain) => chain.notes)],
+  };
 };
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -165,6 +165,9 @@ describe('offboard verify', () => {
     const { code, out } = await verify('chain.yaml', '--key', 'key.pub', '-o', 'json');
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({ verdict: 'Proven', exitCode: 0, unreadable: [], records: [{ name: '0000000001', signature: 'Trusted', problems: [] }, {}, {}], chains: [{ length: 3 }] });
+    const doubtful = await verify('chain.yaml', 'pod.yaml', '--key', 'key.pub', '-o', 'json');
+    expect(doubtful.code).toBe(2);
+    expect(JSON.parse(doubtful.out)).toMatchObject({ verdict: 'NotProven', exitCode: 2, unreadable: ['pod.yaml is no record of offboard.dev/v1alpha1'] });
   });
 
   it('shows no character that would turn a terminal against who reads it', async () => {

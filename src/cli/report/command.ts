@@ -3,6 +3,7 @@ import { keysById } from '../../evidence/keys.ts';
 import { escapeControls } from '../../runtime/redact.ts';
 import { exitCodes } from '../command.ts';
 import type { Command, Io } from '../command.ts';
+import { exitCodeOf } from '../verify/command.ts';
 import { readTrusted } from '../verify/trust.ts';
 import { readOptions, reportFlags } from './options.ts';
 import { pageOf } from './page.ts';
@@ -29,17 +30,6 @@ const run = async (args: readonly string[], io: Io): Promise<number> => {
 const refused = (why: string, io: Io): number => {
   io.err(`offboard report: ${escapeControls(why)}\n`);
   return exitCodes.no;
-};
-
-export const exitCodeOf = ({ verdict }: Checked): number => {
-  switch (verdict) {
-    case 'Proven':
-      return exitCodes.yes;
-    case 'DoesNotHold':
-      return exitCodes.no;
-    case 'NotProven':
-      return exitCodes.unusable;
-  }
 };
 
 const toldOf = (found: Checked): string => {

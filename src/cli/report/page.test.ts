@@ -6,7 +6,7 @@ import { keysById, readPublicKeys } from '../../evidence/keys.ts';
 import type { Keyring } from '../../evidence/keys.ts';
 import { materialOf } from '../../evidence/material.ts';
 import type { Predicate, RecordedCredential } from '../../evidence/predicate.ts';
-import { exitCodeOf } from './command.ts';
+import { exitCodeOf } from '../verify/command.ts';
 import { pageOf } from './page.ts';
 import { checked } from './subject.ts';
 import type { Checked, Given } from './subject.ts';

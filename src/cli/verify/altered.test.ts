@@ -13,7 +13,7 @@ const keys = { trusted: keysById(readPublicKeys(key.publicKeyPem)), published: n
 
 const exitCode = (text: string): number => {
   const { material, unreadable } = readInput('file', text);
-  return exitCodeOf(verify(material, keys), unreadable);
+  return exitCodeOf(verify(material, keys, { unreadable }));
 };
 
 /** As a cluster gives it: with what is no evidence before and after what is. */

@@ -17,16 +17,23 @@ const run = async (args: readonly string[], io: Io): Promise<number> => {
   const options = readOptions(args);
   const trusted = keysById(readTrusted(options, io.env));
   const { material, published, unreadable } = await readAll(options, io);
-  const report = verify(material, { trusted, published: keysById(published) }, options.expectHead === undefined ? {} : { expectHead: options.expectHead });
-  const exitCode = exitCodeOf(report, unreadable);
-  io.out(options.output === 'json' ? asJson(report, unreadable, exitCode) : printed(report, unreadable, widthOf(io.columns)));
+  const expected = options.expectHead === undefined ? {} : { expectHead: options.expectHead };
+  const report = verify(material, { trusted, published: keysById(published) }, { ...expected, unreadable });
+  const exitCode = exitCodeOf(report);
+  io.out(options.output === 'json' ? asJson(report, exitCode) : printed(report, widthOf(io.columns)));
   return exitCode;
 };
 
 /** What is wrong weighs more than what could not be told. */
-export const exitCodeOf = ({ verdict }: Report, unreadable: readonly string[]): number => {
-  if (verdict === 'DoesNotHold') return 1;
-  return verdict === 'Proven' && unreadable.length === 0 ? 0 : 2;
+export const exitCodeOf = ({ verdict }: Pick<Report, 'verdict'>): number => {
+  switch (verdict) {
+    case 'Proven':
+      return exitCodes.yes;
+    case 'DoesNotHold':
+      return exitCodes.no;
+    case 'NotProven':
+      return exitCodes.unusable;
+  }
 };
 
 const readAll = async ({ files, cluster }: VerifyOptions, io: Io): Promise<Input> => {

@@ -6,8 +6,7 @@ import { wrap } from '../screen.ts';
 /** Of more records than this, those that are as they should be are counted. */
 const mostListed = 20;
 
-export const printed = (report: Report, unreadable: readonly string[], width: number): string =>
-  [...decisions(report.records, width), ...records(report.records, width), ...whole(report, unreadable, width)].join('');
+export const printed = (report: Report, width: number): string => [...decisions(report.records, width), ...records(report.records, width), ...whole(report, width)].join('');
 
 const titleOf = ({ name, source, says }: RecordReport): string => (says === undefined ? `${name ?? ''} (${source})`.trimStart() : `${name ?? source}  ${says.identity}`);
 
@@ -59,8 +58,8 @@ const signatures: Readonly<Record<RecordReport['signature'], string>> = {
 const signatureIn = ({ signature, keyid, problems }: RecordReport): string =>
   [`${signatures[signature]}${keyid === undefined ? '' : ` (key ${keyid.slice(0, 16)})`}`, ...(problems.length === 0 ? ['schema ok', 'claims ok'] : [])].join(', ');
 
-const whole = (report: Report, unreadable: readonly string[], width: number): readonly string[] => {
-  const { chains, problems, notes, records: all } = report;
+const whole = (report: Report, width: number): readonly string[] => {
+  const { chains, problems, unreadable, notes } = report;
   return [
     ...chains.flatMap(({ first, last, length, problems: broken }) => [
       wrap(`chain ${first} to ${last.name}, ${length} ${length === 1 ? 'record' : 'records'}${broken.length === 0 ? ', ok' : ''}`, width, ''),
@@ -69,18 +68,19 @@ const whole = (report: Report, unreadable: readonly string[], width: number): re
     ...problems.map(({ check, message }) => wrap(`DOES NOT HOLD ${check}: ${message}`, width, '', '  ')),
     ...unreadable.map((message) => wrap(`NOT CHECKED ${message}`, width, '', '  ')),
     ...notes.map((note) => wrap(`note: ${note}`, width, '', '  ')),
-    `${verdictIn(report.verdict, all, unreadable.length)}\n`,
+    `${verdictIn(report)}\n`,
   ];
 };
 
-const verdictIn = (verdict: Report['verdict'], all: readonly RecordReport[], unreadable: number): string => {
+const verdictIn = ({ verdict, records: all, unreadable }: Report): string => {
   const count = `${all.length} ${all.length === 1 ? 'record' : 'records'}`;
   if (verdict === 'DoesNotHold') return `does not hold: ${count}`;
   if (all.length === 0) return 'not proven: there is no record';
-  if (verdict === 'NotProven') return `not proven: nothing is wrong with ${count}, and nobody is trusted to have signed (--key)`;
-  return unreadable === 0 ? `proven: ${count}` : `not proven: ${count} hold, and there is something that could not be read`;
+  if (verdict === 'Proven') return `proven: ${count}`;
+  const why = unreadable.length === 0 ? 'nobody is trusted to have signed (--key)' : 'there is something that could not be read';
+  return `not proven: nothing is wrong with ${count}, and ${why}`;
 };
 
 /** For machines: what is in it is as it was read, and control characters are escaped by JSON. */
-export const asJson = (report: Report, unreadable: readonly string[], exitCode: number): string =>
-  `${JSON.stringify({ ...report, unreadable: unreadable.map(escapeControls), exitCode }, null, 2)}\n`;
+export const asJson = (report: Report, exitCode: number): string =>
+  `${JSON.stringify({ ...report, unreadable: report.unreadable.map(escapeControls), exitCode }, null, 2)}\n`;
