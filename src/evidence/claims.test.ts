@@ -9,7 +9,7 @@ const of = (credential: Partial<RecordedCredential>, dependency: Partial<Recorde
 
 const without = <T extends object>(value: T, ...keys: readonly (keyof T)[]): T => Object.fromEntries(Object.entries(value).filter(([key]) => !keys.includes(key as keyof T))) as T;
 
-const { run, people } = aPredicate();
+const { run, people, identity } = aPredicate();
 const waiver = { name: 'w', dependency: 'vault', approvedBy: 'bob@example.com', expiresAt: '2026-11-24T00:00:00Z' };
 const stuck = without(aRecordedCredential({ id: 'lease', class: 'Lease', state: 'Present', strength: 'Waived' }), 'absentSince', 'confirmedAt', 'absentMilliseconds');
 const waived = aPredicate({
@@ -24,6 +24,9 @@ const cancelled = aPredicate({
   people: { ...people, cancel: { reason: 'no', accepted: true } },
   dependencies: [without(aRecordedDependency({ state: 'Open', credentials: [present] }), 'enumeratedAt')],
 });
+const certificate = { commonName: 'alice', notAfter: '2026-11-23T12:00:05+02:00' };
+const waitedOut = without(aRecordedCredential({ id: 'certificate of user alice', class: 'Certificate', strength: 'WaitedOut', expiresAt: '2026-11-23T10:00:05.000Z' }), 'revokeRequestedAt');
+const certified = aPredicate({ identity: { ...identity, certificates: [certificate] }, dependencies: [aRecordedDependency({ credentials: [waitedOut] })] });
 const probe = { controlAt: '2026-11-23T10:00:02.500Z', refusedAt: '2026-11-23T10:00:06.000Z', refusals: 4, servers: 2 };
 
 describe('the claims of an honest run add up', () => {
@@ -32,6 +35,8 @@ describe('the claims of an honest run add up', () => {
     ['with access that nobody can observe', of({}, { findings: [{ type: 'NotProvable', message: 'a watch' }] }, { outcome: 'ConfirmedWithUnprovable' })],
     ['completed with waivers', waived],
     ['cancelled', cancelled],
+    ['with a certificate that was waited out', certified],
+    ['with certificates of which only the number is known', { ...certified, dependencies: [aRecordedDependency({ credentials: [{ ...waitedOut, id: 'every Certificate', count: 2, digest: '0'.repeat(64) }] })] }],
     ['probed', of({ strength: 'Probed', probe })],
     ['gone before it was asked for', of(without(aRecordedCredential({ foundAbsent: true }), 'revokeRequestedAt'))],
     ['back and gone by itself, never asked to end', aPredicate({ dependencies: [aRecordedDependency({ credentials: [without(aRecordedCredential({ returned: 1 }), 'revokeRequestedAt')] })] })],
@@ -73,7 +78,12 @@ describe('a claim that does not add up', () => {
     ['it is Waived, and the run says ConfirmedWithUnprovable', { ...waived, outcome: 'ConfirmedWithUnprovable' }],
     ['it is Confirmed, and nobody looked whether there is more', aPredicate({ dependencies: [without(aRecordedDependency(), 'enumeratedAt')] })],
     ['it says Confirmed, and names access whose end nobody can observe', of({}, { findings: [{ type: 'NotProvable', message: 'a watch' }] })],
-    ['there is no dependency, so nothing was proven', aPredicate({ dependencies: [] })],
+    ['kubernetes: it is to be ended there, and nothing is said of it', aPredicate({ dependencies: [] })],
+    ['kubernetes: it is to be ended there, and nothing is said of it', { ...cancelled, dependencies: [] }],
+    ['vault: it is to be ended there, and nothing is said of it', aPredicate({ identity: { ...identity, dependencies: [{ name: 'vault', declared: '{"name":"vault"}' }] } })],
+    ['kubernetes: there is a certificate of "alice", and nothing is said of it', aPredicate({ identity: { ...identity, certificates: [certificate] } })],
+    ['kubernetes: there is a certificate of "alice", and nothing is said of it', { ...certified, dependencies: [aRecordedDependency({ credentials: [{ ...waitedOut, id: 'certificate of user malice' }] })] }],
+    ['kubernetes: the certificate of "alice" was valid after the run had ended', { ...certified, identity: { ...identity, certificates: [{ ...certificate, notAfter: '2026-11-23T12:10:00+02:00' }] } }],
     ['it is complete, and revoking never began', aPredicate({ run: without(run, 'revokeStartedAt') })],
     ['it ended before it started', aPredicate({ run: { ...run, startedAt: '2026-11-24T00:00:00Z' } })],
     ['kubernetes: it is there twice', aPredicate({ dependencies: [aRecordedDependency(), aRecordedDependency()] })],

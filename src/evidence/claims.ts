@@ -4,6 +4,7 @@
  */
 import { credentialProblems } from './claims-credential.ts';
 import { isAfter } from './claims-time.ts';
+import { wholeProblems } from './claims-whole.ts';
 import type { Predicate, RecordedDependency } from './predicate.ts';
 
 /** Every one of what does not add up, in words. The credentials of chunks are to be in their dependencies. */
@@ -11,6 +12,7 @@ export const claimProblems = (predicate: Predicate): readonly string[] => {
   const { outcome, people, run } = predicate;
   return [
     ...(isAfter(run.startedAt, run.completedAt) ? ['it ended before it started'] : []),
+    ...wholeProblems(predicate),
     ...outcomeProblems(predicate),
     ...(people.cancel?.accepted === true && outcome !== 'Cancelled' ? ['a cancel was accepted, and the run went on'] : []),
     ...duplicates(predicate.dependencies.map(({ name }) => name)).map((name) => `${name}: it is there twice`),
@@ -44,7 +46,6 @@ const completedProblems = (predicate: Predicate): readonly string[] => {
   const unconfirmed = dependencies.filter(({ state }) => state !== 'Confirmed');
   const isUnprovable = dependencies.some(({ findings }) => findings.some(({ type }) => type === 'NotProvable'));
   return [
-    ...(dependencies.length === 0 ? ['there is no dependency, so nothing was proven'] : []),
     ...(run.revokeStartedAt === undefined ? ['it is complete, and revoking never began'] : []),
     ...(outcome === 'Confirmed' && isUnprovable ? ['it says Confirmed, and names access whose end nobody can observe'] : []),
     ...(outcome === 'CompletedWithWaivers' ? waiverProblems(predicate) : unconfirmed.map(({ name, state }) => `${name}: it is ${state}, and the run says ${outcome}`)),

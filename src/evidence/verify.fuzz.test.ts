@@ -28,6 +28,9 @@ const genuine = aRecord(aPredicate(), key);
 
 const words = fc.oneof(fc.string({ unit: 'grapheme', maxLength: 12 }), fc.constantFrom('__proto__', '{{ .x }}', '\u202e', '😀'));
 
+/** The cluster is always one of them. */
+const nameOf = (index: number): string => (index === 0 ? 'kubernetes' : `d${String(index)}`);
+
 /** Lists of credentials that an honest run could have. */
 const credentialLists: fc.Arbitrary<readonly RecordedCredential[]> = fc.array(
   fc.record({ id: words, length: fc.integer({ min: 1, max: 900 }) }).map(({ id, length }) => aRecordedCredential({ id: `${id}${'x'.repeat(length)}` })),
@@ -36,7 +39,7 @@ const credentialLists: fc.Arbitrary<readonly RecordedCredential[]> = fc.array(
 
 const dependencyLists: fc.Arbitrary<readonly RecordedDependency[]> = fc
   .array(credentialLists, { minLength: 1, maxLength: 4 })
-  .map((lists) => lists.map((credentials, index) => aRecordedDependency({ name: `d${index}`, credentials })));
+  .map((lists) => lists.map((credentials, index) => aRecordedDependency({ name: nameOf(index), credentials })));
 
 describe('records of any length', () => {
   it('are whole again when their chunks are put back, and none of those is longer than it may be', () => {
@@ -142,7 +145,7 @@ describe('what a record claims', () => {
     );
     holds(
       fc.property(dependencies, (list) => {
-        const predicate = aPredicate({ dependencies: list.map(({ all, state }, index) => aRecordedDependency({ name: `d${index}`, state, credentials: all.map((each) => aRecordedCredential({ state: each })) })) });
+        const predicate = aPredicate({ dependencies: list.map(({ all, state }, index) => aRecordedDependency({ name: nameOf(index), state, credentials: all.map((each) => aRecordedCredential({ state: each })) })) });
         const isOpen = list.some(({ all, state }) => state !== 'Confirmed' || all.some((each) => each !== 'Confirmed'));
         return !isOpen || claimProblems(predicate).length > 0;
       }),

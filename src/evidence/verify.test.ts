@@ -87,7 +87,7 @@ describe('one record', () => {
   it('does not hold when it was signed, and is none', () => {
     const { people: _, ...rest } = aPredicate();
     expect(said(check([aRecord(rest as never, key)]))).toEqual(["schema: predicate must have required property 'people'"]);
-    expect(said(check([aRecord(aPredicate({ outcome: 'Confirmed', dependencies: [] }), key)]))).toEqual(['claims: there is no dependency, so nothing was proven']);
+    expect(said(check([aRecord(aPredicate({ outcome: 'Confirmed', dependencies: [] }), key)]))).toEqual(['claims: kubernetes: it is to be ended there, and nothing is said of it']);
   });
 
   it('tells first what people decided', () => {
@@ -203,7 +203,7 @@ describe('a record of 5000 credentials', () => {
 
   it('does not hold when what is in a chunk does not add up', () => {
     const wrong = credentials.map((each, index) => (index === 4_321 ? { ...each, absentMilliseconds: 1 } : each));
-    const report = check(aLongRecord(aPredicate({ dependencies: [aRecordedDependency({ name: 'vault', kind: 'vault', credentials: wrong })] }), key, 384 * 1024));
+    const report = check(aLongRecord(aPredicate({ dependencies: [aRecordedDependency(), aRecordedDependency({ name: 'vault', kind: 'vault', credentials: wrong })] }), key, 384 * 1024));
     expect(said(report)).toEqual(['claims: vault: database/creds/ci/4321: it was absent for 1 ms, and is believed gone after 11000 ms']);
   });
 });
