@@ -37,8 +37,9 @@ const strengthProblems = (credential: RecordedCredential, run: Run, confirmedAt:
     case 'Observed':
       return [];
     case 'WaitedOut':
-      // There is none of what outlived the time that was known of it.
-      return expiresAt !== undefined && isAfter(expiresAt, confirmedAt) ? ['it was waited out, and its time was not over'] : [];
+      // One that stands for others does not say the time of each.
+      if (expiresAt === undefined) return credential.count === undefined ? ['it was waited out, and does not say until when'] : [];
+      return isAfter(expiresAt, confirmedAt) ? ['it was waited out, and its time was not over'] : [];
     case 'Waived':
       return ['it is Confirmed, and says that it was given up'];
   }

@@ -115,7 +115,8 @@ describe('whatever is seen of a credential, in whatever order, through restarts 
           if (status.strength === undefined || status.absentSince === undefined || status.confirmedAt === undefined) throw new Error('it does not say');
           if (status.strength === 'Probed' && !absences.every(({ tried }) => tried !== undefined)) throw new Error('Probed, and not tried each time');
           if (status.strength === 'Probed' && (status.probe?.refusals ?? 0) < 2) throw new Error('Probed by one refusal');
-          if ((status.strength === 'WaitedOut') !== (now.end.by === 'Expiry')) throw new Error(status.strength);
+          const wasOver = now.end.by === 'Expiry' && status.expiresAt !== undefined && status.expiresAt <= status.confirmedAt;
+          if ((status.strength === 'WaitedOut') !== wasOver) throw new Error(status.strength);
         });
       }),
       400,

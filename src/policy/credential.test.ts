@@ -76,6 +76,14 @@ describe('a credential', () => {
     expect(observed(there, { ...at(100, 'Present'), expiresAt: end }, settle).status).toMatchObject({ state: 'Waiting', expiresAt: end.toISOString() });
   });
 
+  it.each([
+    ['is over was waited out', '2026-11-23T10:00:00.000Z', 'WaitedOut'],
+    ['has not come was only seen to be gone', '2027-01-01T00:00:00.000Z', 'Observed'],
+  ])('that nobody can revoke and whose time %s', (_, end, strength) => {
+    const tracked = aTracked({ credential: { end: { by: 'Expiry', at: new Date(end) } } });
+    expect(observed(observed(tracked, at(0), settle), at(settle + 10), settle).status).toMatchObject({ state: 'Confirmed', strength });
+  });
+
   it('that is revoked has no end of its own, whatever is told', () => {
     expect(observed(aTracked(), { ...at(0, 'Present'), expiresAt: new Date('2027-01-01T00:00:00Z') }, settle).status.expiresAt).toBeUndefined();
   });

@@ -126,7 +126,7 @@ const observedAbsent = (tracked: Tracked, sighting: Sighting, settleTime: number
   }
   const absentFor = Math.floor(sighting.askedAt - tracked.absentSince);
   if (absentFor < settleTime) return { ...rest, refusedThroughout, status: { ...status, state: 'Absent' } };
-  const strength = strengthOf(tracked, refusedThroughout);
+  const strength = strengthOf(tracked.credential, status, refusedThroughout);
   return {
     ...rest,
     refusedThroughout,
@@ -139,8 +139,9 @@ const observedAbsent = (tracked: Tracked, sighting: Sighting, settleTime: number
 const withoutFuture = ({ residualUntil: _, expiresAt, ...status }: CredentialStatus, at: Date): CredentialStatus =>
   expiresAt === undefined || Date.parse(expiresAt) > at.getTime() ? status : { ...status, expiresAt };
 
-const strengthOf = ({ credential }: Tracked, refusedThroughout: boolean): Strength =>
-  credential.end.by === 'Expiry' ? 'WaitedOut' : refusedThroughout ? 'Probed' : 'Observed';
+/** What went before its time, or outlived it, was not waited out: that it is gone was only seen. */
+const strengthOf = ({ end }: Credential, { expiresAt }: CredentialStatus, refusedThroughout: boolean): Strength =>
+  end.by === 'Expiry' && expiresAt !== undefined ? 'WaitedOut' : refusedThroughout ? 'Probed' : 'Observed';
 
 /** What was tried of it until now. Refusals count from the first time that it was refused everywhere. */
 const probed = (before: Probe | undefined, { tried, state, at }: Sighting): { readonly probe?: Probe } => {
