@@ -1,5 +1,5 @@
 /** Whether what a record claims of one credential adds up. */
-import { isAfter } from './claims-time.ts';
+import { clocksMayDiffer, isAfter } from './claims-time.ts';
 import type { Predicate, RecordedCredential, RecordedDependency } from './predicate.ts';
 
 type Run = Predicate['run'];
@@ -22,6 +22,7 @@ const confirmedProblems = (credential: RecordedCredential, { settleMilliseconds 
   return [
     ...(absentMilliseconds < settleMilliseconds ? [`it was absent for ${absentMilliseconds} ms, and is believed gone after ${settleMilliseconds} ms`] : []),
     ...(isAfter(absentSince, confirmedAt) ? ['it was confirmed before it was first seen absent'] : []),
+    ...(absentMilliseconds > Date.parse(confirmedAt) - Date.parse(absentSince) + clocksMayDiffer ? [`it was absent for ${absentMilliseconds} ms, and there are not as many between its times`] : []),
     ...(isAfter(confirmedAt, run.completedAt) ? ['it was confirmed after the run had ended'] : []),
     ...(revokeRequestedAt !== undefined && foundAbsent !== true && isAfter(revokeRequestedAt, confirmedAt) ? ['it was confirmed before it was asked to end'] : []),
     ...strengthProblems(credential, run, confirmedAt),

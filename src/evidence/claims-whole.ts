@@ -10,7 +10,21 @@ export const wholeProblems = (predicate: Predicate): readonly string[] => {
   const named = [cluster, ...(identity.dependencies ?? []).map(({ name }) => name)];
   return [
     ...named.filter((each) => !dependencies.some(({ name }) => name === each)).map((name) => `${name}: it is to be ended there, and nothing is said of it`),
+    ...accountProblems(predicate),
     ...certificateProblems(predicate),
+  ];
+};
+
+/** It is revoked in every run, also where it is gone before. */
+const accountProblems = ({ identity, dependencies }: Predicate): readonly string[] => {
+  const { uid } = identity.serviceAccount;
+  const confirmed = dependencies.find(({ name, state }) => name === cluster && state === 'Confirmed');
+  if (confirmed === undefined || uid === undefined) return [];
+  const accounts = confirmed.credentials.filter((each) => each.class === 'ServiceAccount' && (each.uid === uid || each.count !== undefined));
+  const isUnasked = accounts.some(({ revokeRequestedAt, foundAbsent, returned, count }) => count === undefined && revokeRequestedAt === undefined && foundAbsent !== true && returned === undefined);
+  return [
+    ...(accounts.length === 0 ? [`${cluster}: nothing is said of the ServiceAccount itself`] : []),
+    ...(isUnasked ? [`${cluster}: the ServiceAccount itself was neither asked to end nor gone before`] : []),
   ];
 };
 

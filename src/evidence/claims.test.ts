@@ -26,7 +26,11 @@ const cancelled = aPredicate({
 });
 const certificate = { commonName: 'alice', notAfter: '2026-11-23T12:00:05+02:00' };
 const waitedOut = without(aRecordedCredential({ id: 'certificate of user alice', class: 'Certificate', strength: 'WaitedOut', expiresAt: '2026-11-23T10:00:05.000Z' }), 'revokeRequestedAt');
-const certified = aPredicate({ identity: { ...identity, certificates: [certificate] }, dependencies: [aRecordedDependency({ credentials: [waitedOut] })] });
+const certified = aPredicate({ identity: { ...identity, certificates: [certificate] }, dependencies: [aRecordedDependency({ credentials: [aRecordedCredential(), waitedOut] })] });
+const lateAccount = aRecordedCredential({ absentSince: '2026-11-23T10:04:00Z', confirmedAt: '2026-11-23T10:05:00Z' });
+const cluster = aRecordedDependency({ credentials: [lateAccount], enumeratedAt: '2026-11-23T10:05:01Z' });
+const vault = aRecordedDependency({ name: 'vault', kind: 'vault', credentials: [] });
+const trustedTooLong = aPredicate({ run: { ...run, completedAt: '2026-11-23T10:05:02Z' }, dependencies: [cluster, vault] });
 const probe = { controlAt: '2026-11-23T10:00:02.500Z', refusedAt: '2026-11-23T10:00:06.000Z', refusals: 4, servers: 2 };
 
 describe('the claims of an honest run add up', () => {
@@ -36,7 +40,11 @@ describe('the claims of an honest run add up', () => {
     ['completed with waivers', waived],
     ['cancelled', cancelled],
     ['with a certificate that was waited out', certified],
-    ['with certificates of which only the number is known', { ...certified, dependencies: [aRecordedDependency({ credentials: [{ ...waitedOut, id: 'every Certificate', count: 2, digest: '0'.repeat(64) }] })] }],
+    ['with certificates of which only the number is known', { ...certified, dependencies: [aRecordedDependency({ credentials: [aRecordedCredential(), { ...waitedOut, id: 'every Certificate', count: 2, digest: '0'.repeat(64) }] })] }],
+    ['of an Emergency whose lock was never seen to hold', aPredicate({ run: { ...without(run, 'lockedAt'), urgency: 'Emergency' }, dependencies: [aRecordedDependency({ lock: 'NotLocked' })] })],
+    ['of an Emergency that was locked after revoking began', aPredicate({ run: { ...run, lockedAt: '2026-11-23T10:10:00Z', completedAt: '2026-11-23T10:11:00Z', urgency: 'Emergency' } })],
+    ['looked for more elsewhere before a stranger of the name had gone', { ...trustedTooLong, dependencies: [{ ...cluster, credentials: [aRecordedCredential(), { ...lateAccount, uid: 'another' }] }, vault] }],
+    ['an account of unknown UID', aPredicate({ identity: { ...identity, serviceAccount: without(identity.serviceAccount, 'uid') }, dependencies: [aRecordedDependency({ credentials: [] })] })],
     ['probed', of({ strength: 'Probed', probe })],
     ['gone before it was asked for', of(without(aRecordedCredential({ foundAbsent: true }), 'revokeRequestedAt'))],
     ['back and gone by itself, never asked to end', aPredicate({ dependencies: [aRecordedDependency({ credentials: [without(aRecordedCredential({ returned: 1 }), 'revokeRequestedAt')] })] })],
@@ -58,7 +66,18 @@ describe('a claim that does not add up', () => {
     ['it is Confirmed, and was not seen absent twice', aPredicate({ dependencies: [aRecordedDependency({ credentials: [without(aRecordedCredential(), 'absentSince')] })] })],
     ['it is Confirmed, and was not seen absent twice', aPredicate({ dependencies: [aRecordedDependency({ credentials: [without(aRecordedCredential(), 'confirmedAt')] })] })],
     ['it was confirmed before it was first seen absent', of({ absentSince: '2026-11-23T10:05:00Z' })],
-    ['it was still there at the last look for more', of({ absentSince: '2026-11-23T10:05:00Z' })],
+    ['it was not confirmed at the last look for more', of({ absentSince: '2026-11-23T10:05:00Z', confirmedAt: '2026-11-23T10:06:00Z' })],
+    ['it was absent for 900000 ms, and there are not as many between its times', of({ absentMilliseconds: 900_000 })],
+    ['the last look for more was before revoking began', of({}, { enumeratedAt: '2026-11-23T09:50:00Z' })],
+    ['the last look for more was after the run had ended', of({}, { enumeratedAt: '2026-11-23T10:30:00Z' })],
+    ['vault: ServiceAccount ci/build-agent-7 was not confirmed at the last look for more here, and lets in here', trustedTooLong],
+    ['revoking began before the run did', aPredicate({ run: { ...run, revokeStartedAt: '2026-11-23T09:50:00Z' } })],
+    ['it ended before revoking began', aPredicate({ run: { ...run, revokeStartedAt: '2026-11-23T10:50:00Z' } })],
+    ['revoking began, and nothing says when it was locked', aPredicate({ run: without(run, 'lockedAt') })],
+    ['revoking began, and nothing says when it was locked', aPredicate({ run: { ...without(run, 'lockedAt'), urgency: 'Emergency' } })],
+    ['revoking began before it was locked', aPredicate({ run: { ...run, lockedAt: '2026-11-23T10:10:00Z' } })],
+    ['kubernetes: nothing is said of the ServiceAccount itself', of({ uid: '6f1c1f6e-0000-4000-8000-000000000001' })],
+    ['kubernetes: the ServiceAccount itself was neither asked to end nor gone before', aPredicate({ dependencies: [aRecordedDependency({ credentials: [without(aRecordedCredential(), 'revokeRequestedAt')] })] })],
     ['it was confirmed after the run had ended', of({ confirmedAt: '2026-11-23T11:00:00Z' })],
     ['it was confirmed before it was asked to end', of({ revokeRequestedAt: '2026-11-23T10:05:00Z' })],
     ['it is Confirmed, and does not say what that rests on', aPredicate({ dependencies: [aRecordedDependency({ credentials: [without(aRecordedCredential(), 'strength')] })] })],

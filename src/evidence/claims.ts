@@ -3,6 +3,7 @@
  * from the clock that nobody sets; times of day come from clocks that differ and are set, and must agree but for `clocksMayDiffer`.
  */
 import { credentialProblems } from './claims-credential.ts';
+import { runProblems } from './claims-run.ts';
 import { isAfter } from './claims-time.ts';
 import { wholeProblems } from './claims-whole.ts';
 import type { Predicate, RecordedDependency } from './predicate.ts';
@@ -47,6 +48,7 @@ const completedProblems = (predicate: Predicate): readonly string[] => {
   const isUnprovable = dependencies.some(({ findings }) => findings.some(({ type }) => type === 'NotProvable'));
   return [
     ...(run.revokeStartedAt === undefined ? ['it is complete, and revoking never began'] : []),
+    ...runProblems(predicate),
     ...(outcome === 'Confirmed' && isUnprovable ? ['it says Confirmed, and names access whose end nobody can observe'] : []),
     ...(outcome === 'CompletedWithWaivers' ? waiverProblems(predicate) : unconfirmed.map(({ name, state }) => `${name}: it is ${state}, and the run says ${outcome}`)),
   ];
@@ -72,13 +74,10 @@ const waiverProblems = ({ dependencies, people, run }: Predicate): readonly stri
 };
 
 const dependencyProblems = (dependency: RecordedDependency, predicate: Predicate): readonly string[] => {
-  const { state, credentials, enumeratedAt } = dependency;
+  const { state, credentials } = dependency;
   const open = credentials.filter((credential) => credential.state !== 'Confirmed');
-  const early = enumeratedAt === undefined ? undefined : credentials.find(({ absentSince }) => absentSince !== undefined && isAfter(absentSince, enumeratedAt));
   return [
     ...(state === 'Confirmed' ? open.map(({ id, state: left }) => `${id}: it is ${left}, and the dependency is Confirmed`) : []),
-    ...(state === 'Confirmed' && enumeratedAt === undefined ? ['it is Confirmed, and nobody looked whether there is more'] : []),
-    ...(state === 'Confirmed' && early !== undefined ? [`${early.id}: it was still there at the last look for more`] : []),
     ...credentials.flatMap((credential) => credentialProblems(credential, dependency, predicate.run).map((problem) => `${credential.id}: ${problem}`)),
   ];
 };

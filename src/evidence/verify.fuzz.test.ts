@@ -39,7 +39,7 @@ const credentialLists: fc.Arbitrary<readonly RecordedCredential[]> = fc.array(
 
 const dependencyLists: fc.Arbitrary<readonly RecordedDependency[]> = fc
   .array(credentialLists, { minLength: 1, maxLength: 4 })
-  .map((lists) => lists.map((credentials, index) => aRecordedDependency({ name: nameOf(index), credentials })));
+  .map((lists) => lists.map((credentials, index) => aRecordedDependency({ name: nameOf(index), credentials: index === 0 ? [aRecordedCredential(), ...credentials] : credentials })));
 
 describe('records of any length', () => {
   it('are whole again when their chunks are put back, and none of those is longer than it may be', () => {

@@ -46,6 +46,7 @@ const variants = (): Readonly<Record<string, string>> => {
     outcome: 'CompletedWithWaivers',
     people: { requestedBy: { username: 'a' }, cancel: { reason: long, accepted: false }, waivers: [{ name: long, dependency: long, approvedBy: long, expiresAt: '2027-01-31T00:00:00Z', reason: long }], glassBroken: true },
     dependencies: [
+      aRecordedDependency(),
       aRecordedDependency({
         name: long, kind: long, state: 'Waived', message: long,
         credentials: [

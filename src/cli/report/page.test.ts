@@ -35,7 +35,7 @@ const tried = aRecordedCredential({ id: 'tokens of ci/build-agent-7', class: 'Bo
 const waived = aPredicate({
   outcome: 'CompletedWithWaivers',
   people: { ...aPredicate().people, waivers: [{ name: 'give-up', dependency: 'vault', approvedBy: 'carol@example.com', expiresAt: '2027-01-31T00:00:00+01:00', reason: 'the database is gone' }] },
-  dependencies: [aRecordedDependency({ credentials: [tried] }), aRecordedDependency({ name: 'vault', kind: 'vault', state: 'Waived', credentials: [{ ...open, strength: 'Waived' }] })],
+  dependencies: [aRecordedDependency({ credentials: [aRecordedCredential(), tried] }), aRecordedDependency({ name: 'vault', kind: 'vault', state: 'Waived', credentials: [{ ...open, strength: 'Waived' }] })],
 });
 const { revokeStartedAt: _, revokedAt: __, ...unrevoked } = aPredicate().run;
 const cancelled = aPredicate({
@@ -60,7 +60,7 @@ describe('the page about a record', () => {
     expect(text).toContain('give-up vault carol@example.com 2027-01-30 23:00:00 UTC the database is gone');
     expect(text).toContain('database/creds/ci/1 Lease Waived , until 2026-12-24 10:00:00 UTC');
     expect(text.indexOf('database/creds/ci/1')).toBeLessThan(text.indexOf('tokens of ci/build-agent-7'));
-    expect(text).toContain('That 1 of 2 credentials in 2 systems has a proven end, by what it was proven, and which 1 has none.');
+    expect(text).toContain('That 2 of 3 credentials in 2 systems have a proven end, by what it was proven, and which 1 has none.');
   });
 
   it('tells an end that left something in another colour and other words than one that did not', () => {

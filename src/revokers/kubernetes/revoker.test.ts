@@ -13,6 +13,7 @@ import {
 } from '../../../test/contract/kubernetes-stage.ts';
 import { createFakeClock } from '../../../test/fakes/clock.ts';
 import { createFakeKube } from '../../../test/fakes/kube.ts';
+import { issuing } from '../../evidence/claims-run.ts';
 import type { Credential } from '../revoker.ts';
 import type { ReportedOperation } from '../runner.ts';
 import { assembleRevoker } from './revoker.ts';
@@ -58,6 +59,10 @@ const setUp = (options: { readonly tokenSecrets?: boolean; readonly watched?: bo
 };
 
 const mayNotBind = (attributes: { readonly verb?: string }): boolean => attributes.verb !== 'bind';
+
+it('gives its word by the credentials that whoever checks a record takes for that', () => {
+  expect(setUp().revoker.issues).toEqual(issuing);
+});
 
 describe('a shared binding', () => {
   it("loses just the subjects that are the identity's, where the operator may bind", async () => {
