@@ -4,20 +4,22 @@ import { between, chance, pick, streamOf } from './engine/random.ts';
 import type { IdentityPlan, Incident, Plan, ServerName } from './plan.ts';
 import { calmAt, personActs, wireFaults } from './plan.ts';
 import { storyOf } from './stories.ts';
+import { type Surroundings, happeningsOf, surroundingsOf } from './surroundings.ts';
 
 /** The same plan for the same seed. */
 export const draw = (seed: number): Plan => {
   const random = streamOf(seed, 'plan');
   const replicas = chance(random, 0.3) ? 2 : 1;
   const more = streamOf(seed, 'stories');
-  const drawn = Array.from({ length: chance(random, 0.25) ? 2 : 1 }, (_, index) => drawIdentity(random, more, index));
-  const incidents = [...drawIncidents(random, replicas, drawn), ...storyOf(more, replicas, drawn)];
+  const around = streamOf(seed, 'surroundings');
+  const drawn = Array.from({ length: chance(random, 0.25) ? 2 : 1 }, (_, index) => drawIdentity(random, more, index)).map((each) => ({ ...each, ...surroundingsOf(around) }));
+  const incidents = [...drawIncidents(random, replicas, drawn), ...storyOf(more, replicas, drawn), ...happeningsOf(around, drawn)];
   // That a certificate has expired is told by the time of day, and nothing else tells it: a clock that is wrong is believed.
   const identities = incidents.some(({ kind }) => kind === 'StepWall') ? drawn.map((each) => ({ ...each, certified: 0 })) : drawn;
   return { seed, replicas, identities, incidents: incidents.sort((one, other) => one.at - other.at) };
 };
 
-const drawIdentity = (random: Random, more: Random, index: number): IdentityPlan => ({
+const drawIdentity = (random: Random, more: Random, index: number): Omit<IdentityPlan, keyof Surroundings> => ({
   name: `agent-${String(index)}`,
   at: between(random, 2_000, 8_000),
   by: chance(random, 0.8) ? 'Offboarding' : 'Deletion',

@@ -4,6 +4,7 @@ import type { FaultsOf, WireFault } from './engine/network.ts';
 import { between, chance } from './engine/random.ts';
 import type { WireAnswer, WireRequest } from './engine/wire.ts';
 import type { Incident, WireFaultName } from './plan.ts';
+import { shortened } from './short-lists.ts';
 
 export type WireIncident = Extract<Incident, { readonly kind: 'Wire' }>;
 
@@ -52,6 +53,8 @@ const faultOf = (fault: WireFaultName, server: string, random: Random): WireFaul
       return { kind: 'Garbled', garble: (answer) => ({ ...answer, body: answer.body.slice(0, Math.floor(answer.body.length / 2)) }) };
     case 'Nonsense':
       return { kind: 'Garbled', garble: () => ({ status: 200, body: '{}' }) };
+    case 'ShortLists':
+      return { kind: 'Garbled', garble: shortened(random) };
     case 'HtmlPage':
       return { kind: 'Instead', answer: { status: 200, ...html, body: '<html>sign in</html>' } };
     case 'NotFoundPage':

@@ -23,6 +23,9 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
 
   let colleagues = 0;
   const planted = new Map<string, Planted>();
+  /** Whose accounts people deleted, or enabled, in place of the operator. */
+  const deletedByPeople = new Set<string>();
+  const broughtBack = new Map<string, number>();
   const plant = ({ namespace, name }: Person): void => {
     const uid = admin.get(serviceAccounts, { namespace, name })?.metadata.uid ?? '';
     planted.set(name, google.plant({
@@ -39,13 +42,35 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
     settle: plant,
     waysIn: ({ name }) => {
       const holder = planted.get(name);
-      return holder === undefined ? [] : google.truth.ways(holder).flatMap(({ id, works, isStored }) => (works ? [{ id, credential: id, atSource: isStored }] : []));
+      const broughtBackAt = broughtBack.get(name);
+      return holder === undefined ? [] : google.truth.ways(holder).flatMap(({ id, works, isStored }) => (works ? [{ id, credential: id, atSource: isStored, ...(broughtBackAt !== undefined && { broughtBackAt }) }] : []));
     },
     onChange: (listener) => { google.truth.onChange(listener); },
     isLocked: () => undefined,
     act: ({ name }, chances) => {
       const holder = planted.get(name);
       if (holder !== undefined && chance(chances, 0.2)) google.truth.takeToken(holder, 20);
+    },
+    acts: {
+      DeleteGoogleAccount: withAccount(({ name }, account) => {
+        if (account.deleted) return;
+        deletedByPeople.add(name);
+        google.people.deleteAccount(account.uniqueId);
+      }),
+      // Of what the operator deleted nothing must be left that this could bring back.
+      UndeleteAccount: withAccount(({ name }, account) => {
+        if (deletedByPeople.has(name)) broughtBack.set(name, scheduler.now());
+        google.people.undeleteAccount(account.uniqueId);
+      }),
+      ReplaceGoogleAccount: withAccount(({ name }, account) => {
+        if (account.deleted) return;
+        deletedByPeople.add(name);
+        google.people.recreateAccount(account.uniqueId);
+      }),
+      EnableGoogleAccount: withAccount(({ name }, account) => {
+        if (account.disabled) broughtBack.set(name, scheduler.now());
+        google.people.setDisabled(account.uniqueId, false);
+      }),
     },
     isIrreversible: ({ method, path }) => method === 'DELETE' || (method === 'PUT' && path.includes('/iam')) || path.includes(':setIamPolicy'),
     gives: () => false,
@@ -74,12 +99,19 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
       { name: 'NoRights', on: () => { google.people.takePermissions(); return google.people.givePermissions; } },
     ],
   };
+  type Act = (identity: Person, account: ReturnType<typeof google.people.account>) => void;
+  function withAccount(act: Act): (identity: Person) => void {
+    return (identity) => {
+      const account = planted.get(identity.name)?.account;
+      if (account !== undefined) act(identity, google.people.account(account));
+    };
+  }
   return {
     realm,
-    dependencyOf: ({ name }) => {
+    dependencyOf: ({ name }, { deletesAccount }) => {
       const holder = planted.get(name);
       if (holder === undefined) throw new Error(`${name} has nothing in Google Cloud`);
-      return google.dependencyFor(holder);
+      return google.dependencyFor(holder, { onRetire: deletesAccount ? 'Delete' : 'KeepDisabled' });
     },
   };
 };

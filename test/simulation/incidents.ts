@@ -2,7 +2,8 @@
 import { streamOf } from './engine/random.ts';
 import type { Faults } from './faults.ts';
 import type { People } from './people.ts';
-import type { IdentityPlan, Incident } from './plan.ts';
+import type { IdentityPlan, Incident, PersonAct, RealmAct } from './plan.ts';
+import { realmActs } from './plan.ts';
 import type { Reactions } from './reactions.ts';
 import type { Person, Realm } from './realm.ts';
 import type { Replicas } from './replicas.ts';
@@ -30,6 +31,12 @@ export interface Incidents {
 
 type Of<Kind extends Incident['kind']> = Extract<Incident, { readonly kind: Kind }>;
 
+/** By its name, or by a fraction of all of them. */
+export const knobOf = ({ knobs }: Realm, wanted: number | string): Realm['knobs'][number] | undefined =>
+  typeof wanted === 'string' ? knobs.find(({ name }) => name === wanted) : knobs[Math.floor(wanted * knobs.length)];
+
+const isOfOneRealm = (act: PersonAct): act is RealmAct => realmActs.some((each) => each === act);
+
 export const createIncidents = (options: IncidentsOptions): Incidents => {
   const { operators, faults, people, meddlers, identities, endsLater, onBegin, onPeople } = options;
 
@@ -41,8 +48,7 @@ export const createIncidents = (options: IncidentsOptions): Incidents => {
   };
   const turn = (incident: Of<'Knob'>): void => {
     const realm = options.realms.find(({ servers }) => servers.some(({ name }) => name === incident.server));
-    const wanted = incident.knob;
-    const knob = typeof wanted === 'string' ? realm?.knobs.find(({ name }) => name === wanted) : realm?.knobs[Math.floor(wanted * realm.knobs.length)];
+    const knob = realm && knobOf(realm, incident.knob);
     if (realm === undefined || knob === undefined) return;
     onBegin(`${realm.name} ${knob.name}`, incident);
     endsLater(incident.for, knob.on(streamOf(options.seed, `knob ${String(incident.at)}`)));
@@ -51,8 +57,9 @@ export const createIncidents = (options: IncidentsOptions): Incidents => {
     const identity = identities[incident.identity];
     if (identity === undefined) return;
     onBegin(incident.act, incident);
-    if (incident.act === 'AskForMore') for (const realm of options.realms) realm.more?.(identity.person);
-    else people.act(incident.act, identity.person, identity.plan);
+    const { act: what } = incident;
+    if (isOfOneRealm(what)) for (const { acts } of options.realms) acts?.[what]?.(identity.person);
+    else people.act(what, identity.person, identity.plan);
     onPeople();
   };
   const arm = (incident: Of<'Reaction'>): void => {

@@ -8,7 +8,7 @@ import type { OffboardingObject, OffboardingWaiverObject } from '../../src/recon
 import { trackedKey } from '../../src/policy/credential.ts';
 import { kstatusViolations } from '../env/kstatus.ts';
 import type { WireRequest } from './engine/wire.ts';
-import type { Person, Realm } from './realm.ts';
+import type { Person, Realm, Way } from './realm.ts';
 import { announces, credentialsOf, dependenciesOf, dependencyOf, isTrue, nameOf } from './runs.ts';
 import type { Ways } from './ways.ts';
 
@@ -92,7 +92,7 @@ export const createInvariants = (world: World): Invariants => {
   const others = new Map(world.realms.map((realm) => [realm, realm.ofOthers()]));
   world.ways.onBorn((identity, realm, way) => {
     if (lockWasTouched && realm.isLocked(identity) === false) return;
-    for (const run of runsOf(world, identity)) checkBirth(run, realm, way.id);
+    for (const run of runsOf(world, identity)) checkBirth(run, realm, way);
   });
   const onPeople = (): void => {
     for (const realm of world.realms) others.set(realm, realm.ofOthers());
@@ -144,6 +144,9 @@ export const runsOf = ({ offboardings }: Pick<World, 'offboardings'>, { namespac
 const personOfRun = ({ personOf }: World, { status }: OffboardingObject): Person | undefined =>
   status?.target === undefined ? undefined : personOf(status.target.serviceAccount);
 
+/** Milliseconds: what people bring back after the last look for more is told later. */
+const lastLookAgo = 2_000;
+
 const checkReady = (world: World, run: OffboardingObject, enumeratedAt: ReadonlyMap<Realm, number>): void => {
   const person = personOfRun(world, run);
   if (person === undefined) throw new Violation('NeverLies', `${nameOf(run)} is Ready, and nobody knows for whom`);
@@ -155,7 +158,7 @@ const checkReady = (world: World, run: OffboardingObject, enumeratedAt: Readonly
       continue;
     }
     if (dependency === undefined && realm.name !== 'kubernetes' && world.ways.of(person, realm).length === 0) continue;
-    const alive = realm.waysIn(person);
+    const alive = realm.waysIn(person).filter(({ broughtBackAt = -Infinity }) => world.now() - broughtBackAt > lastLookAgo);
     if (alive.length > 0) throw new Violation('NeverLies', `${nameOf(run)} is Ready, and these work: ${alive.map(({ id }) => id).join(', ')}`);
     const last = Math.max(0, ...world.ways.of(person, realm).map(({ diedAt }) => diedAt ?? 0));
     if (realm.name === 'kubernetes') lastOfCluster = last + realm.settleTime;
@@ -294,7 +297,8 @@ const checkFinalizers = ({ object, previous, type }: Stored, retired: ReadonlySe
 };
 
 /** After the lock was seen to hold, and after the end, nothing more is given out. */
-const checkBirth = (run: OffboardingObject, realm: Realm, way: string): void => {
+const checkBirth = (run: OffboardingObject, realm: Realm, { id: way, broughtBackAt }: Way): void => {
+  if (broughtBackAt !== undefined) return;
   if (run.spec.mode !== 'Enforce') return;
   const { completedAt } = run.status ?? {};
   const dependency = dependencyOf(run, realm.name);

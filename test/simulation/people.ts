@@ -7,10 +7,10 @@ import { lockConfigMap } from '../../src/revokers/kubernetes/lock-policies.ts';
 import type { OffboardingObject, WorkloadIdentityObject } from '../../src/reconcile/objects.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import type { Person } from './realm.ts';
-import type { IdentityPlan, PersonAct } from './plan.ts';
+import type { IdentityPlan, PersonAct, RealmAct } from './plan.ts';
 
 /** Those that are done with kubectl. */
-export type ClusterAct = Exclude<PersonAct, 'AskForMore'>;
+export type ClusterAct = Exclude<PersonAct, RealmAct>;
 
 export const requester = 'alice';
 export const neighbour = 'neighbour';

@@ -39,6 +39,8 @@ export interface IdentityPlan {
   readonly idle: boolean;
   /** Milliseconds after its end is asked for until which a client certificate of it is valid, which nobody can revoke; 0: it has none. */
   readonly certified: number;
+  /** Its account in Google Cloud is deleted at the end, and not only disabled. */
+  readonly deletesAccount: boolean;
 }
 
 export const serverNames = ['apiserver-a', 'apiserver-b', 'vault', 'google'] as const;
@@ -48,24 +50,32 @@ export const wireFaults = [
   'LostBefore', 'LostAfter', 'BrokenBefore', 'BrokenAfter', 'Slow', 'Truncated', 'Nonsense', 'HtmlPage', 'NotFoundPage', 'NotFound',
   'BadRequest', 'Unauthorized', 'Forbidden', 'Conflict', 'TooManyRequests', 'InternalError', 'BadGateway', 'Unavailable',
 ] as const;
-export type WireFaultName = (typeof wireFaults)[number];
+/** The last only for less than the settle time. */
+export type WireFaultName = (typeof wireFaults)[number] | 'ShortLists';
 
 export const personActs = [
   'Suspend', 'Resume', 'Cancel', 'Delete', 'Hasten', 'EndSoak', 'Enforce', 'Waive', 'UnWaive', 'BindAgain', 'DeleteAccount', 'RecreateAccount',
   'MakeToken', 'ShareBinding', 'TakeLockOff', 'BreakPolicy', 'DeleteIdentity', 'SecondRun', 'BreakGlass',
 ] as const;
-/** The last four only in stories. */
-export type PersonAct = (typeof personActs)[number] | 'HoldAccount' | 'LetGoOfAccount' | 'BindMore' | 'AskForMore';
+/** What is done in one system alone, where it can be done there. */
+export const realmActs = ['AskForMore', 'UndeleteAccount', 'DeleteGoogleAccount', 'ReplaceGoogleAccount', 'EnableGoogleAccount'] as const;
+export type RealmAct = (typeof realmActs)[number];
 
-export type Reaction =
+/** Only in stories. */
+export const storyActs = ['HoldAccount', 'LetGoOfAccount', 'BindMore'] as const;
+export type PersonAct = (typeof personActs)[number] | RealmAct | (typeof storyActs)[number];
+
+export const reactions = [
   /** As soon as the first revoke is announced, a binding of its own becomes somebody else's as well. */
-  | 'ShareAtTheLastMoment'
+  'ShareAtTheLastMoment',
   /** While the operator reads a shared binding and before it writes it, somebody is added to it. */
-  | 'AddWhileRead'
+  'AddWhileRead',
   /** The same with a policy of Google Cloud, as often as the operator reads it for a while: whoever writes it is late each time. */
-  | 'GrantWhileRead'
+  'GrantWhileRead',
   /** The process that deletes the account dies with that, and before the next one looks another account has the name. */
-  | 'RebornAfterDelete';
+  'RebornAfterDelete',
+] as const;
+export type Reaction = (typeof reactions)[number];
 
 /** In the life of a run, as its stored status tells it: it has started, its locks were seen to hold, its first revoke is announced. */
 export type Moment = 'Started' | 'Locked' | 'Announced';

@@ -1,7 +1,7 @@
 /** One system of a universe in which an identity can get in: the cluster itself, Vault, Google Cloud. Each later one is another of these. */
 import type { Random } from '../../src/runtime/random.ts';
 import type { WireRequest, WireServer } from './engine/wire.ts';
-import type { IdentityPlan } from './plan.ts';
+import type { IdentityPlan, RealmAct } from './plan.ts';
 
 /** A way in that works at this moment. */
 export interface Way {
@@ -13,6 +13,8 @@ export interface Way {
   readonly uid?: string;
   /** False when only a cache still lets it in: at its source it has ended. */
   readonly atSource: boolean;
+  /** When people brought it back after it had ended: that it works since is their doing. */
+  readonly broughtBackAt?: number;
 }
 
 /** The identity as it is known everywhere. */
@@ -39,8 +41,8 @@ export interface Realm {
   readonly isLocked: (identity: Person) => boolean | undefined;
   /** One thing that whoever is this identity does: uses what it has, and gets more of it. Nothing where it is refused. */
   readonly act: (identity: Person, random: Random) => void;
-  /** Whoever is this identity asks for one more thing now, where there is something to ask for. */
-  readonly more?: (identity: Person) => void;
+  /** What people, or whoever is this identity, can do here and nowhere else. */
+  readonly acts?: Partial<Readonly<Record<RealmAct, (identity: Person) => void>>>;
   /** Whether a request, if it is taken, ends something for good: not a question, and not what can be taken back. */
   readonly isIrreversible: (request: WireRequest) => boolean;
   /** Whether it may begin something that is no stored object, such as a token. */

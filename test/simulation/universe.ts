@@ -147,8 +147,8 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
     for (const realm of realms) if (realm.name === 'kubernetes' || each[realm.name]) realm.settle(identity, each);
     const after = each.ordered ? { after: [each.google ? 'google' : 'kubernetes'] } : {};
     clusterRealm.introduce(identity, each, [
-      ...(each.google && google !== undefined ? [google.dependencyOf(identity)] : []),
-      ...(each.vault && vault !== undefined ? [{ ...vault.dependencyOf(identity), ...after }] : []),
+      ...(each.google && google !== undefined ? [google.dependencyOf(identity, each)] : []),
+      ...(each.vault && vault !== undefined ? [{ ...vault.dependencyOf(identity, each), ...after }] : []),
     ]);
   });
   plan.identities.forEach((each, index) => {

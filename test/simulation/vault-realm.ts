@@ -5,6 +5,7 @@ import type { Cluster } from './cluster/cluster.ts';
 import { between, chance, streamOf } from './engine/random.ts';
 import type { Scheduler } from './engine/scheduler.ts';
 import { neighbour } from './people.ts';
+import type { IdentityPlan } from './plan.ts';
 import type { Person, Realm } from './realm.ts';
 import { connectorManifest, dependencyFor, secretManifest } from './vault/manifests.ts';
 import { createVaultServer } from './vault/server.ts';
@@ -13,7 +14,7 @@ import type { Account, Token } from './vault/storage.ts';
 export interface OutsideRealm {
   readonly realm: Realm;
   /** The entry of the identity's dependencies. */
-  readonly dependencyOf: (identity: Person) => object;
+  readonly dependencyOf: (identity: Person, plan: IdentityPlan) => object;
 }
 
 export interface OutsideOptions {
@@ -70,9 +71,11 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
       vault.truth.working(uid).flatMap(({ what, credential, orphan }) => (orphan === true ? [] : [{ id: `${what} ${credential}`, credential, atSource: true }]))),
     onChange: (listener) => { vault.truth.onChange(listener); },
     isLocked: () => undefined,
-    more: (identity) => {
-      const jwt = tokenOf(identity);
-      if (jwt !== undefined) keep(identity.name, vault.people.login(jwt.text, roleOf(identity)));
+    acts: {
+      AskForMore: (identity) => {
+        const jwt = tokenOf(identity);
+        if (jwt !== undefined) keep(identity.name, vault.people.login(jwt.text, roleOf(identity)));
+      },
     },
     act: (identity, chances) => {
       const { name } = identity;

@@ -3,8 +3,6 @@ import type { Answer } from '../../fakes/google-cloud/answers.ts';
 import { failure, notFound } from '../../fakes/google-cloud/answers.ts';
 import type { Core } from '../../fakes/google-cloud/core.ts';
 import type { Match } from '../../fakes/google-cloud/knobs.ts';
-import type { Random } from '../../../src/runtime/random.ts';
-import type { WireAnswer } from '../engine/wire.ts';
 
 export type Refusal = 'Unauthenticated' | 'Forbidden' | 'NotFound' | 'Conflict' | 'TooManyRequests' | 'ServerError' | 'Unavailable';
 
@@ -111,19 +109,3 @@ export const createServerFaults = ({ knobs }: Pick<Core, 'knobs'>, turned: () =>
     },
   };
 };
-
-/** Lists of things that are each asked for by their own name. A policy is left whole: who got a part of it with its etag would write the part back. */
-const lists = ['keys', 'items', 'results', 'accounts'] as const;
-
-/** For the network: something in between passes a part of each list on as if it were all. */
-export const shortenLists =
-  (random: Random) =>
-  (answer: WireAnswer): WireAnswer => {
-    if (answer.status !== 200 || !lists.some((name) => answer.body.includes(`"${name}":[`))) return answer;
-    const body = JSON.parse(answer.body) as Record<string, unknown>;
-    for (const name of lists) {
-      const items = body[name];
-      if (Array.isArray(items)) body[name] = (items as readonly unknown[]).filter(() => random() < 0.5);
-    }
-    return { ...answer, body: JSON.stringify(body) };
-  };

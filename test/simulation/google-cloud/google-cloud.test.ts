@@ -5,7 +5,7 @@ import type { Credential } from '../../../src/revokers/revoker.ts';
 import type { Case } from '../../integration/revoker-case.ts';
 import { streamOf } from '../engine/random.ts';
 import { createScheduler } from '../engine/scheduler.ts';
-import { shortenLists } from './faults.ts';
+import { shortened } from '../short-lists.ts';
 import type { Planted } from './people.ts';
 import { createSimulatedGoogle } from './server.ts';
 import type { Turn } from './truth.ts';
@@ -312,7 +312,7 @@ describe('a write', () => {
 
 describe('a proxy that lies', () => {
   it('passes on a part of each list, and whole policies', async () => {
-    const { universe, google } = setUp({ faults: () => ({ kind: 'Garbled', garble: shortenLists(() => 0.9) }) });
+    const { universe, google } = setUp({ faults: () => ({ kind: 'Garbled', garble: shortened(() => 0.9) }) });
     const retired = universe.start({ name: 'operator-1.1' }).open(plantAgent(universe, 'other'));
     const { credentials } = await universe.until(retired.inventory());
     expect(credentials.filter(({ class: kind }) => kind.endsWith('Key'))).toEqual([]);

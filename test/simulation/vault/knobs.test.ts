@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Acceptance, Ending } from './core.ts';
-import { dropHalfOfKeys, emptyList } from './lying-proxies.ts';
 import { bot, createSmallWorld, prefix, role, there } from './small-world.ts';
 
 const lookupLease = 'sys/leases/lookup';
@@ -177,12 +176,4 @@ it('an operator whose token was revoked is a stranger', () => {
   knobs.revokeOperatorToken(operator);
   expect(ask('GET', 'sys/auth')).toMatchObject({ status: 403, body: { errors: ['permission denied'] } });
   expect(ask('GET', 'sys/auth', undefined, { 'x-vault-token': people.operatorToken().id })).toMatchObject({ status: 200 });
-});
-
-it('a proxy that lies drops half of a list, or says that it is empty, and leaves the rest as it is', () => {
-  const keys = (names: readonly string[]) => ({ status: 200, body: JSON.stringify({ data: { keys: names } }) });
-  const lookup = { status: 200, body: '{"data":{"id":"x"}}' };
-  expect(dropHalfOfKeys(keys(['a', 'b', 'c']))).toEqual(keys(['b']));
-  expect(emptyList(keys(['a']))).toEqual({ status: 404, body: '{"errors":[]}' });
-  expect([dropHalfOfKeys(lookup), emptyList(lookup)]).toEqual([lookup, lookup]);
 });

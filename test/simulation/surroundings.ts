@@ -1,0 +1,54 @@
+/** What surrounds a run and is drawn beside all else, from a chance of its own: what is drawn here moves nothing that is drawn elsewhere. */
+import type { Random } from '../../src/runtime/random.ts';
+import { between, chance, pick } from './engine/random.ts';
+import type { IdentityPlan, Incident, Moment, PersonAct, ServerName } from './plan.ts';
+import { calmAt } from './plan.ts';
+
+/** What one identity has, or is, beside what every other may have. */
+export type Surroundings = Pick<IdentityPlan, 'deletesAccount'>;
+
+export const surroundingsOf = (random: Random): Surroundings => ({
+  deletesAccount: chance(random, 0.4),
+});
+
+interface Scene {
+  readonly identity: IdentityPlan;
+  /** Its place in the plan. */
+  readonly index: number;
+  readonly random: Random;
+}
+
+const person = ({ index }: Pick<Scene, 'index'>, act: PersonAct, at: number, moment?: Moment): Incident => ({
+  at, kind: 'Person', act, identity: index, ...(moment !== undefined && { since: { moment, identity: index } }),
+});
+
+/** Milliseconds: less than the shortest settle time. */
+const shortWhile = 9_000;
+
+/** Something in between passes on a part of each list as if it were all. */
+const shortLists = ({ identity: { at, vault, google }, random }: Scene): readonly Incident[] => {
+  const server = pick<ServerName>(random, ['apiserver-a', ...(vault ? (['vault', 'vault'] as const) : []), ...(google ? (['google', 'google'] as const) : [])]);
+  // Of what the operator itself goes by, a part would be for ever: a watch that begins with it is not asked again.
+  const path = server === 'apiserver-a' ? { path: '/(rolebindings|clusterrolebindings|secrets)\\?' } : {};
+  return [{ at: at + between(random, -2_000, 30_000), kind: 'Wire', server, fault: 'ShortLists', calls: 'Reads', share: pick(random, [0.5, 1]), ...path, for: between(random, 500, shortWhile) }];
+};
+
+/** People delete, bring back, replace and enable the account in Google Cloud, before, while and after the operator does its part. */
+const accountsInGoogle = (scene: Scene): readonly Incident[] => {
+  const { random } = scene;
+  const moment = pick(random, ['Started', 'Locked', 'Announced', 'Announced'] as const);
+  const first = between(random, 0, 20_000);
+  const undelete = person(scene, 'UndeleteAccount', first + between(random, 0, 40_000), moment);
+  const before = pick(random, ['DeleteGoogleAccount', 'ReplaceGoogleAccount', 'EnableGoogleAccount', undefined, undefined, undefined] as const);
+  return before === undefined ? [undelete] : [person(scene, before, first, moment), undelete];
+};
+
+/** What happens beside the story of a run. */
+export const happeningsOf = (random: Random, identities: readonly IdentityPlan[]): readonly Incident[] =>
+  identities.flatMap((identity, index) => {
+    const scene: Scene = { identity, index, random };
+    return [
+      ...(chance(random, 0.08) ? shortLists(scene) : []),
+      ...(chance(random, 0.35) && identity.google ? accountsInGoogle(scene) : []),
+    ].filter(({ at, since }) => since !== undefined || at < calmAt);
+  });
