@@ -39,6 +39,7 @@ describe('the claims of an honest run add up', () => {
     ['with access that nobody can observe', of({}, { findings: [{ type: 'NotProvable', message: 'a watch' }] }, { outcome: 'ConfirmedWithUnprovable' })],
     ['completed with waivers', waived],
     ['cancelled', cancelled],
+    ['abandoned', aPredicate({ outcome: 'Abandoned', people: { ...people, glassBroken: true }, dependencies: [aRecordedDependency({ state: 'Open', credentials: [present] })] })],
     ['with a certificate that was waited out', certified],
     ['with certificates of which only the number is known', { ...certified, dependencies: [aRecordedDependency({ credentials: [aRecordedCredential(), { ...waitedOut, id: 'every Certificate', count: 2, digest: '0'.repeat(64) }] })] }],
     ['of an Emergency whose lock was never seen to hold', aPredicate({ run: { ...without(run, 'lockedAt'), urgency: 'Emergency' }, dependencies: [aRecordedDependency({ lock: 'NotLocked' })] })],

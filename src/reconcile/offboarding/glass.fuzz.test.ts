@@ -43,7 +43,7 @@ describe('the hold on a run', () => {
     holds(
       fc.property(statuses, anyReason, ({ startedAt: _, completedAt: __, ...status }, reason) => {
         const cannotBegin = ['InvalidSpec', 'IdentityNotFound', 'IdentityUnknown'];
-        return mayGo(status, reason) === cannotBegin.includes(reason);
+        return mayGo(status as OffboardingStatus, reason) === cannotBegin.includes(reason);
       }),
       400,
     );

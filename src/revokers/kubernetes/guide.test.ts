@@ -26,7 +26,7 @@ describe('the guide', () => {
   it('has a way out of everything for which a run waits for a person', () => {
     expect(stalling.length).toBeGreaterThan(8);
     // Of dependencies of all kinds; and one whose message is all that there is to say.
-    expect(new Set(firstCells('What stops a run, and the way out'))).toEqual(new Set([...stalling.filter((reason) => reason !== 'Rejected'), reasons.managedElsewhere]));
+    expect(new Set(firstCells('What stops a run, and the way out'))).toEqual(new Set([...stalling.filter((reason) => reason !== 'Rejected'), reasons.managedElsewhere, reasons.contradicted]));
   });
 
   it('tells of every class of credential', () => {

@@ -69,7 +69,7 @@ const inventoryOf = (world: World, change: { readonly tokenSecrets?: boolean; re
   });
   const reader = createClusterReader({ client: kube.client, clock: createFakeClock(), tokenSecrets: change.tokenSecrets ?? true });
   const permissions = { allowed: () => Promise.resolve(true), missing: () => Promise.resolve([]) };
-  return takeInventory({ reader, permissions, cached: unsynced }, targetOf(world), 'Fresh', never);
+  return takeInventory({ reader, permissions, cached: unsynced, tail: 0 }, targetOf(world), 'Fresh', never);
 };
 
 const targetOf = ({ uid }: World): typeof identity => {

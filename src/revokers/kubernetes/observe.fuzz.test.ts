@@ -15,7 +15,7 @@ import { observe, toldGone } from './observe.ts';
 import type { Observers } from './observe.ts';
 
 const { serviceAccount } = identity;
-const uids = fc.constantFrom(undefined, 'uid-agent', 'uid-1', 'uid-2', '', '__proto__');
+const uids = fc.constantFrom<string | undefined>(undefined, 'uid-agent', 'uid-1', 'uid-2', '', '__proto__');
 
 const credentials: fc.Arbitrary<Credential> = fc
   .tuple(

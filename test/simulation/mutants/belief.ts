@@ -134,7 +134,7 @@ export const belief: readonly Mutant[] = [
     lie: 'A lock that was asked for is told to hold, without anybody having seen it.',
     who: aTiredEngineer,
     patches: [
-      { file: 'src/reconcile/offboarding/lock.ts', find: "if (observation.state !== 'Present') {", replace: "if (observation.method === 'never') {" },
+      { file: 'src/reconcile/offboarding/lock.ts', find: "if (observation.state !== 'Present') throw", replace: "if (observation.method === 'never') throw" },
       {
         file: 'src/reconcile/offboarding/lock.ts',
         find: 'const held = await kind.observeLock(run.draft.target, signal);',
