@@ -35,6 +35,11 @@ describe('a hunt', () => {
     expect(asked).toEqual([{ seed: 101, runs: 10, stop: false }, { seed: 111, runs: 40, stop: true }]);
   });
 
+  it('is not over with one that merely dies, or breaks a form', async () => {
+    const dying: Simulate = (_, { seed, runs }) => Promise.resolve(seed > 103 ? { runs, failed: [{ seed: 120, invariant: 'NeverLies' }] } : { runs: 3, failed: [{ seed: 103, invariant: 'ProcessLives' }] });
+    expect(await hunt(mutant, { ...limits, simulate: dying, stopAtFirst: true })).toMatchObject({ caughtAfter: 20, failed: [{ seed: 120, invariant: 'NeverLies' }] });
+  });
+
   it('gives up at its limit', async () => {
     const { simulate, asked } = seeing(201);
     const found = await hunt(mutant, { ...limits, simulate });
