@@ -167,6 +167,17 @@ describe('a record that nothing came back of', () => {
     expect([writes, reads, events.length]).toEqual([1, 1, 0]);
   });
 
+  it('waits for its own run to say that it has ended, and is written once', async () => {
+    const run = anOffboarding({ metadata: { uid: 'uid-of-retire' }, status: { identity: 'ci/agent', startedAt: '2026-11-23T10:00:00Z' } });
+    runs = [run];
+    expect(await look()).toEqual({ kind: 'again', after: 60_000 });
+    expect([writes, reads]).toEqual([0, 0]);
+    runs = [{ ...run, status: { ...run.status, completedAt: '2026-11-23T10:00:21Z' } }];
+    await look();
+    expect(condition('Intact')?.message).toContain('the lock on the name stands');
+    expect(writes).toBe(1);
+  });
+
   it('is believed by a new process, which reads nothing', async () => {
     await look();
     start();

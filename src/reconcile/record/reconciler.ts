@@ -67,6 +67,7 @@ interface Seen {
 }
 
 const lookAt = async (record: OffboardingRecordObject, memory: RecordMemory, context: RecordContext, signal: AbortSignal): Promise<ReconcileResult> => {
+  if (isAboutToEnd(record, context)) return { kind: 'again', after: endsWithin };
   const rests = restOf(record, context.records.of(identityOfRecord(record))) !== undefined;
   const supersededBy = rests ? undefined : await supersede(record, context, signal);
   const sound = await soundness(record, memory, context, signal);
@@ -81,6 +82,13 @@ const lookAt = async (record: OffboardingRecordObject, memory: RecordMemory, con
   await conclude(context.records.get(record.metadata.name) ?? record, last, context, signal);
   return whenAgain(record, memory, last, context);
 };
+
+/** Its own run is about to say that it has ended, which wakes this up: all that there is to tell is told then, in one write. */
+const isAboutToEnd = (record: OffboardingRecordObject, context: RecordContext): boolean =>
+  record.status === undefined && record.spec.outcome !== 'Abandoned' && context.runsFor(identityOfRecord(record)).some(({ metadata, status }) => metadata.uid === record.spec.offboarding?.uid && status?.completedAt === undefined);
+
+/** Milliseconds. */
+const endsWithin = 60_000;
 
 /**
  * That it was lost is told and written before it is put back, so that it can be seen afterwards. One that this record was never seen to
