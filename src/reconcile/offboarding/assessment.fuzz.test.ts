@@ -62,7 +62,19 @@ const dependencyAt = (index: number): fc.Arbitrary<Dependency> =>
     waived: fc.constantFrom(false, false, true),
   });
 
-const worlds = fc.integer({ min: 1, max: names.length }).chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => dependencyAt(index))));
+/** One of which all is gone, and which only waits for what is there. */
+const goneAt = (index: number): fc.Arbitrary<Dependency> =>
+  fc
+    .record({ dependency: dependencyAt(index), tracked: confirmed, enumeratedAt: fc.integer({ min: 5e4, max: 1.5e5 }) })
+    .map(({ dependency: { after, issuers, memory, ...rest }, tracked, enumeratedAt }) => {
+      const known = (all: readonly string[]): readonly string[] => all.filter((each) => each !== 'gone');
+      return { ...rest, after: known(after), issuers: known(issuers), memory: { tracked, failure: undefined, inventoried: true, enumeratedAt, findings: memory?.findings ?? [] }, waived: false };
+    });
+
+const worldsOf = (at: (index: number) => fc.Arbitrary<Dependency>): fc.Arbitrary<readonly Dependency[]> =>
+  fc.integer({ min: 1, max: names.length }).chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => at(index))));
+
+const worlds = fc.oneof(worldsOf(dependencyAt), worldsOf(goneAt));
 
 const nothing: DependencyMemory = { tracked: [], findings: [], missing: [], failure: undefined, attempts: 0, inventoried: false, enumeratedAt: undefined, locked: false, lockLost: undefined, controlled: false };
 
