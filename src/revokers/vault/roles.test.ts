@@ -42,5 +42,7 @@ describe('a role of a Kubernetes auth mount', () => {
     expect(readRole(told)).toEqual(role({ aliasSource: 'serviceaccount_name', tokenType: 'batch' }));
     expect(readRole({ bound_service_account_names: ['bot'] })).toBeUndefined();
     expect(readRole({ ...told, bound_service_account_names: 'bot' })).toBeUndefined();
+    // One that is not read would be one that lets nobody in by his namespace.
+    expect(readRole({ ...told, bound_service_account_namespace_selector: { matchLabels: { team: 'a' } } })).toBeUndefined();
   });
 });

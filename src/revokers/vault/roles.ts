@@ -1,6 +1,6 @@
 /** Whom a role of a Kubernetes auth mount lets in: pure. */
 import type { Target } from '../../api/v1alpha1/index.ts';
-import { textOf, textsOf } from '../fields.ts';
+import { fieldOf, textOf, textsOf } from '../fields.ts';
 
 export interface AuthRole {
   readonly names: readonly string[];
@@ -14,11 +14,13 @@ export interface AuthRole {
 /** Undefined when the answer is not such a role. */
 export const readRole = (data: object): AuthRole | undefined => {
   const [names, namespaces] = [textsOf(data, 'bound_service_account_names'), textsOf(data, 'bound_service_account_namespaces')];
-  if (names === undefined || namespaces === undefined) return undefined;
+  // Servers that know no selector tell none.
+  const selector = fieldOf(data, 'bound_service_account_namespace_selector') ?? '';
+  if (names === undefined || namespaces === undefined || typeof selector !== 'string') return undefined;
   return {
     names,
     namespaces,
-    selector: textOf(data, 'bound_service_account_namespace_selector') ?? '',
+    selector,
     aliasSource: textOf(data, 'alias_name_source') ?? 'serviceaccount_uid',
     tokenType: textOf(data, 'token_type') ?? 'default',
   };
