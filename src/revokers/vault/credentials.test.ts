@@ -133,12 +133,20 @@ describe('what is told of an identity', () => {
     expect(findingsOf({ logins: [{ ...byUid, entity: created }] })).toEqual([]);
   });
 
+  it('says that something cannot be proven also where there is no room to say what', () => {
+    const role = { names: ['other'], namespaces: ['ci'], selector: '', aliasSource: 'serviceaccount_uid', tokenType: 'default' };
+    const roles = Array.from({ length: 60 }, (_, index) => ({ mount: mounts[0], name: `role-${String(index)}`, role }));
+    const appRoles = [{ mount: 'approle', name: 'bot', exclusive: true, exists: true, needsSecretId: true, secretIds: [], batchTokens: true }];
+    expect(toInventory(facts({ roles, appRoles })).findings.at(-1)).toEqual({ type: 'NotProvable', message: '13 more findings about roles are not shown' });
+  });
+
   it('is never more than a status takes', () => {
     const role = { names: ['bot'], namespaces: ['ci'], selector: '', aliasSource: 'serviceaccount_name', tokenType: 'batch' };
     const roles = Array.from({ length: 200 }, (_, index) => ({ mount: mounts[0], name: `role-${String(index)}`, role: { ...role, names: [`${'x'.repeat(5_000)}*`, 'bot', '*'] } }));
     const { credentials, findings } = toInventory(facts({ roles }));
     expect(findings.length).toBeLessThanOrEqual(49);
     expect(findings.at(-1)?.message).toContain('more findings');
+    expect(findings.at(-1)?.type).toBe('NotEnumerated');
     for (const { end } of credentials) if (end.by === 'Person') expect(end.message.length).toBeLessThanOrEqual(1_024);
   });
 });

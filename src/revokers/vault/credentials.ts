@@ -196,8 +196,11 @@ const findingsOf = (facts: Facts): readonly Finding[] => {
     ...facts.appRoles.flatMap(({ mount, name, batchTokens }) => (batchTokens ? [batch(`auth/${mount}/role/${name}`, false)] : [])),
     ...(facts.danglingAccessors > 0 ? [dangling] : []),
   ];
-  const more = findings.length - maxFindings;
-  return more <= 0 ? findings : [...findings.slice(0, maxFindings), { type: 'NotEnumerated', message: `${more} more findings about roles are not shown` }];
+  const rest = findings.slice(maxFindings);
+  if (rest.length === 0) return findings;
+  // What cannot be proven must not go by unsaid.
+  const type = rest.some((finding) => finding.type === 'NotProvable') ? 'NotProvable' : 'NotEnumerated';
+  return [...findings.slice(0, maxFindings), { type, message: `${rest.length} more findings about roles are not shown` }];
 };
 
 const noMounts: Finding = {
