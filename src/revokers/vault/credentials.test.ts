@@ -114,6 +114,11 @@ describe('the tokens of an identity', () => {
   });
 });
 
+it('the leases of an identity are listed once each, also where one prefix is under another', () => {
+  const prefixes = ['database/creds', 'database/creds/ci-bot'].map((prefix) => ({ prefix, exclusive: true, leaseIds: ['database/creds/ci-bot/x'] }));
+  expect(idsOf({ logins: [], prefixes })).toEqual(['database/creds/ci-bot/x']);
+});
+
 describe('what is told of an identity', () => {
   it('has the place where it was seen on every credential', () => {
     const given = { tokens: [token('a', loggedIn('uid-1'))], prefixes: [{ prefix: 'database/creds/ci-bot', exclusive: true, leaseIds: ['database/creds/ci-bot/x'] }] };

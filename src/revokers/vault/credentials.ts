@@ -64,7 +64,7 @@ export const toInventory = (facts: Facts): Inventory => ({
   credentials: [
     ...facts.logins.flatMap((login) => loginCredential(login, facts.logins)),
     // Before the tokens: what ends with a token is ended by the server in its own time, beside what is asked for here.
-    ...facts.prefixes.flatMap(leaseCredentials),
+    ...onceEach(facts.prefixes.flatMap(leaseCredentials)),
     ...ownTokens(facts).map(tokenCredential),
     ...facts.roles.flatMap((named) => roleCredential(named, facts.target)),
     ...facts.appRoles.flatMap((named) => appRoleCredentials(named, facts.tokens.filter((token) => isFromAppRole(token, named)).length)),
@@ -120,6 +120,9 @@ const tokenCredential = ({ accessor, path, meta }: TokenFacts): Credential => ({
 });
 
 // ---- leases ----------------------------------------------------------------------------------------------------
+
+/** One prefix may be under another: what is under both is one credential. */
+const onceEach = (leases: readonly Credential[]): readonly Credential[] => [...new Map(leases.map((lease) => [lease.id, lease])).values()];
 
 const leaseCredentials = ({ prefix, exclusive, leaseIds }: NamedPrefix): readonly Credential[] => {
   if (exclusive) return leaseIds.map((id) => ({ id: leaseId(id), class: 'Lease', end: revoke, seen: true }));
