@@ -14,8 +14,8 @@ import { printedSeed } from '../fakes/random.ts';
 const seed = printedSeed('fuzz') | 0;
 const path = process.env['FUZZ_PATH'];
 
-// As long as it takes: how many inputs there are is for whoever asks.
-if (process.env['FUZZ_RUNS'] !== undefined) vi.setConfig({ testTimeout: 3_600_000 });
+// As long as it takes: how many inputs there are is for whoever asks, and one that fails is to be made small.
+vi.setConfig({ testTimeout: process.env['FUZZ_RUNS'] === undefined ? 60_000 : 3_600_000 });
 
 /** Inputs for one property where nobody says how many. One that is dear asks for fewer. */
 const usualRuns = 200;
