@@ -23,7 +23,7 @@ export interface ReflectorCache<T> {
   readonly store: StoreReader<T>;
   /** What a list has of it. Projected one by one, so that the raw objects need not be held. */
   pick(raw: KubeObject): T | undefined;
-  replace(items: readonly T[], resourceVersion: string): void;
+  replace(items: readonly T[], resourceVersion: string, since: string | undefined): void;
   apply(event: WatchEvent): void;
   upsert(raw: KubeObject): void;
 }
@@ -70,8 +70,8 @@ export const createReflectorCache = <T extends Stored>(options: ReflectorCacheOp
       const projected = project(raw);
       return projected === undefined ? held : projected.object;
     },
-    replace: (items, resourceVersion) => {
-      notify(store.replace(items, resourceVersion));
+    replace: (items, resourceVersion, since) => {
+      notify(store.replace(items, resourceVersion, since));
     },
     apply: ({ type, object }) => {
       const { namespace, name, uid, resourceVersion } = object.metadata;

@@ -180,9 +180,11 @@ const reflect = async <T extends Stored>(loop: Loop<T>, signal: AbortSignal): Pr
 
 /** Projects page by page, so that a large cluster is never held whole in its raw form. Returns the version of the list. */
 const list = async <T extends Stored>(loop: Loop<T>, reason: ListReason, signal: AbortSignal): Promise<string> => {
-  const { cache, client, clock, contact, metrics, pageSize, resource } = loop;
+  const { cache, client, clock, contact, metrics, pageSize, progress, resource } = loop;
   const query = { ...loop.query, ...(pageSize !== undefined && { pageSize }) };
   const items: T[] = [];
+  // Whoever catches up meanwhile may learn more than this list has.
+  const since = progress.reached();
   let version = '';
   for await (const page of client.listPages(resource, query, { signal, timeout: pageTimeout })) {
     for (const raw of page.items) {
@@ -192,8 +194,8 @@ const list = async <T extends Stored>(loop: Loop<T>, reason: ListReason, signal:
     version = page.resourceVersion;
   }
   signal.throwIfAborted();
-  cache.replace(items, version);
-  loop.progress.onListed(version);
+  cache.replace(items, version, since);
+  progress.onListed(version);
   contact.listed();
   loop.sign.seen();
   loop.onListed(clock.now());

@@ -137,5 +137,25 @@ describe('a store', () => {
       ]);
       expect(bindings.upsert(binding('changed', '60'))).toHaveLength(1);
     });
+
+    it('keeps what was told after the list had been asked for, which is no restored backup', () => {
+      const bindings = store();
+      bindings.replace([], '5');
+      const late = binding('late', '9');
+      bindings.upsert(late);
+      bindings.advance('12');
+      expect(bindings.replace([], '8', '5')).toEqual([]);
+      expect(bindings.get('ci', 'late')).toBe(late);
+      expect(bindings.upsert(binding('gone', '11')), 'what was told meanwhile stays known').toEqual([]);
+    });
+
+    it('believes a list over what is not newer than it, as when a restored server has written more than was lost', () => {
+      const bindings = store();
+      const [another, later] = [binding('another', '90'), binding('later', '95')];
+      bindings.replace([another, later], '100');
+      const [reborn, earlier] = [binding('another', '90', { uid: 'uid-2' }), binding('later', '40')];
+      bindings.replace([reborn, earlier], '110');
+      expect(bindings.list()).toEqual([reborn, earlier]);
+    });
   });
 });

@@ -37,8 +37,8 @@ export interface StoreReader<T> {
 
 /** The writing side: each call tells what it changed. */
 export interface Store<T> extends StoreReader<T> {
-  /** All there is at `resourceVersion`. Whatever is newer than that stays. */
-  replace(items: readonly T[], resourceVersion: string): readonly Change<T>[];
+  /** All there is at `resourceVersion`, of a list that was asked for when everything up to `since` was known. Whatever is newer stays. */
+  replace(items: readonly T[], resourceVersion: string, since?: string): readonly Change<T>[];
   /** Nothing when the store knows something newer: the object itself, or that it is gone. */
   upsert(object: T): readonly Change<T>[];
   /** `resourceVersion` is that of the deletion. */
@@ -73,24 +73,22 @@ export const createStore = <T extends Stored>({ indexers = {} }: { readonly inde
     return [{ type: 'delete', object: previous }, { type: 'set', object }];
   };
 
-  const replace = (items: readonly T[], resourceVersion: string): readonly Change<T>[] => {
+  const replace = (items: readonly T[], resourceVersion: string, since = known): readonly Change<T>[] => {
     // Only a restored backup makes versions go back: then nothing of what we knew holds.
-    const limit = compareVersions(resourceVersion, known) < 0 ? undefined : resourceVersion;
-    const isNewer = (object: T): boolean =>
-      limit !== undefined && compareVersions(metadataOf(object).resourceVersion, limit) > 0;
+    const wentBack = compareVersions(resourceVersion, since) < 0;
+    const isNewer = (object: T): boolean => !wentBack && compareVersions(metadataOf(object).resourceVersion, resourceVersion) > 0;
     const present = createNames<T>();
     if (objects.size > 0) for (const item of items) present.set(item);
     const changes: Change<T>[] = [];
     for (const object of objects.list()) {
       const { namespace, name } = metadataOf(object);
       const item = present.get(namespace, name);
-      const reverted = item !== undefined && limit === undefined && !isSame(item, object);
-      if (isNewer(object) || (item !== undefined && !reverted)) continue;
+      if (isNewer(object) || (item !== undefined && isSameOrLater(item, object))) continue;
       drop(object);
       changes.push({ type: 'delete', object });
     }
     for (const item of items) changes.push(...put(item));
-    known = resourceVersion;
+    if (wentBack || compareVersions(resourceVersion, known) > 0) known = resourceVersion;
     return changes;
   };
 
@@ -119,9 +117,11 @@ export const createStore = <T extends Stored>({ indexers = {} }: { readonly inde
   };
 };
 
-const isSame = (left: Stored, right: Stored): boolean => {
-  const [one, other] = [metadataOf(left), metadataOf(right)];
-  return one.uid === other.uid && one.resourceVersion === other.resourceVersion;
+/** Else a restored backup has made another one of that name, or an earlier state of it. */
+const isSameOrLater = (item: Stored, object: Stored): boolean => {
+  const [one, other] = [metadataOf(item), metadataOf(object)];
+  const later = compareVersions(one.resourceVersion, other.resourceVersion);
+  return later > 0 || (later === 0 && one.uid === other.uid);
 };
 
 interface Names<T> {
