@@ -15,6 +15,12 @@ const openProblems = ({ strength, confirmedAt }: RecordedCredential, { state }: 
   ...(state !== 'Waived' && strength !== undefined ? [`it is open, and says that it is ${strength}`] : []),
 ];
 
+interface End {
+  readonly run: Run;
+  readonly confirmedAt: string;
+  readonly settleMilliseconds: number;
+}
+
 /** Two absences that span the settle time, after it was asked to end, by what its strength says. */
 const confirmedProblems = (credential: RecordedCredential, { settleMilliseconds }: RecordedDependency, run: Run): readonly string[] => {
   const { absentSince, confirmedAt, absentMilliseconds, revokeRequestedAt, foundAbsent } = credential;
@@ -25,16 +31,17 @@ const confirmedProblems = (credential: RecordedCredential, { settleMilliseconds 
     ...(absentMilliseconds > Date.parse(confirmedAt) - Date.parse(absentSince) + clocksMayDiffer ? [`it was absent for ${absentMilliseconds} ms, and there are not as many between its times`] : []),
     ...(isAfter(confirmedAt, run.completedAt) ? ['it was confirmed after the run had ended'] : []),
     ...(revokeRequestedAt !== undefined && foundAbsent !== true && isAfter(revokeRequestedAt, confirmedAt) ? ['it was confirmed before it was asked to end'] : []),
-    ...strengthProblems(credential, run, confirmedAt),
+    ...strengthProblems(credential, { run, confirmedAt, settleMilliseconds }),
   ];
 };
 
-const strengthProblems = (credential: RecordedCredential, run: Run, confirmedAt: string): readonly string[] => {
+const strengthProblems = (credential: RecordedCredential, end: End): readonly string[] => {
   const { strength, expiresAt } = credential;
+  const { confirmedAt } = end;
   if (strength === undefined) return ['it is Confirmed, and does not say what that rests on'];
   switch (strength) {
     case 'Probed':
-      return probedProblems(credential, run, confirmedAt);
+      return probedProblems(credential, end);
     case 'Observed':
       return [];
     case 'WaitedOut':
@@ -46,16 +53,17 @@ const strengthProblems = (credential: RecordedCredential, run: Run, confirmedAt:
   }
 };
 
-/** A refusal means something only when the same try worked before. */
-const probedProblems = ({ probe, revokeRequestedAt, absentSince = '' }: RecordedCredential, run: Run, confirmedAt: string): readonly string[] => {
+/** A refusal means something only when the same try worked before; the last of them is what confirms. */
+const probedProblems = ({ probe, revokeRequestedAt, absentSince = '' }: RecordedCredential, { run, confirmedAt, settleMilliseconds }: End): readonly string[] => {
   if (probe?.refusedAt === undefined) return ['it is Probed, and was not tried and refused'];
-  const { controlAt, refusedAt, refusals = 0 } = probe;
+  const { controlAt, refusedAt, lastRefusedAt, refusals = 0 } = probe;
   const begun = [run.lockedAt, run.revokeStartedAt, revokeRequestedAt].filter((at) => at !== undefined);
   return [
     ...(begun.some((at) => isAfter(controlAt, at)) ? ['it is Probed, and the try that worked was not before the lock and the revoke'] : []),
     ...(refusals < 2 ? [`it is Probed, and was refused ${refusals} times; it takes two`] : []),
     ...(isAfter(controlAt, refusedAt) ? ['it is Probed, and was refused before it worked'] : []),
     ...(isAfter(refusedAt, absentSince) ? ['it is Probed, and was not refused from its first absence on'] : []),
-    ...(isAfter(refusedAt, confirmedAt) ? ['it was confirmed before it was refused'] : []),
+    ...(lastRefusedAt === confirmedAt ? [] : ['it is Probed, and was not refused when it was confirmed']),
+    ...(lastRefusedAt === refusedAt && settleMilliseconds > 0 ? ['it is Probed, and was refused in one look alone'] : []),
   ];
 };

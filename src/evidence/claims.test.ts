@@ -31,7 +31,7 @@ const lateAccount = aRecordedCredential({ absentSince: '2026-11-23T10:04:00Z', c
 const cluster = aRecordedDependency({ credentials: [lateAccount], enumeratedAt: '2026-11-23T10:05:01Z' });
 const vault = aRecordedDependency({ name: 'vault', kind: 'vault', credentials: [] });
 const trustedTooLong = aPredicate({ run: { ...run, completedAt: '2026-11-23T10:05:02Z' }, dependencies: [cluster, vault] });
-const probe = { controlAt: '2026-11-23T10:00:02.500Z', refusedAt: '2026-11-23T10:00:06.000Z', refusals: 4, servers: 2 };
+const probe = { controlAt: '2026-11-23T10:00:02.500Z', refusedAt: '2026-11-23T10:00:06.000Z', lastRefusedAt: '2026-11-23T10:00:18.000Z', refusals: 4, servers: 2 };
 
 describe('the claims of an honest run add up', () => {
   it.each<[string, Predicate]>([
@@ -91,7 +91,9 @@ describe('a claim that does not add up', () => {
     ['it is Probed, and the try that worked was not before the lock and the revoke', of({ strength: 'Probed', probe: { ...probe, controlAt: '2026-11-23T10:02:00Z' } })],
     ['it is Probed, and was not refused from its first absence on', of({ strength: 'Probed', absentSince: '2026-11-23T10:00:06Z', confirmedAt: '2026-11-23T10:05:00Z', probe: { ...probe, refusedAt: '2026-11-23T10:04:00Z' } })],
     ['it is Probed, and was refused before it worked', of({ strength: 'Probed', probe: { ...probe, refusedAt: '2026-11-23T09:50:00Z' } })],
-    ['it was confirmed before it was refused', of({ strength: 'Probed', probe: { ...probe, refusedAt: '2026-11-23T10:02:00Z' } })],
+    ['it is Probed, and was not refused when it was confirmed', of({ strength: 'Probed', probe: without(probe, 'lastRefusedAt') })],
+    ['it is Probed, and was not refused when it was confirmed', of({ strength: 'Probed', probe: { ...probe, lastRefusedAt: '2026-11-23T10:00:17.000Z' } })],
+    ['it is Probed, and was refused in one look alone', of({ strength: 'Probed', probe: { ...probe, refusedAt: probe.lastRefusedAt } })],
     ['it is Present, and the dependency is Confirmed', of(present)],
     ['it is open, and says that it is Observed', of({ ...present, strength: 'Observed' }, { state: 'Open' })],
     ['it is open, and has a time at which it was confirmed', of({ ...present, confirmedAt: '2026-11-23T10:00:18.000Z' })],

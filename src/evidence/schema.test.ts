@@ -40,7 +40,7 @@ const maximal: Whole<Predicate> = {
         {
           id: 'i', uid: 'u', class: 'Lease', state: 'Confirmed', strength: 'Probed', grants: ['g'], method: 'm', expiresAt: at, residualUntil: at, foundAt: at,
           revokeRequestedAt: at, requestId: 'q', absentSince: at, confirmedAt: at, absentMilliseconds: 11_000, foundAbsent: true, returned: 1, count: 2,
-          digest: '0'.repeat(64), probe: { controlAt: at, deadAt: at, refusedAt: at, refusals: 2, servers: 2 }, message: 'm',
+          digest: '0'.repeat(64), probe: { controlAt: at, deadAt: at, refusedAt: at, lastRefusedAt: at, refusals: 2, servers: 2 }, message: 'm',
         },
       ],
       outlasting: [{ class: 'Lease', kind: 'OfflineVerifier', until: at, message: 'm' }],

@@ -150,12 +150,14 @@ const probed = (before: Probe | undefined, { tried, state, at }: Sighting): { re
   const deadAt = before?.deadAt ?? (tried.deadAtSource ? now : undefined);
   const isRefused = state === 'Absent';
   const refusedAt = before?.refusedAt ?? (isRefused ? now : undefined);
+  const lastRefusedAt = isRefused ? now : before?.lastRefusedAt;
   const refusals = (before?.refusals ?? 0) + (isRefused ? tried.refusals : 0);
   return {
     probe: {
       controlAt: tried.controlAt.toISOString(),
       ...(deadAt === undefined ? {} : { deadAt }),
       ...(refusedAt === undefined ? {} : { refusedAt }),
+      ...(lastRefusedAt === undefined ? {} : { lastRefusedAt }),
       ...(refusals === 0 ? {} : { refusals }),
       servers: tried.servers,
     },

@@ -51,7 +51,7 @@ const variants = (): Readonly<Record<string, string>> => {
         name: long, kind: long, state: 'Waived', message: long,
         credentials: [
           { id: long, class: long, grants: [long], uid: long, method: long, state: 'Present', strength: 'Waived', message: long, foundAt: '2026-11-23T10:00:02Z', residualUntil: '2026-12-24T10:00:00Z' },
-          aRecordedCredential({ id: 'tried', strength: 'Probed', probe: { controlAt: '2026-11-23T10:00:02Z', refusedAt: '2026-11-23T10:00:06Z', refusals: 2, servers: 1 } }),
+          aRecordedCredential({ id: 'tried', strength: 'Probed', probe: { controlAt: '2026-11-23T10:00:02Z', refusedAt: '2026-11-23T10:00:06.000Z', lastRefusedAt: '2026-11-23T10:00:18.000Z', refusals: 2, servers: 1 } }),
           aRecordedCredential({ id: 'certificate', strength: 'WaitedOut', expiresAt: '2026-11-23T10:00:05Z' }),
           ...Array.from({ length: 60 }, (_, index) => aRecordedCredential({ id: `rolebindings/ci/${String(index)}`, class: 'RoleBinding' })),
         ],

@@ -691,6 +691,10 @@ export interface Offboarding {
            */
           refusedAt?: string;
           /**
+           * When it was last refused everywhere.
+           */
+          lastRefusedAt?: string;
+          /**
            * How often it was refused since.
            */
           refusals?: number;

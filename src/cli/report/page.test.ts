@@ -30,7 +30,7 @@ const tagsOf = (page: string): readonly string[] => [...page.matchAll(/<\/?[a-z]
 const toneOf = (page: string): readonly (string | undefined)[] => [...page.matchAll(/class="seal (\w+)"/g)].map(([, tone]) => tone);
 
 const open: RecordedCredential = { id: 'database/creds/ci/1', class: 'Lease', state: 'Present', foundAt: '2026-11-23T10:00:02.000Z', residualUntil: '2026-12-24T10:00:00Z' };
-const tried = aRecordedCredential({ id: 'tokens of ci/build-agent-7', class: 'BoundTokens', strength: 'Probed', method: 'probe/tokenreview', probe: { controlAt: '2026-11-23T10:00:02.500Z', deadAt: '2026-11-23T10:00:05.900Z', refusedAt: '2026-11-23T10:00:06.000Z', refusals: 12, servers: 2 } });
+const tried = aRecordedCredential({ id: 'tokens of ci/build-agent-7', class: 'BoundTokens', strength: 'Probed', method: 'probe/tokenreview', probe: { controlAt: '2026-11-23T10:00:02.500Z', deadAt: '2026-11-23T10:00:05.900Z', refusedAt: '2026-11-23T10:00:06.000Z', lastRefusedAt: '2026-11-23T10:00:18.000Z', refusals: 12, servers: 2 } });
 
 const waived = aPredicate({
   outcome: 'CompletedWithWaivers',
@@ -50,7 +50,7 @@ describe('the page about a record', () => {
     const text = read(pageAbout(aPredicate({ dependencies: [aRecordedDependency({ credentials: [aRecordedCredential(), tried] })] })));
     expect(text).toContain('ServiceAccount ci/build-agent-7 ServiceAccount, UID 6f1c1f6e-0000-4000-8000-000000000007');
     expect(text).toContain('Observed 10:00:02 10:00:05 10:00:06 10:00:18 get/serviceaccounts absent for 11.9 s');
-    expect(text).toContain('tokens of ci/build-agent-7 BoundTokens, kubernetes 10:00:02.500 10:00:05.900 10:00:06 12 2');
+    expect(text).toContain('tokens of ci/build-agent-7 BoundTokens, kubernetes 10:00:02.500 10:00:05.900 10:00:06 10:00:18 12 2');
   });
 
   it('says who asked, who gave a part up and until when, and puts what may still work before all that is gone', () => {
