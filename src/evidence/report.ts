@@ -25,7 +25,7 @@ export interface Counts {
 export interface Decisions {
   readonly requestedBy?: string;
   readonly enforcedBy?: string;
-  /** In words: waivers, cancels, broken glass, a lock that was lost, what was to be tried and was not. */
+  /** In words: waivers, cancels, broken glass, and that nobody is known to have asked. */
   readonly attention: readonly string[];
 }
 
@@ -42,6 +42,8 @@ export interface RecordReport {
     readonly run: string;
     readonly completedAt: string;
     readonly decisions: Decisions;
+    /** In words: what nobody could observe, list or try, a lock that was lost, what may outlast the end. */
+    readonly limits: readonly string[];
     readonly counts: Counts;
   };
   readonly signature: SignatureState;
@@ -66,7 +68,7 @@ export interface Report {
   readonly notes: readonly string[];
 }
 
-export const decisionsOf = ({ people, run, dependencies, outcome }: Predicate): Decisions => {
+export const decisionsOf = ({ people, outcome }: Predicate): Decisions => {
   const { requestedBy, enforcedBy, cancel, waivers, glassBroken } = people;
   const unasked = requestedBy === undefined ? ['nobody is known to have asked for it'] : [];
   const waived = waivers.map(
@@ -82,13 +84,23 @@ export const decisionsOf = ({ people, run, dependencies, outcome }: Predicate): 
       ...(outcome === 'Abandoned' ? ['it was given up before its end by somebody who took the finalizer off; what is not confirmed may still work'] : []),
       ...(glassBroken && outcome !== 'Abandoned' ? ['somebody took the finalizer off, so that the run could have been deleted before its end'] : []),
       ...unasked,
-      ...(run.lockLostAt === undefined ? [] : [`a lock was seen not to hold, last at ${run.lockLostAt}`]),
-      ...dependencies.flatMap(({ name, findings }) =>
-        findings.filter(({ type }) => type === 'NotProvable' || type === 'NotProbed').map(({ type, message }) => `${name}: ${type === 'NotProvable' ? 'not provable' : 'not tried'}: ${message}`),
-      ),
-      ...dependencies.flatMap(({ name, outlasting }) => outlasting.map(({ until, message }) => `${name}: may outlast it, ${until === undefined ? 'for ever' : `until ${until}`}: ${message}`)),
     ],
   };
+};
+
+export const limitsOf = ({ run, dependencies }: Predicate): readonly string[] => [
+  ...(run.lockLostAt === undefined ? [] : [`a lock was seen not to hold, last at ${run.lockLostAt}`]),
+  ...dependencies.flatMap(({ name, findings, outlasting }) => [
+    ...findings.flatMap(({ type, object, message }) => (findingWords[type] === undefined ? [] : [`${name}: ${findingWords[type]}: ${object === undefined ? '' : `${object}: `}${message}`])),
+    ...outlasting.map(({ until, message }) => `${name}: may outlast it, ${until === undefined ? 'for ever' : `until ${until}`}: ${message}`),
+  ]),
+];
+
+/** Of those that say what was not looked at, or could not be. */
+const findingWords: Readonly<Partial<Record<Predicate['dependencies'][number]['findings'][number]['type'], string>>> = {
+  NotProvable: 'not provable',
+  NotEnumerated: 'not listed',
+  NotProbed: 'not tried',
 };
 
 export const countsOf = ({ dependencies }: Predicate): Counts => {

@@ -102,12 +102,9 @@ describe('one record', () => {
     expect(check([record]).records[0]?.says?.decisions).toEqual({
       requestedBy: 'alice@example.com',
       enforcedBy: 'alice@example.com',
-      attention: [
-        'eve asked too late to cancel it: please',
-        'somebody took the finalizer off, so that the run could have been deleted before its end',
-        'kubernetes: not tried: no right to make a token',
-      ],
+      attention: ['eve asked too late to cancel it: please', 'somebody took the finalizer off, so that the run could have been deleted before its end'],
     });
+    expect(check([record]).records[0]?.says?.limits).toEqual(['kubernetes: not tried: no right to make a token']);
   });
 });
 

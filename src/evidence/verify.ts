@@ -15,7 +15,7 @@ import type { Statement } from './envelope.ts';
 import type { Keyring } from './keys.ts';
 import type { EnvelopeMaterial, Material, RecordMaterial } from './material.ts';
 import type { Predicate } from './predicate.ts';
-import { countsOf, decisionsOf } from './report.ts';
+import { countsOf, decisionsOf, limitsOf } from './report.ts';
 import type { Check, Problem, RecordReport, Report } from './report.ts';
 import { schemas } from './schema.ts';
 
@@ -99,6 +99,7 @@ const checkRecord = (material: RecordMaterial | EnvelopeMaterial, keys: Keyring,
         run: `${run.namespace}/${run.name}`,
         completedAt: run.completedAt,
         decisions: decisionsOf(predicate),
+        limits: limitsOf(predicate),
         counts: countsOf(predicate),
       },
       problems,

@@ -1,4 +1,4 @@
-/** What a check found, for people: first what people decided, then the records, then the verdict. */
+/** What a check found, for people: first what people decided, then what nobody could prove, then the records, then the verdict. */
 import type { RecordReport, Report } from '../../evidence/report.ts';
 import { escapeControls } from '../../runtime/redact.ts';
 import { wrap } from '../screen.ts';
@@ -6,23 +6,45 @@ import { wrap } from '../screen.ts';
 /** Of more records than this, those that are as they should be are counted. */
 const mostListed = 20;
 
-export const printed = (report: Report, width: number): string => [...decisions(report.records, width), ...records(report.records, width), ...whole(report, width)].join('');
+export const printed = (report: Report, width: number): string =>
+  [...decisions(report.records, width), ...limits(report.records, width), ...records(report.records, width), ...whole(report, width)].join('');
 
 const titleOf = ({ name, source, says }: RecordReport): string => (says === undefined ? `${name ?? ''} (${source})`.trimStart() : `${name ?? source}  ${says.identity}`);
 
+/** Waivers, cancels and broken glass come before all else, however many others there are. */
 const decisions = (all: readonly RecordReport[], width: number): readonly string[] => {
   const readable = all.flatMap((record) => (record.says === undefined ? [] : [{ record, ...record.says.decisions }]));
   if (readable.length === 0) return [];
-  const shown = readable.length <= mostListed ? readable : readable.filter(({ attention }) => attention.length > 0);
-  const rest = readable.length - shown.length;
+  const grave = readable.filter(({ attention }) => attention.length > 0);
+  const others = readable.length <= mostListed ? readable.filter(({ attention }) => attention.length === 0) : [];
+  const rest = readable.length - grave.length - others.length;
   return [
     'decided by people\n',
-    ...shown.flatMap(({ record, requestedBy, enforcedBy, attention }) => [
+    ...[...grave, ...others].flatMap(({ record, requestedBy, enforcedBy, attention }) => [
       wrap(titleOf(record), width, '  ', '    '),
       wrap(`asked by ${requestedBy ?? 'nobody known'}${enforcedBy === undefined ? '' : `, enforced by ${enforcedBy}`}`, width, '    '),
-      ...attention.map((line) => wrap(`! ${line}`, width, '    ', '      ')),
+      ...marked(attention, width),
     ]),
-    ...(rest === 0 ? [] : [`  ${rest} ${shown.length === 0 ? 'records' : 'more'}, with no waiver, no cancel and no broken glass\n`]),
+    ...(rest === 0 ? [] : [`  ${rest} ${grave.length === 0 ? 'records' : 'more'}, with no waiver, no cancel and no broken glass\n`]),
+    '\n',
+  ];
+};
+
+const marked = (lines: readonly string[], width: number): readonly string[] => lines.map((line) => wrap(`! ${line}`, width, '    ', '      '));
+
+/** What is said of many alike is said once. */
+const limits = (all: readonly RecordReport[], width: number): readonly string[] => {
+  const byLimits = Map.groupBy(all.filter(({ says }) => says !== undefined && says.limits.length > 0), ({ says }) => says?.limits.join('\n') ?? '');
+  if (byLimits.size === 0) return [];
+  const groups = [...byLimits.values()];
+  const rest = groups.slice(mostListed).flat().length;
+  return [
+    'what they do not prove\n',
+    ...groups.slice(0, mostListed).flatMap(([first, ...others]) => [
+      wrap(`${first === undefined ? '' : titleOf(first)}${others.length === 0 ? '' : `, and ${others.length} more`}`, width, '  ', '    '),
+      ...marked(first?.says?.limits ?? [], width),
+    ]),
+    ...(rest === 0 ? [] : [`  ${rest} more have limits of their own: offboard report shows those of each\n`]),
     '\n',
   ];
 };
