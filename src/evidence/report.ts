@@ -42,7 +42,7 @@ export interface RecordReport {
     readonly run: string;
     readonly completedAt: string;
     readonly decisions: Decisions;
-    /** In words: what nobody could observe, list or try, a lock that was lost, what may outlast the end. */
+    /** In words: what nobody could observe, list or try, a lock that was lost or never was, what may outlast the end. */
     readonly limits: readonly string[];
     readonly counts: Counts;
   };
@@ -88,13 +88,22 @@ export const decisionsOf = ({ people, outcome }: Predicate): Decisions => {
   };
 };
 
-export const limitsOf = ({ run, dependencies }: Predicate): readonly string[] => [
+export const limitsOf = ({ outcome, run, dependencies }: Predicate): readonly string[] => [
   ...(run.lockLostAt === undefined ? [] : [`a lock was seen not to hold, last at ${run.lockLostAt}`]),
+  // Whoever cancels a run has its locks taken back.
+  ...dependencies.flatMap(({ name, lock }) => (outcome === 'Cancelled' || lockWords[lock] === undefined ? [] : [`${name}: ${lockWords[lock]}`])),
   ...dependencies.flatMap(({ name, findings, outlasting }) => [
     ...findings.flatMap(({ type, object, message }) => (findingWords[type] === undefined ? [] : [`${name}: ${findingWords[type]}: ${object === undefined ? '' : `${object}: `}${message}`])),
     ...outlasting.map(({ until, message }) => `${name}: may outlast it, ${until === undefined ? 'for ever' : `until ${until}`}: ${message}`),
   ]),
 ];
+
+/** Of each but one that held to the end. */
+const lockWords: Readonly<Record<string, string>> = {
+  NotLocked: 'not locked: it could give out more until the end',
+  NotLockable: 'it has no lock, and could give out more until the end',
+  Unknown: 'nobody could see at the end whether it was locked',
+};
 
 /** Of those that say what was not looked at, or could not be. */
 const findingWords: Readonly<Partial<Record<Predicate['dependencies'][number]['findings'][number]['type'], string>>> = {

@@ -90,6 +90,14 @@ describe('one record', () => {
     expect(said(check([aRecord(aPredicate({ outcome: 'Confirmed', dependencies: [] }), key)]))).toEqual(['claims: kubernetes: it is to be ended there, and nothing is said of it']);
   });
 
+  it.each([
+    ['Locked', []],
+    ['NotLocked', ['kubernetes: not locked: it could give out more until the end']],
+    ['NotLockable', ['kubernetes: it has no lock, and could give out more until the end']],
+  ] as const)('tells of a lock that is %s', (lock, limits) => {
+    expect(check([aRecord(aPredicate({ dependencies: [aRecordedDependency({ lock })] }), key)]).records[0]?.says?.limits).toEqual(limits);
+  });
+
   it('tells first what people decided', () => {
     const { people } = aPredicate();
     const record = aRecord(
