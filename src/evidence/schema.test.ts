@@ -104,6 +104,12 @@ describe('the schema of a record', () => {
     expect(problemsOf(stranger).join()).toContain('must not have "stranger"');
   });
 
+  it.each(['revises', 'supersedes'] as const)('knows what it %s by the name of a record alone', (reference) => {
+    for (const name of ['1', '00000000010', 'chunk-00', '0000000001\n']) {
+      expect(problemsOf({ ...maximal, record: { ...maximal.record, [reference]: name } })).toEqual([`predicate.record.${reference} must match pattern "^[0-9]{10}$"`]);
+    }
+  });
+
   it('names what is missing, and the place of it', () => {
     const { state: _, ...without } = maximal.dependencies[0] ?? { state: 'Open' };
     expect(problemsOf({ ...maximal, dependencies: [without] } as unknown as Predicate)).toEqual(["predicate.dependencies.0 must have required property 'state'"]);
