@@ -5,6 +5,16 @@ import { readInput } from './input.ts';
 
 const record = JSON.stringify(aRecord(aPredicate(), aSigningKey()));
 
+describe('a list', () => {
+  it('of which there is more is not taken for whole', () => {
+    const list = (metadata: object): string => JSON.stringify({ apiVersion: 'offboard.dev/v1alpha1', kind: 'OffboardingRecordList', metadata, items: [JSON.parse(record)] });
+    expect(readInput('file', list({ resourceVersion: '7', continue: '' }))).toMatchObject({ material: [{ name: '0000000001' }], unreadable: [] });
+    for (const metadata of [{ continue: 'eyJ2Ijoi' }, { remainingItemCount: 41 }]) {
+      expect(readInput('file', list(metadata))).toMatchObject({ material: [{ name: '0000000001' }], unreadable: ['file is a part of a list: there are more than the 1 in it'] });
+    }
+  });
+});
+
 describe('what says something twice', () => {
   const twice = 'file says something twice: an object has two members of one name';
 

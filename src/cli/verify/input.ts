@@ -76,12 +76,16 @@ const readDocument = (source: string, document: unknown): Input => {
   if ('payloadType' in document) return { ...noInput, material: [{ kind: 'Envelope', source, envelope: document }] };
   const { kind, items } = document;
   if (typeof kind === 'string' && kind.endsWith('List') && Array.isArray(items)) {
-    return joined(items.map((item: unknown, index) => readDocument(`${source}, item ${index + 1}`, ofList(item, document))));
+    const read = joined(items.map((item: unknown, index) => readDocument(`${source}, item ${index + 1}`, ofList(item, document))));
+    return isPart(document) ? { ...read, unreadable: [...read.unreadable, `${source} is a part of a list: there are more than the ${items.length} in it`] } : read;
   }
   if (kind === 'ConfigMap') return readConfigMap(source, document);
   const record = kind === 'OffboardingRecord' && document['apiVersion'] === apiVersion ? readRecord(source, document) : undefined;
   return record === undefined ? { ...noInput, unreadable: [`${source} is no record of ${apiVersion}`] } : { ...noInput, material: [record] };
 };
+
+/** As the API server gives a list to whoever asks for so many at once. */
+const isPart = ({ metadata }: Readonly<Record<string, unknown>>): boolean => isObject(metadata) && [metadata['continue'], metadata['remainingItemCount']].some(Boolean);
 
 /** In a list of one kind, the API server leaves that out of each. */
 const ofList = (item: unknown, list: Readonly<Record<string, unknown>>): unknown =>
