@@ -89,7 +89,10 @@ export interface RecordedDependency {
   readonly settleMilliseconds: number;
   /** The last enumeration, which found nothing new: when it was done. Absent where there was none. */
   readonly enumeratedAt?: string;
-  readonly lock: 'Locked' | 'NotLocked' | 'NotLockable';
+  /** `Unknown`: it had held, and could not be seen at the end. */
+  readonly lock: 'Locked' | 'NotLocked' | 'NotLockable' | 'Unknown';
+  /** Why, or where it was tried and where it could not be. */
+  readonly lockMessage?: string;
   readonly credentials: readonly RecordedCredential[];
   /** What may still be accepted by whoever asks nobody, and until when; left out where there is no end. */
   readonly outlasting: readonly { readonly class: string; readonly kind: string; readonly until?: string; readonly message: string }[];

@@ -35,7 +35,7 @@ const maximal: Whole<Predicate> = {
   },
   dependencies: [
     {
-      name: 'vault', kind: 'vault', state: 'Waived', message: 'stuck', settleMilliseconds: 11_000, enumeratedAt: at, lock: 'Locked',
+      name: 'vault', kind: 'vault', state: 'Waived', message: 'stuck', settleMilliseconds: 11_000, enumeratedAt: at, lock: 'Locked', lockMessage: 'tried on 2 API servers',
       credentials: [
         {
           id: 'i', uid: 'u', class: 'Lease', state: 'Confirmed', strength: 'Probed', grants: ['g'], method: 'm', expiresAt: at, residualUntil: at, foundAt: at,

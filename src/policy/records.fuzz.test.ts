@@ -157,8 +157,9 @@ describe('whatever is known of a record and its lock', () => {
       fc.property(soundness, locks, fc.boolean(), record, (sound, lock, rests, each) => {
         const facts: RecordFacts = { ...each, metadata: { name: numbered(1), generation: 1 } };
         const before = facts.status?.conditions?.find(({ type }) => type === 'Intact')?.status;
-        const { status, reason } = intactFact(sound, lock, rests ? { reason: reasons.newerRecord, message: 'm' } : undefined, facts);
+        const { status, reason, message } = intactFact(sound, lock, rests ? { reason: reasons.newerRecord, message: 'm' } : undefined, facts);
         if (sound.kind === 'Changed' && (status !== 'False' || reason !== reasons.recordChanged)) throw new Error('it was changed');
+        if (lock?.state === 'Held' && sound.kind === 'Sound' && !rests && !message.includes(`(${lock.message})`)) throw new Error('where it was tried is not told');
         if (lock?.state === 'Lost' && status !== 'False') throw new Error('the lock is lost');
         const isUnknown = sound.kind === 'Unchecked' || (lock?.state === 'Unknown' && !rests);
         if (status === 'True' && (sound.kind === 'Unchecked' || isUnknown) && before !== 'True') throw new Error('what is not known is said to be well');

@@ -68,7 +68,7 @@ export const phaseOf = (status: OffboardingStatus, verdict: Verdict): Phase => {
   return verdict.reason === reasons.revoking ? 'Revoking' : 'Verifying';
 };
 
-/** Whether anything can be locked, what cannot and why, and what is wrong with a lock that had held. */
+/** Whether anything can be locked, what cannot and why and what is said of what is, and what is wrong with a lock that had held. */
 export interface Lockability {
   readonly lockable: boolean;
   readonly explanation: string;

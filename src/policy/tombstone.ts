@@ -160,7 +160,7 @@ export const intactFact = (sound: Soundness, lock: LockState | undefined, rest: 
     case 'NotLockable':
       return { type, status: 'True', reason: reasons.asSigned, message: `it is as it was signed; there is no lock: ${lock.message}` };
     case 'Held':
-      return { type, status: 'True', reason: reasons.asSigned, message: 'it is as it was signed, and the lock on the name stands' };
+      return { type, status: 'True', reason: reasons.asSigned, message: `it is as it was signed, and the lock on the name stands (${lock.message})` };
     case undefined:
       return { type, status: 'True', reason: reasons.asSigned, message: 'it is as it was signed; a run of the same name has the lock in hand' };
   }

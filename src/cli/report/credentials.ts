@@ -44,14 +44,14 @@ const worstFirst = (all: readonly RecordedCredential[]): readonly RecordedCreden
 };
 
 const dependencyPart = (dependency: RecordedDependency, id: string, rows: readonly Html[], predicate: Predicate): Html => {
-  const { name, kind, state, message, lock, settleMilliseconds, enumeratedAt, credentials: all } = dependency;
+  const { name, kind, state, message, lock, lockMessage, settleMilliseconds, enumeratedAt, credentials: all } = dependency;
   const tone = state === 'Confirmed' ? 'good' : state === 'Waived' ? 'care' : 'bad';
   const isLong = all.length > mostOpen;
   const table = html`<div class="wide" role="group" aria-labelledby="${id}" tabindex="0"><table class="credentials"><caption>${plural(rows.length, 'row')}${rows.length < all.length ? ` of ${all.length.toLocaleString('en')}` : undefined}, ${plural(countOf(all), 'credential')}</caption>
 <thead><tr><th scope="col">Credential</th><th scope="col">Rests on</th><th scope="col">Found</th><th scope="col">Asked to end</th><th scope="col">First absent</th><th scope="col">Confirmed</th><th scope="col">How</th></tr></thead><tbody>
 ${rows}</tbody></table></div>`;
   return html`<h3 id="${id}">${said(name)}${name === kind ? undefined : html` <span class="soft">(${said(kind)})</span>`}</h3>
-<p><span class="word ${tone}">${state}</span>: ${stateWords[state]}${message === undefined ? undefined : html` (${said(message)})`}. It was ${lockWords[lock]}. An absence had to hold for ${lengthText(settleMilliseconds)}. ${enumeratedAt === undefined ? html`<strong>Nobody looked for more at the end.</strong>` : html`The last look for more found nothing new, at ${timeOf(enumeratedAt)}.`}</p>
+<p><span class="word ${tone}">${state}</span>: ${stateWords[state]}${message === undefined ? undefined : html` (${said(message)})`}. It was ${lockWords[lock]}${lockMessage === undefined ? undefined : html` (${said(lockMessage)})`}. An absence had to hold for ${lengthText(settleMilliseconds)}. ${enumeratedAt === undefined ? html`<strong>Nobody looked for more at the end.</strong>` : html`The last look for more found nothing new, at ${timeOf(enumeratedAt)}.`}</p>
 ${all.length === 0 && partsOf(predicate, name).length === 0 ? html`<p>It held no credential of the identity.</p>` : undefined}
 ${isLong ? summary(dependency, id) : undefined}
 ${rows.length === 0 ? undefined : isLong ? html`<details><summary>${rows.length < all.length ? `The first ${plural(rows.length, 'row')}` : `All ${plural(rows.length, 'row')}`}</summary>${table}</details>` : table}

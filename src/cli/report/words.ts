@@ -42,6 +42,7 @@ export const lockWords: Readonly<Record<RecordedDependency['lock'], string>> = {
   Locked: 'locked against new credentials',
   NotLocked: 'not locked',
   NotLockable: 'not locked, for it has no lock',
+  Unknown: 'not known to be locked at the end',
 };
 
 export const findingWords: Readonly<Record<RecordedDependency['findings'][number]['type'], string>> = {

@@ -266,6 +266,21 @@ describe('a lock that stays', () => {
     expect(condition('Locked')?.status).toBe('True');
   });
 
+  it.each([
+    [{ state: 'Present', method: 'fake', message: 'tried on 2 API servers; not tried, as it cannot be reached: c' }, 'True', 'Locked'],
+    [{ state: 'Unknown', method: 'fake', message: 'no answer' }, 'Unknown', 'Unknown'],
+  ] as const)('is recorded as it was seen last, in the words of whoever saw it: %j', async (seen, status, lock) => {
+    begin({ spec: { soak: '1m' } });
+    await world.settle('retire', 3);
+    const { lock: kind } = world.revoker;
+    if (kind.kind !== 'Lockable') throw new Error('it is lockable');
+    world.revoker.lock = { ...kind, observeLock: () => Promise.resolve(seen) };
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    expect(condition('Locked')).toMatchObject({ status, message: expect.stringContaining(`fake: ${seen.message}`) as string });
+    expect(world.ledger.records[0]?.dependencies[0]).toMatchObject({ lock, lockMessage: seen.message });
+  });
+
   it('and that this process never saw does not hold the revokes, but the end', async () => {
     begin({ spec: { soak: '1h' } });
     await world.settle('retire', 3);

@@ -113,7 +113,7 @@ const dependencyOf = (run: Run, revoker: Revoker, context: Context): RecordedDep
     ...(state === 'Confirmed' || message === undefined ? {} : { message: told(message) }),
     settleMilliseconds: revoker.settleTime,
     ...(memory.enumeratedAt === undefined || memory.enumeratedOn === undefined ? {} : { enumeratedAt: memory.enumeratedOn }),
-    lock: lockOf(run, revoker),
+    ...lockOf(run, revoker),
     credentials: withStoredIntents(statuses, stored?.credentials ?? []).map((status) => credentialOf(status, isWaived)),
     outlasting: outlasting(statuses, revoker),
     findings: atMost(findings, run.revokers.length),
@@ -121,14 +121,17 @@ const dependencyOf = (run: Run, revoker: Revoker, context: Context): RecordedDep
 };
 
 /** After a restart the status says that all were locked; it does not say so of one that was given up. */
-const lockOf = (run: Run, revoker: Revoker): RecordedDependency['lock'] => {
+const lockOf = (run: Run, revoker: Revoker): Pick<RecordedDependency, 'lock' | 'lockMessage'> => {
   const { draft, waivers, cancels } = run;
   const { lock, name } = revoker;
-  if (lock.kind === 'NotLockable') return 'NotLockable';
-  const { locked, lockLost } = remember(run, revoker, {});
-  if (cancels === true || lockLost !== undefined) return 'NotLocked';
-  return locked || (draft.lockedAt !== undefined && !waivers.has(name)) ? 'Locked' : 'NotLocked';
+  if (lock.kind === 'NotLockable') return { lock: 'NotLockable', ...lockMessage(lock.explanation) };
+  if (cancels === true) return { lock: 'NotLocked' };
+  const { locked, lockLost, lockSaid } = remember(run, revoker, {});
+  if (lockLost !== undefined) return { lock: lockLost.state === 'Unknown' ? 'Unknown' : 'NotLocked', ...lockMessage(lockLost.message) };
+  return { lock: locked || (draft.lockedAt !== undefined && !waivers.has(name)) ? 'Locked' : 'NotLocked', ...lockMessage(lockSaid) };
 };
+
+const lockMessage = (message: string | undefined): Pick<RecordedDependency, 'lockMessage'> => (message === undefined ? {} : { lockMessage: told(message) });
 
 const credentialOf = ({ reason: _, absentFor, strength, ...status }: CredentialStatus, isWaived: boolean): RecordedCredential => ({
   ...status,

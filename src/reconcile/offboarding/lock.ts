@@ -52,7 +52,7 @@ const lookAgain = async (run: TargetedRun, context: Context, signal: AbortSignal
     if (kind.kind === 'NotLockable' || kind.stays !== true) continue;
     const held = await kind.observeLock(run.draft.target, signal);
     if (held.state === 'Present') {
-      remember(run, revoker, { ...seenToHold, lockLost: undefined });
+      remember(run, revoker, { ...seenToHold(held), lockLost: undefined });
       continue;
     }
     const { sawLock } = remember(run, revoker, { locked: false, lockLost: held });
@@ -106,7 +106,7 @@ const lockOne = async (run: TargetedRun, revoker: Revoker, signal: AbortSignal):
     await kind.lock(target, signal);
     const observation = await kind.observeLock(target, signal);
     if (observation.state !== 'Present') throw notSeen(observation);
-    remember(run, revoker, seenToHold);
+    remember(run, revoker, seenToHold(observation));
     return undefined;
   } catch (error) {
     const why = recordFailure(run, revoker, toOutcome(error));
@@ -114,6 +114,6 @@ const lockOne = async (run: TargetedRun, revoker: Revoker, signal: AbortSignal):
   }
 };
 
-const seenToHold = { locked: true, sawLock: true } as const;
+const seenToHold = ({ message }: Observation) => ({ locked: true, sawLock: true, lockSaid: message }) as const;
 
 const notSeen = ({ message = 'it was not seen to hold' }: Observation): OutcomeError => retryable('NotLocked', `the lock is not confirmed: ${message}`);

@@ -42,6 +42,8 @@ export interface DependencyMemory {
   readonly locked: boolean;
   /** True once this process has seen it to hold, whatever became of it since. */
   readonly sawLock?: true;
+  /** In whose words it holds: where it was tried, and where not. */
+  readonly lockSaid?: string | undefined;
   /** Why a lock that had held does not any more, or why nobody can tell. */
   readonly lockLost: Observation | undefined;
   /** True once this process has tried what is to be tried after the end. */

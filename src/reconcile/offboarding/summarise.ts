@@ -128,9 +128,11 @@ const lockability = (run: Run, { reason }: Verdict): Lockability => {
     const { lockLost } = remember(run, revoker, {});
     return lockLost === undefined ? [] : [{ known: lockLost.state === 'Absent', message: `${revoker.name}: ${lockLost.message ?? 'the lock was not seen to hold'}` }];
   });
-  const explanations = revokers.flatMap(({ name, lock }) =>
-    lock.kind === 'NotLockable' ? [`${name}: ${lock.explanation}`] : [],
-  );
+  const explanations = revokers.flatMap((revoker) => {
+    const { name, lock } = revoker;
+    const said = lock.kind === 'NotLockable' ? lock.explanation : remember(run, revoker, {}).lockSaid;
+    return said === undefined ? [] : [`${name}: ${said}`];
+  });
   const lockable = revokers.some(({ lock }) => lock.kind === 'Lockable');
   const takenBack = run.cancels === true || reason === reasons.cancelled;
   return { lockable, explanation: explanations.join('; '), takenBack, ...(lost === undefined ? {} : { lost }) };

@@ -151,7 +151,7 @@ export const lockOf = async (record: OffboardingRecordObject, { registry }: Reco
     const message = `${name}: ${seen.message ?? 'it was not seen to hold'}`;
     if (seen.state === 'Absent') return { state: 'Lost', message: `the lock on the name is gone: ${message}` };
     if (seen.state === 'Unknown') state = { state: 'Unknown', message: `whether the lock on the name stands could not be told: ${message}` };
-    else state ??= { state: 'Held', message };
+    else state ??= { state: 'Held', message: seen.message === undefined ? name : message };
   }
   return state ?? { state: 'NotLockable', message: explanations.join('; ') };
 };
