@@ -62,13 +62,13 @@ const isTaken = (status: number): boolean => status < 400 || status === 404;
 
 const isGone = (status: CredentialStatus | undefined): boolean => status?.state === 'Absent' || status?.state === 'Confirmed';
 
-const livesOf = (world: World, { status }: OffboardingObject, realm: Realm): readonly Life[] => {
+export const livesOf = (world: World, { status }: OffboardingObject, realm: Realm): readonly Life[] => {
   const person = status?.target === undefined ? undefined : world.personOf(status.target.serviceAccount);
   return person === undefined ? [] : world.ways.of(person, realm);
 };
 
 /** One that took the name of another is another. */
-const isOf = ({ id, uid }: CredentialStatus, life: Life): boolean => life.credential === id && (uid === undefined || life.uid === undefined || life.uid === uid);
+export const isOf = ({ id, uid }: Pick<CredentialStatus, 'id' | 'uid'>, life: Life): boolean => life.credential === id && (uid === undefined || life.uid === undefined || life.uid === uid);
 
 /** Milliseconds. What was made again a moment ago was not there yet when it was asked about. */
 const moment = 1_000;

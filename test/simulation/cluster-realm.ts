@@ -108,6 +108,14 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace }: Clus
     },
     gives: ({ path }) => path.endsWith('/token'),
     isEnumeration: ({ method, path }: WireRequest) => method === 'GET' && /\/rolebindings(\?|$)/.test(path) && !path.includes('watch=true'),
+    tried: ({ method, path, headers, body }, answer) => {
+      if (method !== 'POST' || !/(token|selfsubject)reviews(\?|$)/.test(path) || 'open' in answer) return undefined;
+      const isReview = path.includes('/tokenreviews');
+      const token = isReview ? (JSON.parse(body ?? '') as { readonly spec: { readonly token: string } }).spec.token : String(headers['authorization'] ?? '').replace(/^Bearer /, '');
+      const uid = cluster.tokens.find(token)?.uid;
+      const isAnswered = answer.status === 201 || (!isReview && answer.status === 401);
+      return uid === undefined || !isAnswered ? undefined : { uid, taken: answer.status === 201 && (!isReview || answer.body.includes('"authenticated":true')) };
+    },
     ofOthers: () => {
       if (others?.at !== cluster.version()) others = { at: cluster.version(), text: othersIn(cluster, neighbour) };
       return others.text;

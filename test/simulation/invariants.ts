@@ -176,8 +176,8 @@ const checkReady = (world: World, run: OffboardingObject, enumeratedAt: Readonly
   }
 };
 
-/** Longer than a status takes to be written. */
-const justNow = 30_000;
+/** Milliseconds: longer than a status takes to be written. */
+export const justNow = 30_000;
 
 const checkWaiver = (world: World, run: OffboardingObject, dependency: string): void => {
   const inForce = world.waivers().some(({ spec }) => spec.offboardingRef.uid === run.metadata.uid && spec.dependency === dependency && Date.parse(spec.expiresAt) > epoch + world.now() - justNow);

@@ -54,15 +54,19 @@ const keysIn = (pem: string): PublicKeys => {
   return keys;
 };
 
+const ofTheTimeOfDay = /(ended|confirmed|refused) before|waiver had ended|at the last look|after the run had ended|its time was not over|not before the lock|from its first absence on/;
+
 /** Each end that is told has one record, the chain has no gap, and what it says is what an auditor finds proven. */
 const checkRecords = (world: World, publicKey: string): void => {
   const records = world.records();
   records.forEach(({ metadata: { name } }, index) => {
     if (Number(name) !== index + 1) throw new Violation('RecordTells', `record ${name} has place ${String(index + 1)}`);
   });
-  // With a clock that was set by an hour half-way, the times of day of a record contradict each other, and an auditor is told so.
-  if (records.length === 0 || world.clocksWereSet()) return;
+  if (records.length === 0) return;
   const keys = keysIn(publicKey);
-  const { verdict, ...report } = verify(records.map((record) => materialOf(record.metadata.name, record.metadata.name, (record as { readonly spec?: Readonly<Record<string, unknown>> }).spec ?? {})), { trusted: keys, published: keys });
-  if (verdict !== 'Proven') throw new Violation('RecordTells', `offboard verify says ${verdict}: ${JSON.stringify(report)}`);
+  const report = verify(records.map((record) => materialOf(record.metadata.name, record.metadata.name, (record as { readonly spec?: Readonly<Record<string, unknown>> }).spec ?? {})), { trusted: keys, published: keys });
+  // With a clock that was set by an hour half-way, the times of day of a record contradict each other, and an auditor is told so.
+  const excused = (message: string): boolean => world.clocksWereSet() && ofTheTimeOfDay.test(message);
+  const found = [...report.problems, ...report.records.flatMap(({ problems }) => problems)];
+  if (report.verdict !== 'Proven' && !(found.length > 0 && found.every(({ message }) => excused(message)))) throw new Violation('RecordTells', `offboard verify says ${report.verdict}: ${JSON.stringify(report)}`);
 };

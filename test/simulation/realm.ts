@@ -1,6 +1,6 @@
 /** One system of a universe in which an identity can get in: the cluster itself, Vault, Google Cloud. Each later one is another of these. */
 import type { Random } from '../../src/runtime/random.ts';
-import type { WireRequest, WireServer } from './engine/wire.ts';
+import type { WireAnswer, WireRequest, WireServer, WireStream } from './engine/wire.ts';
 import type { IdentityPlan, RealmAct } from './plan.ts';
 
 /** A way in that works at this moment. */
@@ -49,6 +49,8 @@ export interface Realm {
   readonly gives: (request: WireRequest) => boolean;
   /** Whether it lists what there is. */
   readonly isEnumeration: (request: WireRequest) => boolean;
+  /** Where a request tries something that is of an account: by the UID of that, and whether it was taken or refused. */
+  readonly tried?: (request: WireRequest, answer: WireAnswer | WireStream) => { readonly uid: string; readonly taken: boolean } | undefined;
   /** Everything that others have there, in a form that can be compared. */
   readonly ofOthers: () => string;
   /** Where access is given by whole documents that are read and written back: whether this reads one, and somebody else's change of it. */

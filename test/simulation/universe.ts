@@ -23,6 +23,7 @@ import type { IdentityPlan, Plan } from './plan.ts';
 import { calmAt } from './plan.ts';
 import { type Reactions, createReactions } from './reactions.ts';
 import type { Person, Realm } from './realm.ts';
+import { createRecords } from './records.ts';
 import { createReplicas } from './replicas.ts';
 import type { Replicas } from './replicas.ts';
 import { createGoogleRealm } from './google-realm.ts';
@@ -97,6 +98,7 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
   };
   const invariants = createInvariants(world);
   const claims = createClaims(world);
+  const records = createRecords(world);
   /** Undefined when a run has changed since it was asked. */
   let settled: boolean | undefined;
   let troubles = 0;
@@ -114,6 +116,7 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
     onStored?.(stored);
     invariants.onStored(stored);
     claims.onStored(stored);
+    records.onStored(stored);
     reactions?.onStored(stored);
   });
 
@@ -124,6 +127,7 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
       if (realm.gives(request)) ways.look();
       invariants.onRequest(request, realm, answer.status);
       claims.onAnswered(request, realm, answer.status);
+      records.onAnswered(request, realm, answer);
       if (world.startedAt(request.from) !== undefined) reactions?.onAnswered(request, answer.status);
       return answer;
     },

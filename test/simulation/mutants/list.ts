@@ -6,8 +6,9 @@ import { looking } from './looking.ts';
 import type { Mutant } from './mutant.ts';
 import { people } from './people.ts';
 import { processes } from './processes.ts';
+import { records } from './records.ts';
 
-export const mutants: readonly Mutant[] = [...classification, ...belief, ...looking, ...effects, ...processes, ...people];
+export const mutants: readonly Mutant[] = [...classification, ...belief, ...looking, ...effects, ...processes, ...people, ...records];
 
 export const mutantNamed = (name: string): Mutant => {
   const found = mutants.find((mutant) => mutant.name === name);
