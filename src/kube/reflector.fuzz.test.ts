@@ -47,7 +47,7 @@ const createWire = (clock: FakeClock, table: Table, all: readonly Fate[]): Wire 
 
   async function* listPages(): ReturnType<KubeClient['listPages']> {
     const version = table.version;
-    const items = table.list(roleBindings);
+    const items = table.list(roleBindings, undefined);
     for (let start = 0; start === 0 || start < items.length; start += 2) {
       const { takes, then } = next();
       await sleep(clock, takes, never);
@@ -128,10 +128,10 @@ const steps = {
   /** What is there at that moment, and for as long as it is, is in the store from when that is shown. */
   catchUp: fc.constant(
     command('catch up', (model: Model, { table, reflector, wrong, clock }: Real) => {
-      const there = new Set(table.list(roleBindings).map(({ metadata }) => metadata.uid));
+      const there = new Set(table.list(roleBindings, undefined).map(({ metadata }) => metadata.uid));
       const look = (): void => {
         if (model.isRestored) return;
-        const lacking = table.list(roleBindings).filter(({ metadata: { uid, namespace, name } }) => there.has(uid) && reflector.store.get(namespace, name)?.metadata.uid !== uid);
+        const lacking = table.list(roleBindings, undefined).filter(({ metadata: { uid, namespace, name } }) => there.has(uid) && reflector.store.get(namespace, name)?.metadata.uid !== uid);
         if (lacking.length > 0) wrong.push(`level, and lacks ${lacking.map(key).join(', ')}`);
       };
       const level = async (): Promise<void> => {
@@ -166,7 +166,7 @@ const perform = async (all: readonly fc.AsyncCommand<Model, Real>[], fate: reado
   const wrong: string[] = [];
   /** What its listeners were told, put together. */
   const told = new Map<string, KubeObject>();
-  const isThere = (uid: string): boolean => table.list(roleBindings).some(({ metadata }) => metadata.uid === uid);
+  const isThere = (uid: string): boolean => table.list(roleBindings, undefined).some(({ metadata }) => metadata.uid === uid);
   const reflector = createReflector<KubeObject>({
     client: wire.client as KubeClient, resource: roleBindings, clock, random: createSeededRandom(1), log: silent, relistEvery: 1_000, project: (raw) => raw,
     onDeleted: (uid) => {
@@ -191,7 +191,7 @@ const perform = async (all: readonly fc.AsyncCommand<Model, Real>[], fate: reado
   // What a restored server has written since is more than what was lost.
   for (let writes = 0; writes < 5; writes += 1) table.put(roleBindings, sketch('z'));
   await clock.advance(15_000);
-  const truth = table.list(roleBindings).map(key);
+  const truth = table.list(roleBindings, undefined).map(key);
   const known = reflector.store.list().map(key).toSorted();
   stop.abort(new Error('stopped'));
   await clock.advance(1_000);

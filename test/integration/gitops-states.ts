@@ -10,6 +10,7 @@ import { simulate } from '../simulation/universe.ts';
 const quiet: IdentityPlan = {
   name: 'agent-0', at: 3_000, by: 'Offboarding', mode: 'Enforce', urgency: 'Routine', soak: 0, probe: false, tokenSecret: false, sharedBinding: false,
   clusterBinding: false, vault: false, google: false, ordered: false, inUse: 0, undeclared: false, idle: false, certified: 0, deletesAccount: false,
+  namesake: false, crowd: false, asUser: false, sharedRole: false, sharedLeases: false, sharedEntity: false, sharedAccount: false,
 };
 
 /** What a person does, and when: at these seconds. */

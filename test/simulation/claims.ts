@@ -6,7 +6,7 @@ import type { WireRequest } from './engine/wire.ts';
 import type { Stored, World } from './invariants.ts';
 import { Violation, epoch } from './invariants.ts';
 import type { Realm } from './realm.ts';
-import { credentialsOf, dependenciesOf, isTrue, nameOf } from './runs.ts';
+import { conditionOf, credentialsOf, dependenciesOf, isTrue, nameOf } from './runs.ts';
 import type { Life } from './ways.ts';
 
 export interface Claims {
@@ -41,6 +41,7 @@ export const createClaims = (world: World): Claims => {
       checkAlone(world, before, after);
       checkInUse(world, before, after);
       checkRevoked(world, before, after, taken);
+      checkShared(world, before, after);
     },
     onTime: () => { checkOverdue(world); },
     onSent: (request) => {
@@ -124,6 +125,15 @@ const checkAlone = (world: World, before: OffboardingObject, after: OffboardingO
   if (before.status?.startedAt !== undefined || !isUnderWay(after)) return;
   const other = world.offboardings().find((run) => run.metadata.uid !== after.metadata.uid && run.status?.identity === after.status?.identity && isUnderWay(run));
   if (other !== undefined) throw new Violation('Alone', `${nameOf(after)} starts, and ${nameOf(other)} is under way for the same identity`);
+};
+
+/** That a person must take something apart is said of what others have as well. */
+const checkShared = (world: World, before: OffboardingObject, after: OffboardingObject): void => {
+  const [was, is] = [conditionOf(before, 'Stalled'), conditionOf(after, 'Stalled')];
+  const person = after.status?.target === undefined ? undefined : world.personOf(after.status.target.serviceAccount);
+  if (is?.status !== 'True' || is.reason === was?.reason || person === undefined) return;
+  const answers = world.realms.flatMap(({ shares }) => shares?.[is.reason]?.(person) ?? []);
+  if (answers.includes(false) && !answers.includes(true)) throw new Violation('NeverLies', `${nameOf(after)} waits for ${is.reason}, and it has nothing in common with anybody`);
 };
 
 /** That every revoke was accepted takes at least one that was, wherever something works that was to be revoked. */

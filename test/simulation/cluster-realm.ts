@@ -3,6 +3,8 @@ import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { canaryType } from '../../src/kube/canary.ts';
 import type { Subject } from '../../src/kube/objects.ts';
 import { clusterRoleBindings, clusterRoles, configMaps, roleBindings, secrets, serviceAccounts, workloadIdentities } from '../../src/kube/resources.ts';
+import { holds, type LockData } from '../../src/revokers/kubernetes/lock-entries.ts';
+import { lockConfigMap } from '../../src/revokers/kubernetes/lock-policies.ts';
 import type { Random } from '../../src/runtime/random.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { createCluster } from './cluster/cluster.ts';
@@ -11,7 +13,7 @@ import type { WireRequest } from './engine/wire.ts';
 import { between, chance, pick } from './engine/random.ts';
 import type { Scheduler } from './engine/scheduler.ts';
 import type { IdentityPlan } from './plan.ts';
-import { bindingsOf, neighbour, requester } from './people.ts';
+import { bindingsOf, keyOf, requester } from './people.ts';
 import type { Person, Realm, Way } from './realm.ts';
 
 export interface ClusterRealm {
@@ -39,15 +41,13 @@ const settleTime = 12_000;
 const accounts = kindFor(serviceAccounts);
 
 export const createClusterRealm = ({ scheduler, random, epoch, namespace }: ClusterRealmOptions): ClusterRealm => {
-  const cluster = createCluster({ scheduler, random, namespace, namespaces: ['ci'], epoch });
+  const cluster = createCluster({ scheduler, random, namespace, namespaces: ['ci', 'ops'], epoch });
   const admin = cluster.as('kubernetes-admin');
   admin.create(secrets, { metadata: { name: 'offboard-signing-key', namespace }, data: { 'key.pem': Buffer.from(signingKey).toString('base64') } });
   admin.create(configMaps, { metadata: { name: 'offboard-signing-keys', namespace } });
   admin.create(clusterRoles, { metadata: { name: 'edit' }, rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'update'] }] });
   admin.create(clusterRoles, { metadata: { name: 'deploy' }, rules: [{ apiGroups: ['apps'], resources: ['deployments'], verbs: ['create', 'delete'] }] });
   admin.create(serviceAccounts, { metadata: { name: 'offboard', namespace } });
-  admin.create(serviceAccounts, { metadata: { name: neighbour, namespace: 'ci' } });
-  admin.create(roleBindings, { metadata: { name: `${neighbour}-edit`, namespace: 'ci' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' }, subjects: [{ kind: 'ServiceAccount', name: neighbour, namespace: 'ci' }] });
 
   const tokensOf = ({ namespace: home, name }: Person) =>
     cluster.tokens.all().flatMap((token, index) => (token.namespace === home && token.name === name ? [{ token, serial: index + 1 }] : []));
@@ -73,20 +73,31 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace }: Clus
   };
 
   const certificates = new Map<string, number>();
+  const retired = new Set<string>();
+  const neighbours: Person[] = [];
   /** Most of what is asked changes nothing that is stored. */
-  let others: { readonly at: number; readonly text: string } | undefined;
+  let others: { readonly at: string; readonly text: string } | undefined;
+  const grow = (identity: Person): void => {
+    admin.create(secrets, { metadata: { name: `${identity.name}-token`, namespace: identity.namespace, annotations: { 'kubernetes.io/service-account.name': identity.name } }, type: 'kubernetes.io/service-account-token' });
+  };
   const realm: Realm = {
     name: 'kubernetes',
     servers: cluster.servers,
     settleTime,
     propagation: 0,
+    welcome: (one) => {
+      neighbours.push(one);
+      admin.create(serviceAccounts, { metadata: one });
+      admin.create(roleBindings, { metadata: { name: `${one.name}-edit`, namespace: one.namespace }, roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'edit' }, subjects: [{ kind: 'ServiceAccount', ...one }] });
+      grow(one);
+      admin.requestToken(one, { seconds: aDay });
+    },
     settle: (identity, plan) => {
+      retired.add(keyOf(identity));
       admin.create(serviceAccounts, { metadata: identity });
       if (plan.certified > 0) certificates.set(identity.name, plan.at + plan.certified);
       for (const { resource, body } of bindingsOf(identity, plan)) admin.create(resource, body);
-      if (plan.tokenSecret) {
-        admin.create(secrets, { metadata: { name: `${identity.name}-token`, namespace: identity.namespace, annotations: { 'kubernetes.io/service-account.name': identity.name } }, type: 'kubernetes.io/service-account-token' });
-      }
+      if (plan.tokenSecret) grow(identity);
       admin.requestToken(identity);
     },
     waysIn,
@@ -99,7 +110,7 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace }: Clus
     act: (identity, chances) => {
       const tokens = tokensOf(identity);
       const last = tokens.at(-1);
-      if (last === undefined || chance(chances, 0.3)) attempt(() => cluster.as(`system:serviceaccount:${identity.namespace}:${identity.name}`, Math.floor(chances() * cluster.servers.length)).requestToken(identity));
+      if (last === undefined || chance(chances, 0.3)) attempt(() => cluster.as(`system:serviceaccount:${identity.namespace}:${identity.name}`, Math.floor(chances() * cluster.servers.length)).requestToken(identity, retired.has(keyOf(identity)) ? {} : { seconds: aDay }));
       for (const { token } of chance(chances, 0.5) ? tokens : tokens.slice(-1)) cluster.tokens.use(Math.floor(chances() * cluster.servers.length), token.text);
     },
     isIrreversible: ({ method, path }) => {
@@ -117,7 +128,8 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace }: Clus
       return uid === undefined || !isAnswered ? undefined : { uid, taken: answer.status === 201 && (!isReview || answer.body.includes('"authenticated":true')) };
     },
     ofOthers: () => {
-      if (others?.at !== cluster.version()) others = { at: cluster.version(), text: othersIn(cluster, neighbour) };
+      const at = `${String(cluster.version())} ${String(cluster.tokens.all().length)}`;
+      if (others?.at !== at) others = { at, text: othersIn(cluster, namespace, retired, neighbours) };
       return others.text;
     },
     knobs: knobsOf(cluster),
@@ -151,19 +163,34 @@ const attempt = (act: () => unknown): void => {
   }
 };
 
-/** Whom bindings name beside those who are retired, and the neighbour's account. */
-const othersIn = (cluster: Cluster, who: string): string => {
+/** Longer than any run. */
+const aDay = 86_400;
+
+/** Whom bindings name beside those who are retired, and what their neighbours have: accounts, tokens, Secrets, and no place in the lock. */
+const othersIn = (cluster: Cluster, operators: string, retired: ReadonlySet<string>, neighbours: readonly Person[]): string => {
   const hands = cluster.as('kubernetes-admin');
-  const account = hands.get(serviceAccounts, { namespace: 'ci', name: who })?.metadata.uid;
   const bindings = [...hands.list(roleBindings), ...hands.list(clusterRoleBindings)].flatMap((binding) => {
     const { metadata: { namespace, name, uid } } = binding;
-    const others = ((binding as { readonly subjects?: readonly Subject[] }).subjects ?? []).filter((subject) => !isAgent.test(subject.name)).map((subject) => subject.name);
+    const subjects = (binding as { readonly subjects?: readonly Subject[] }).subjects ?? [];
+    const others = subjects.map((subject) => nameOf(subject, namespace)).filter((each) => !retired.has(each));
     return others.length === 0 ? [] : [`${namespace ?? ''}/${name} ${uid} ${others.sort().join(' ')}`];
   });
-  return `${account ?? 'gone'} ${bindings.join(', ')}`;
+  const { data = {} } = (hands.get(configMaps, { namespace: operators, name: lockConfigMap }) ?? {}) as { readonly data?: LockData };
+  const tokens = cluster.tokens.all().filter(({ text }) => !cluster.tokens.isDeadAtSource(text));
+  const whose = neighbours.map((one) => {
+    const mine = tokens.filter(({ namespace, name }) => namespace === one.namespace && name === one.name);
+    const secret = hands.get(secrets, { namespace: one.namespace, name: `${one.name}-token` })?.metadata.uid;
+    return `${keyOf(one)} ${hands.get(serviceAccounts, one)?.metadata.uid ?? 'gone'} ${secret ?? 'gone'} ${String(mine.length)} tokens${holds(data, one) ? ' locked' : ''}`;
+  });
+  return [...whose, ...bindings].join(', ');
 };
 
-const isAgent = /^agent-\d+$/;
+/** An account by its name, in whatever form; anybody else by what he is. */
+const nameOf = ({ kind, name, namespace }: Subject, own: string | undefined): string => {
+  if (kind === 'ServiceAccount') return keyOf({ namespace: namespace ?? own ?? '', name });
+  const [, home, account] = kind === 'User' ? (/^system:serviceaccount:([^:]+):([^:]+)$/.exec(name) ?? []) : [];
+  return home === undefined || account === undefined ? `${kind} ${name}` : keyOf({ namespace: home, name: account });
+};
 
 type Knob = Realm['knobs'][number];
 

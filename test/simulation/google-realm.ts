@@ -1,10 +1,13 @@
 /** Google Cloud as a system in which an identity can get in: as its service account, by keys, and by members of policies that mean it. */
+import { reasons } from '../../src/api/v1alpha1/conditions.ts';
 import { connectors, serviceAccounts } from '../../src/kube/resources.ts';
 import { publishedPermissions } from '../env/google-roles.ts';
 import { between, chance } from './engine/random.ts';
 import { createSimulatedGoogle } from './google-cloud/server.ts';
 import type { Planted } from './google-cloud/people.ts';
-import { neighbour } from './people.ts';
+import type { Way } from './google-cloud/truth.ts';
+import { keyOf, neighbour } from './people.ts';
+import type { IdentityPlan } from './plan.ts';
 import type { Person, Realm } from './realm.ts';
 import type { OutsideOptions, OutsideRealm } from './vault-realm.ts';
 
@@ -26,58 +29,79 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
   /** Whose accounts people deleted, or enabled, in place of the operator. */
   const deletedByPeople = new Set<string>();
   const broughtBack = new Map<string, number>();
-  const plant = ({ namespace, name }: Person): void => {
-    const uid = admin.get(serviceAccounts, { namespace, name })?.metadata.uid ?? '';
-    planted.set(name, google.plant({
-      serviceAccount: { namespace, name, uid }, account: `sa-${name}`, keys: 1, bindings: [{ resource: bucket, role: 'roles/storage.objectViewer' }, { resource: bucket, role: 'roles/storage.objectAdmin', as: 'byName' }],
-    }));
+  const shared = new Set<string>();
+  const retired = new Set<string>();
+  const plant = (one: Person): Planted => {
+    const uid = admin.get(serviceAccounts, one)?.metadata.uid ?? '';
+    const found = google.plant({
+      serviceAccount: { ...one, uid }, account: `sa-${one.namespace}-${one.name}`, keys: 1,
+      bindings: [{ resource: bucket, role: 'roles/storage.objectViewer' }, { resource: bucket, role: 'roles/storage.objectAdmin', as: 'byName' }],
+    });
+    planted.set(keyOf(one), found);
+    return found;
   };
-  plant({ namespace: 'ci', name: neighbour });
+  const settle = (identity: Person, { sharedAccount }: IdentityPlan): void => {
+    retired.add(keyOf(identity));
+    const mine = plant(identity);
+    const other = planted.get(keyOf(neighbour));
+    if (!sharedAccount || other === undefined) return;
+    shared.add(keyOf(identity));
+    google.actAs(other, mine);
+  };
+  /** What is its own: of an account that others use it is its keys, and what it gets by its own name. */
+  const waysOf = (identity: Person): readonly Way[] => {
+    const holder = planted.get(keyOf(identity));
+    if (holder === undefined) return [];
+    const ways = google.truth.ways(holder);
+    return shared.has(keyOf(identity)) ? ways.filter(({ kind, id }) => kind !== 'ServiceAccount' && !id.includes('?uid=')) : ways;
+  };
 
   const realm: Realm = {
     name: 'google',
     servers: [google.server],
     settleTime,
     propagation: mostPropagation,
-    settle: plant,
-    waysIn: ({ name }) => {
-      const holder = planted.get(name);
-      const broughtBackAt = broughtBack.get(name);
-      return holder === undefined ? [] : google.truth.ways(holder).flatMap(({ id, works, isStored }) => (works ? [{ id, credential: id, atSource: isStored, ...(broughtBackAt !== undefined && { broughtBackAt }) }] : []));
+    welcome: plant,
+    settle,
+    waysIn: (identity) => {
+      const broughtBackAt = broughtBack.get(keyOf(identity));
+      return waysOf(identity).flatMap(({ id, works, isStored }) => (works ? [{ id, credential: id, atSource: isStored, ...(broughtBackAt !== undefined && { broughtBackAt }) }] : []));
     },
     onChange: (listener) => { google.truth.onChange(listener); },
     isLocked: () => undefined,
-    act: ({ name }, chances) => {
-      const holder = planted.get(name);
+    act: (identity, chances) => {
+      const holder = planted.get(keyOf(identity));
       if (holder !== undefined && chance(chances, 0.2)) google.truth.takeToken(holder, 20);
     },
     acts: {
-      DeleteGoogleAccount: withAccount(({ name }, account) => {
+      DeleteGoogleAccount: withAccount((key, account) => {
         if (account.deleted) return;
-        deletedByPeople.add(name);
+        deletedByPeople.add(key);
         google.people.deleteAccount(account.uniqueId);
       }),
       // Of what the operator deleted nothing must be left that this could bring back.
-      UndeleteAccount: withAccount(({ name }, account) => {
-        if (deletedByPeople.has(name)) broughtBack.set(name, scheduler.now());
+      UndeleteAccount: withAccount((key, account) => {
+        if (deletedByPeople.has(key)) broughtBack.set(key, scheduler.now());
         google.people.undeleteAccount(account.uniqueId);
       }),
-      ReplaceGoogleAccount: withAccount(({ name }, account) => {
+      ReplaceGoogleAccount: withAccount((key, account) => {
         if (account.deleted) return;
-        deletedByPeople.add(name);
+        deletedByPeople.add(key);
         google.people.recreateAccount(account.uniqueId);
       }),
-      EnableGoogleAccount: withAccount(({ name }, account) => {
-        if (account.disabled) broughtBack.set(name, scheduler.now());
+      EnableGoogleAccount: withAccount((key, account) => {
+        if (account.disabled) broughtBack.set(key, scheduler.now());
         google.people.setDisabled(account.uniqueId, false);
       }),
     },
     isIrreversible: ({ method, path }) => method === 'DELETE' || (method === 'PUT' && path.includes('/iam')) || path.includes(':setIamPolicy'),
     gives: () => false,
     isEnumeration: ({ method, path }) => path.includes('getIamPolicy') || (method === 'GET' && /\/(iam|keys)(\?|$)/.test(path)),
+    shares: { [reasons.sharedAccount]: (identity) => shared.has(keyOf(identity)) },
     ofOthers: () => {
-      const holder = planted.get(neighbour);
-      return [...google.foreignMembers(), ...(holder === undefined ? [] : google.truth.ways(holder).flatMap(({ id, works }) => (works ? [id] : [])))].join('\n');
+      const holders = [...planted].flatMap(([key, holder]) => (retired.has(key) ? [] : [holder]));
+      // Their tokens end by themselves.
+      return [...google.foreignMembers(), ...holders.flatMap((holder) => google.truth.ways(holder).flatMap(({ kind, id, works }) => (works && kind !== 'AccessToken' ? [id] : [])))].join('\n');
     },
     documents: {
       isRead: ({ method, path }) => method === 'GET' && path.includes('/b/acme-artifacts/iam'),
@@ -99,18 +123,18 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
       { name: 'NoRights', on: () => { google.people.takePermissions(); return google.people.givePermissions; } },
     ],
   };
-  type Act = (identity: Person, account: ReturnType<typeof google.people.account>) => void;
+  type Act = (key: string, account: ReturnType<typeof google.people.account>) => void;
   function withAccount(act: Act): (identity: Person) => void {
     return (identity) => {
-      const account = planted.get(identity.name)?.account;
-      if (account !== undefined) act(identity, google.people.account(account));
+      const account = planted.get(keyOf(identity))?.account;
+      if (account !== undefined) act(keyOf(identity), google.people.account(account));
     };
   }
   return {
     realm,
-    dependencyOf: ({ name }, { deletesAccount }) => {
-      const holder = planted.get(name);
-      if (holder === undefined) throw new Error(`${name} has nothing in Google Cloud`);
+    dependencyOf: (identity, { deletesAccount }) => {
+      const holder = planted.get(keyOf(identity));
+      if (holder === undefined) throw new Error(`${keyOf(identity)} has nothing in Google Cloud`);
       return google.dependencyFor(holder, { onRetire: deletesAccount ? 'Delete' : 'KeepDisabled' });
     },
   };

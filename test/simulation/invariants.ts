@@ -2,6 +2,7 @@
  * What must hold after every event, whatever happens. Each is checked when something that it is about changes: a stored object, a request
  * that took effect, a way in that began to work.
  */
+import { reasons } from '../../src/api/v1alpha1/conditions.ts';
 import type { Target } from '../../src/api/v1alpha1/index.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
@@ -69,6 +70,9 @@ export interface Invariants {
 /** The wall-clock time at the beginning of each universe, in milliseconds since 1970. */
 export const epoch = Date.parse('2026-06-01T00:00:00Z');
 
+/** What somebody has in the cluster: people, and controllers for them, may change it. */
+const isSomebodys: ReadonlySet<string> = new Set(['serviceaccounts', 'secrets', 'rolebindings', 'clusterrolebindings']);
+
 export const createInvariants = (world: World): Invariants => {
   const enumeratedAt = new Map<Realm, number>();
   /** Identities of which a run was Ready at some time. */
@@ -92,11 +96,12 @@ export const createInvariants = (world: World): Invariants => {
   const others = new Map(world.realms.map((realm) => [realm, realm.ofOthers()]));
   world.ways.onBorn((identity, realm, way) => {
     if (lockWasTouched && realm.isLocked(identity) === false) return;
-    for (const run of runsOf(world, identity)) checkBirth(run, realm, way);
+    for (const run of runsOf(world, identity)) checkBirth(run, realm, way, isOpen(realm, identity));
   });
-  const onPeople = (): void => {
-    for (const realm of world.realms) others.set(realm, realm.ofOthers());
+  const refresh = (realms: readonly Realm[]): void => {
+    for (const realm of realms) others.set(realm, realm.ofOthers());
   };
+  const onPeople = (): void => { refresh(world.realms); };
   return {
     onPeople,
     onStored: (change) => {
@@ -106,6 +111,7 @@ export const createInvariants = (world: World): Invariants => {
         lookAtLocks();
       }
       if (isOperator) checkFinalizers(change, retired);
+      else if (isSomebodys.has(change.plural)) refresh(world.realms.slice(0, 1));
       if (change.plural === 'offboardings' && change.type === 'DELETED') deleted.push(change.object as OffboardingObject);
       if (change.plural !== 'offboardings' || change.type === 'DELETED') return;
       const before = change.previous as OffboardingObject | undefined;
@@ -144,8 +150,11 @@ export const runsOf = ({ offboardings }: Pick<World, 'offboardings'>, { namespac
 const personOfRun = ({ personOf }: World, { status }: OffboardingObject): Person | undefined =>
   status?.target === undefined ? undefined : personOf(status.target.serviceAccount);
 
-/** Milliseconds: what people bring back after the last look for more is told later. */
+/** Milliseconds from a question to the write of what was answered. */
 const lastLookAgo = 2_000;
+
+/** What people bring back after it was looked at is told with the next look. */
+const isBackSinceTheLastLook = ({ now }: World, { broughtBackAt = -Infinity }: Way): boolean => now() - broughtBackAt <= lastLookAgo;
 
 const checkReady = (world: World, run: OffboardingObject, enumeratedAt: ReadonlyMap<Realm, number>): void => {
   const person = personOfRun(world, run);
@@ -158,7 +167,7 @@ const checkReady = (world: World, run: OffboardingObject, enumeratedAt: Readonly
       continue;
     }
     if (dependency === undefined && realm.name !== 'kubernetes' && world.ways.of(person, realm).length === 0) continue;
-    const alive = realm.waysIn(person).filter(({ broughtBackAt = -Infinity }) => world.now() - broughtBackAt > lastLookAgo);
+    const alive = realm.waysIn(person).filter((way) => !isBackSinceTheLastLook(world, way));
     if (alive.length > 0) throw new Violation('NeverLies', `${nameOf(run)} is Ready, and these work: ${alive.map(({ id }) => id).join(', ')}`);
     const last = Math.max(0, ...world.ways.of(person, realm).map(({ diedAt }) => diedAt ?? 0));
     if (realm.name === 'kubernetes') lastOfCluster = last + realm.settleTime;
@@ -225,8 +234,10 @@ const checkConfirmed = (world: World, before: OffboardingObject, after: Offboard
     if (confirmed.length === 0) continue;
     const { settleTime } = realm;
     if (age < settleTime) throw new Violation('SettlesInOneProcess', `${by} has led for ${String(Math.round(age))} ms and believes that ${confirmed.map(({ id }) => id).join(', ')} is gone, which must have held for ${String(settleTime)} ms`);
-    for (const { credential, uid, diedAt, id } of world.ways.of(person, realm)) {
+    for (const life of world.ways.of(person, realm)) {
+      const { credential, uid, diedAt, id } = life;
       if (!confirmed.some((each) => each.id === credential && (uid === undefined || each.uid === undefined || each.uid === uid))) continue;
+      if (isBackSinceTheLastLook(world, life)) continue;
       if (diedAt === undefined) throw new Violation('NeverLies', `${nameOf(after)} says that ${credential} is confirmed, and ${id} works`);
       if (world.now() - diedAt < settleTime - realm.propagation) throw new Violation('SettleTimeHolds', `${nameOf(after)} says that ${credential} is confirmed ${String(Math.round(world.now() - diedAt))} ms after its end; an absence must hold ${String(settleTime)} ms`);
     }
@@ -296,8 +307,11 @@ const checkFinalizers = ({ object, previous, type }: Stored, retired: ReadonlySe
   if (!retired.has(identity)) throw new Violation('FinalizerLast', `WorkloadIdentity ${nameOf(object)} was let go, and no run of it was ever Ready`);
 };
 
+/** What others would be locked out of is left open, and a person told. */
+const isOpen = ({ shares }: Realm, identity: Person): boolean => [reasons.sharedEntity, reasons.sharedAccount].some((reason) => shares?.[reason]?.(identity) === true);
+
 /** After the lock was seen to hold, and after the end, nothing more is given out. */
-const checkBirth = (run: OffboardingObject, realm: Realm, { id: way, broughtBackAt }: Way): void => {
+const checkBirth = (run: OffboardingObject, realm: Realm, { id: way, broughtBackAt }: Way, isOpenForOthers: boolean): void => {
   if (broughtBackAt !== undefined) return;
   if (run.spec.mode !== 'Enforce') return;
   const { completedAt } = run.status ?? {};
@@ -305,5 +319,5 @@ const checkBirth = (run: OffboardingObject, realm: Realm, { id: way, broughtBack
   if (dependency === undefined || dependency.state === 'Waived') return;
   if (isTrue(run, 'Ready')) throw new Violation('StaysDead', `${nameOf(run)} is Ready, and ${way} works since`);
   // Whoever cancels it has everything unlocked.
-  if (completedAt === undefined && run.spec.cancel === undefined && isTrue(run, 'Locked')) throw new Violation('LockHolds', `${nameOf(run)} is locked, and ${way} was given out since`);
+  if (completedAt === undefined && run.spec.cancel === undefined && isTrue(run, 'Locked') && !isOpenForOthers) throw new Violation('LockHolds', `${nameOf(run)} is locked, and ${way} was given out since`);
 };

@@ -13,7 +13,11 @@ import type { IdentityPlan, PersonAct, RealmAct } from './plan.ts';
 export type ClusterAct = Exclude<PersonAct, RealmAct>;
 
 export const requester = 'alice';
-export const neighbour = 'neighbour';
+/** Who works beside those who are retired, and stays. */
+export const neighbour: Person = { namespace: 'ci', name: 'neighbour' };
+/** Who has the same name elsewhere, and is somebody else. */
+export const namesakeOf = ({ name }: Pick<Person, 'name'>): Person => ({ namespace: 'ops', name });
+export const keyOf = ({ namespace, name }: Person): string => `${namespace}/${name}`;
 export const operatorNamespace = 'offboard-system';
 export const approver = 'bob';
 
@@ -116,7 +120,7 @@ export const createPeople = ({ cluster, wall, trace, mend }: PeopleOptions): Peo
       const key = { namespace: identity.namespace, name: `${identity.name}-edit` };
       const { subjects = [] } = (alice.get(roleBindings, key) ?? {}) as { readonly subjects?: readonly object[] };
       // Somebody else's part in it, which the operator must leave as it is from now on.
-      tried('name a neighbour in its binding', () => alice.patch(roleBindings, key, { subjects: [...subjects, { kind: 'ServiceAccount', name: neighbour, namespace: identity.namespace }] }));
+      tried('name a neighbour in its binding', () => alice.patch(roleBindings, key, { subjects: [...subjects, { kind: 'ServiceAccount', ...neighbour }] }));
     },
     DeleteIdentity: (identity) => { tried('delete the WorkloadIdentity', () => { alice.remove(workloadIdentities, identity); }); },
     SecondRun: (identity, plan) => {
@@ -147,13 +151,19 @@ export const createPeople = ({ cluster, wall, trace, mend }: PeopleOptions): Peo
 };
 
 /** Bindings that the identity has from the beginning. */
-export const bindingsOf = ({ namespace, name }: Person, { sharedBinding, clusterBinding }: IdentityPlan): readonly { readonly resource: Resource; readonly body: object }[] => {
+export const bindingsOf = ({ namespace, name }: Person, { sharedBinding, clusterBinding, namesake, crowd, asUser }: IdentityPlan): readonly { readonly resource: Resource; readonly body: object }[] => {
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'edit' };
-  const own = { kind: 'ServiceAccount', name, namespace };
-  const other = { kind: 'ServiceAccount', name: neighbour, namespace };
+  const apiGroup = 'rbac.authorization.k8s.io';
+  const own = asUser ? { kind: 'User', apiGroup, name: `system:serviceaccount:${namespace}:${name}` } : { kind: 'ServiceAccount', name, namespace };
+  const twin = namesakeOf({ name });
+  const others = [
+    { kind: 'ServiceAccount', ...neighbour },
+    ...(namesake ? [{ kind: 'ServiceAccount', ...twin }, { kind: 'User', apiGroup, name: `system:serviceaccount:${twin.namespace}:${twin.name}` }] : []),
+    ...(crowd ? [{ kind: 'User', apiGroup, name }, { kind: 'Group', apiGroup, name }, { kind: 'Group', apiGroup, name: 'system:serviceaccounts:ops' }] : []),
+  ];
   return [
     { resource: roleBindings, body: { metadata: { name: `${name}-edit`, namespace }, roleRef, subjects: [own] } },
-    ...(sharedBinding ? [{ resource: roleBindings, body: { metadata: { name: `${name}-shared`, namespace }, roleRef, subjects: [other, own] } }] : []),
+    ...(sharedBinding ? [{ resource: roleBindings, body: { metadata: { name: `${name}-shared`, namespace }, roleRef, subjects: [...others, own] } }] : []),
     ...(clusterBinding ? [{ resource: clusterRoleBindings, body: { metadata: { name: `${name}-everywhere` }, roleRef, subjects: [own] } }] : []),
   ];
 };

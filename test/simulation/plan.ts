@@ -41,6 +41,20 @@ export interface IdentityPlan {
   readonly certified: number;
   /** Its account in Google Cloud is deleted at the end, and not only disabled. */
   readonly deletesAccount: boolean;
+  /** Somebody in another namespace has its name. */
+  readonly namesake: boolean;
+  /** Where a binding is shared: with users and groups as well, of whom some are called as it is. */
+  readonly crowd: boolean;
+  /** Its bindings name it as a user. */
+  readonly asUser: boolean;
+  /** Its role in Vault lets the neighbour in as well. */
+  readonly sharedRole: boolean;
+  /** The neighbour has leases under its prefix, which nobody calls its own. */
+  readonly sharedLeases: boolean;
+  /** The neighbour logs in elsewhere as the same entity of Vault. */
+  readonly sharedEntity: boolean;
+  /** The neighbour may act as its account in Google Cloud. */
+  readonly sharedAccount: boolean;
 }
 
 export const serverNames = ['apiserver-a', 'apiserver-b', 'vault', 'google'] as const;
@@ -58,7 +72,7 @@ export const personActs = [
   'MakeToken', 'ShareBinding', 'TakeLockOff', 'BreakPolicy', 'DeleteIdentity', 'SecondRun', 'BreakGlass',
 ] as const;
 /** What is done in one system alone, where it can be done there. */
-export const realmActs = ['AskForMore', 'UndeleteAccount', 'DeleteGoogleAccount', 'ReplaceGoogleAccount', 'EnableGoogleAccount'] as const;
+export const realmActs = ['AskForMore', 'UndeleteAccount', 'DeleteGoogleAccount', 'ReplaceGoogleAccount', 'EnableGoogleAccount', 'Unshare'] as const;
 export type RealmAct = (typeof realmActs)[number];
 
 /** Only in stories. */

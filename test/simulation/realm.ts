@@ -33,13 +33,15 @@ export interface Realm {
   readonly propagation: number;
   /** Gives the identity what it has there, before anything happens. */
   readonly settle: (identity: Person, plan: IdentityPlan) => void;
+  /** Gives somebody who stays what he has there, before anything happens. */
+  readonly welcome: (neighbour: Person) => void;
   /** What of an identity works at this very moment, by whatever cache. */
   readonly waysIn: (identity: Person) => readonly Way[];
   /** Told after anything began or ceased to work at its source, for some identity. */
   readonly onChange: (listener: () => void) => void;
   /** Whether the identity can be given more, as people with every right have left it; undefined where nothing is locked here. */
   readonly isLocked: (identity: Person) => boolean | undefined;
-  /** One thing that whoever is this identity does: uses what it has, and gets more of it. Nothing where it is refused. */
+  /** One thing that an identity, or a neighbour, does: uses what it has, and gets more of it. Nothing where it is refused. */
   readonly act: (identity: Person, random: Random) => void;
   /** What people, or whoever is this identity, can do here and nowhere else. */
   readonly acts?: Partial<Readonly<Record<RealmAct, (identity: Person) => void>>>;
@@ -51,6 +53,8 @@ export interface Realm {
   readonly isEnumeration: (request: WireRequest) => boolean;
   /** Where a request tries something that is of an account: by the UID of that, and whether it was taken or refused. */
   readonly tried?: (request: WireRequest, answer: WireAnswer | WireStream) => { readonly uid: string; readonly taken: boolean } | undefined;
+  /** Why a person has to act, and whether that is so of this identity, or was a moment ago. */
+  readonly shares?: Readonly<Record<string, (identity: Person) => boolean>>;
   /** Everything that others have there, in a form that can be compared. */
   readonly ofOthers: () => string;
   /** Where access is given by whole documents that are read and written back: whether this reads one, and somebody else's change of it. */

@@ -27,7 +27,8 @@ describe('a run', () => {
 
   it('comes to a true end when nothing goes wrong', async () => {
     const plan = draw(1);
-    const identities = plan.identities.map((each) => ({ ...each, mode: 'Enforce' as const, soak: 0 }));
+    const own = { sharedRole: false, sharedLeases: false, sharedEntity: false, sharedAccount: false };
+    const identities = plan.identities.map((each) => ({ ...each, ...own, mode: 'Enforce' as const, soak: 0 }));
     const { violation, ends } = await simulate({ ...plan, identities, incidents: [] }, { trace: false });
     expect(violation).toBeUndefined();
     expect(ends.every((end) => end.startsWith('Ready/'))).toBe(true);

@@ -5,10 +5,17 @@ import type { IdentityPlan, Incident, Moment, PersonAct, ServerName } from './pl
 import { calmAt } from './plan.ts';
 
 /** What one identity has, or is, beside what every other may have. */
-export type Surroundings = Pick<IdentityPlan, 'deletesAccount'>;
+export type Surroundings = Pick<IdentityPlan, 'deletesAccount' | 'namesake' | 'crowd' | 'asUser' | 'sharedRole' | 'sharedLeases' | 'sharedEntity' | 'sharedAccount'>;
 
 export const surroundingsOf = (random: Random): Surroundings => ({
   deletesAccount: chance(random, 0.4),
+  namesake: chance(random, 0.3),
+  crowd: chance(random, 0.3),
+  asUser: chance(random, 0.15),
+  sharedRole: chance(random, 0.06),
+  sharedLeases: chance(random, 0.06),
+  sharedEntity: chance(random, 0.06),
+  sharedAccount: chance(random, 0.1),
 });
 
 interface Scene {
@@ -43,6 +50,9 @@ const accountsInGoogle = (scene: Scene): readonly Incident[] => {
   return before === undefined ? [undelete] : [person(scene, before, first, moment), undelete];
 };
 
+/** A person takes apart what it has in common with a neighbour. */
+const unshared = (scene: Scene): readonly Incident[] => [person(scene, 'Unshare', between(scene.random, 0, 60_000))];
+
 /** What happens beside the story of a run. */
 export const happeningsOf = (random: Random, identities: readonly IdentityPlan[]): readonly Incident[] =>
   identities.flatMap((identity, index) => {
@@ -50,5 +60,6 @@ export const happeningsOf = (random: Random, identities: readonly IdentityPlan[]
     return [
       ...(chance(random, 0.08) ? shortLists(scene) : []),
       ...(chance(random, 0.35) && identity.google ? accountsInGoogle(scene) : []),
+      ...(chance(random, 0.6) && (identity.sharedRole || identity.sharedLeases || identity.sharedEntity) ? unshared(scene) : []),
     ].filter(({ at, since }) => since !== undefined || at < calmAt);
   });

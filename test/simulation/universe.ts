@@ -18,7 +18,7 @@ import { createMoments } from './moments.ts';
 import type { Stored, World } from './invariants.ts';
 import { Violation, createInvariants, epoch } from './invariants.ts';
 import { atTheEnd, isSettled, restsOn } from './liveness.ts';
-import { createPeople, operatorNamespace as namespace } from './people.ts';
+import { createPeople, namesakeOf, neighbour, operatorNamespace as namespace } from './people.ts';
 import type { IdentityPlan, Plan } from './plan.ts';
 import { calmAt } from './plan.ts';
 import { type Reactions, createReactions } from './reactions.ts';
@@ -146,6 +146,8 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
     },
   };
 
+  const neighbours = [neighbour, ...plan.identities.filter((each) => each.namesake).map(namesakeOf)];
+  for (const realm of realms) neighbours.forEach(realm.welcome);
   plan.identities.forEach((each, index) => {
     const identity = identities[index] as Person;
     for (const realm of realms) if (realm.name === 'kubernetes' || each[realm.name]) realm.settle(identity, each);
@@ -221,6 +223,16 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
     });
   };
   identities.forEach(live);
+  const staying = streamOf(plan.seed, 'neighbours');
+  /** Whoever stays goes about his own. */
+  const stay = (one: Person): void => {
+    scheduler.after(between(staying, 2_000, 10_000), () => {
+      for (const realm of realms) realm.act(one, staying);
+      invariants.onPeople();
+      if (scheduler.now() < calmAt) stay(one);
+    });
+  };
+  neighbours.forEach(stay);
 
   const lastAsked = Math.max(...plan.identities.map(({ at }) => at));
   let settledSince: number | undefined;

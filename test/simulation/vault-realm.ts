@@ -4,11 +4,13 @@ import type { Random } from '../../src/runtime/random.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { between, chance, streamOf } from './engine/random.ts';
 import type { Scheduler } from './engine/scheduler.ts';
-import { neighbour } from './people.ts';
+import { keyOf, neighbour } from './people.ts';
 import type { IdentityPlan } from './plan.ts';
 import type { Person, Realm } from './realm.ts';
 import { connectorManifest, dependencyFor, secretManifest } from './vault/manifests.ts';
 import { createVaultServer } from './vault/server.ts';
+import type { AgentOptions } from './vault/people.ts';
+import { createSharing } from './vault/sharing.ts';
 import type { Account, Token } from './vault/storage.ts';
 
 export interface OutsideRealm {
@@ -26,7 +28,9 @@ export interface OutsideOptions {
 }
 
 const settleTime = 12_000;
-const roleOf = ({ name }: { readonly name: string }): string => `ci-${name}`;
+/** Longer than any run, in milliseconds: of who stays, nothing ends by itself. */
+const aDay = 86_400_000;
+const roleOf = ({ namespace, name }: Person): string => `${namespace}-${name}`;
 
 export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster }: OutsideOptions): OutsideRealm => {
   const review = (jwt: string): Account | undefined => {
@@ -42,54 +46,76 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
   /** Every ServiceAccount of that name that ever was. */
   const uids = new Map<string, Set<string>>();
   const held = new Map<string, Token[]>();
-  const begin = ({ namespace: home, name }: Person, { idle }: { readonly idle: boolean }): void => {
-    const account = admin.get(serviceAccounts, { namespace: home, name });
-    if (account === undefined) return;
-    const { uid } = account.metadata;
-    uids.set(name, (uids.get(name) ?? new Set()).add(uid));
-    vault.people.addAgent({ uid, namespace: home, name }, roleOf({ name }));
-    if (idle) return;
-    const jwt = admin.requestToken({ namespace: home, name });
-    cluster.tokens.use(0, jwt.text);
-    keep(name, vault.people.login(jwt.text, roleOf({ name })));
+  const retired = new Set<string>();
+  const accountOf = (one: Person): Account | undefined => {
+    const uid = admin.get(serviceAccounts, one)?.metadata.uid;
+    return uid === undefined ? undefined : { ...one, uid };
   };
-  const keep = (name: string, token: Token | undefined): void => {
+  const begin = (one: Person, account: Account, options: AgentOptions): void => {
+    uids.set(keyOf(one), (uids.get(keyOf(one)) ?? new Set()).add(account.uid));
+    vault.people.addAgent(account, roleOf(one), options);
+  };
+  const firstLogin = (one: Person): void => {
+    const jwt = admin.requestToken(one);
+    cluster.tokens.use(0, jwt.text);
+    keep(one, vault.people.login(jwt.text, roleOf(one)));
+  };
+  const lease = (one: Person, token: Token): void => {
+    vault.people.lease(token, roleOf(one), ...(retired.has(keyOf(one)) ? [] : [aDay]));
+  };
+  const keep = (one: Person, token: Token | undefined): void => {
     if (token === undefined) return;
-    held.set(name, [...(held.get(name) ?? []), token].slice(-6));
-    vault.people.lease(token, roleOf({ name }));
+    held.set(keyOf(one), [...(held.get(keyOf(one)) ?? []), token].slice(-6));
+    lease(one, token);
   };
   const tokenOf = ({ namespace: home, name }: Person) => cluster.tokens.all().findLast((token) => token.name === name && token.namespace === home);
-  begin({ namespace: 'ci', name: neighbour }, { idle: false });
+  const isNeighbours = (owner = ''): boolean => [...uids].some(([key, mine]) => !retired.has(key) && mine.has(owner));
+  const usersOfRetired = (): readonly string[] => vault.truth.working().flatMap(({ what, credential, owner }) => (what === 'User' && !isNeighbours(owner) ? [credential] : []));
+  const sharing = createSharing({ vault, now: scheduler.now, accountOf, jwtOfNeighbour: () => admin.requestToken(neighbour).text });
 
   const realm: Realm = {
     name: 'vault',
     servers: [vault.wire],
     settleTime,
     propagation: 0,
-    settle: begin,
-    waysIn: ({ name }) => [...(uids.get(name) ?? [])].flatMap((uid) =>
+    welcome: (one) => {
+      const account = accountOf(one);
+      if (account === undefined) return;
+      begin(one, account, { tokenTtl: aDay });
+      firstLogin(one);
+    },
+    settle: (identity, plan) => {
+      const account = accountOf(identity);
+      if (account === undefined) return;
+      retired.add(keyOf(identity));
+      begin(identity, account, plan.sharedRole ? { sharedWith: [neighbour.name], tokenTtl: aDay } : {});
+      if (!plan.idle) firstLogin(identity);
+      sharing.begin(identity, plan);
+    },
+    waysIn: (identity) => [...(uids.get(keyOf(identity)) ?? [])].flatMap((uid) =>
       vault.truth.working(uid).flatMap(({ what, credential, orphan }) => (orphan === true ? [] : [{ id: `${what} ${credential}`, credential, atSource: true }]))),
     onChange: (listener) => { vault.truth.onChange(listener); },
     isLocked: () => undefined,
     acts: {
       AskForMore: (identity) => {
         const jwt = tokenOf(identity);
-        if (jwt !== undefined) keep(identity.name, vault.people.login(jwt.text, roleOf(identity)));
+        if (jwt !== undefined) keep(identity, vault.people.login(jwt.text, roleOf(identity)));
       },
+      Unshare: sharing.end,
     },
+    shares: sharing.reasons,
     act: (identity, chances) => {
-      const { name } = identity;
       const jwt = tokenOf(identity);
-      if (jwt !== undefined && chance(chances, 0.3)) keep(name, vault.people.login(jwt.text, roleOf(identity)));
-      const token = held.get(name)?.at(-1);
+      if (jwt !== undefined && chance(chances, 0.3)) keep(identity, vault.people.login(jwt.text, roleOf(identity)));
+      const token = held.get(keyOf(identity))?.at(-1);
       if (token === undefined) return;
-      if (chance(chances, 0.3)) vault.people.lease(token, roleOf(identity));
-      if (chance(chances, 0.1)) keep(name, vault.people.child(token));
+      if (chance(chances, 0.3)) lease(identity, token);
+      if (chance(chances, 0.1)) keep(identity, vault.people.child(token));
     },
     isIrreversible: ({ method, path }) => method !== 'GET' && method !== 'LIST' && (/\/(auth\/token|sys\/leases)\/revoke/.test(path) || (method === 'DELETE' && path.includes('/auth/'))),
     gives: () => false,
     isEnumeration: ({ method, path }) => method === 'LIST' || path.includes('list=true'),
-    ofOthers: () => [...(uids.get(neighbour) ?? [])].flatMap((uid) => vault.truth.working(uid).map(({ what, credential }) => `${what} ${credential}`)).join(', '),
+    ofOthers: () => vault.truth.working().flatMap(({ what, credential, owner }) => (isNeighbours(owner) ? [`${what} ${credential}`] : [])).join(', '),
     knobs: [
       { name: 'Sealed', on: () => { vault.knobs.seal(); return vault.knobs.unseal; } },
       { name: 'Standby', on: (chances) => { vault.knobs.standby(between(chances, 500, 15_000)); return () => { vault.knobs.standby(undefined); }; } },
@@ -109,14 +135,12 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
       { name: 'LateAndFails', on: accepting('Lease', (chances) => ({ kind: 'Fails', after: between(chances, 1_000, 20_000) })) },
       { name: 'GivesUp', on: () => {
         vault.knobs.database('refuses');
-        const mine = uids.get(neighbour);
-        for (const { what, credential, owner = '' } of vault.truth.working()) if (what === 'User' && mine?.has(owner) !== true) vault.knobs.giveUpOn(credential);
+        for (const user of usersOfRetired()) vault.knobs.giveUpOn(user);
         return () => { vault.knobs.database('up'); };
       } },
       // Nobody mends it: it takes a person at the database.
       { name: 'UsersStay', on: () => {
-        const mine = uids.get(neighbour);
-        for (const { what, credential, owner = '' } of vault.truth.working()) if (what === 'User' && mine?.has(owner) !== true) vault.knobs.stickBehind(credential);
+        for (const user of usersOfRetired()) vault.knobs.stickBehind(user);
         return () => undefined;
       } },
       { name: 'DatabaseRefuses', on: () => { vault.knobs.database('refuses'); return () => { vault.knobs.database('up'); }; } },
@@ -133,5 +157,5 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
       return () => { vault.knobs.accept(what, { kind: 'Done' }); };
     };
   }
-  return { realm, dependencyOf: (identity) => dependencyFor(roleOf(identity)) };
+  return { realm, dependencyOf: (identity, { sharedLeases }) => dependencyFor(roleOf(identity), { exclusive: !sharedLeases }) };
 };

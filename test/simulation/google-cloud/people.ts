@@ -121,6 +121,8 @@ export interface Planted extends Holder {
   readonly resources: readonly string[];
 }
 
+export const mayActAs = (uniqueId: string, member: string): Grant => ({ resource: `//iam.googleapis.com/projects/${projectId}/serviceAccounts/${uniqueId}`, role: 'roles/iam.workloadIdentityUser', member });
+
 /** Makes all that an identity has; resources that are not there yet are made. */
 export const plant = ({ core: { world }, pool }: Ground, register: Register, people: People, planting: Planting): Planted => {
   const { serviceAccount, account: name, keys = 0, hmacKeys = 0, bindings = [] } = planting;
@@ -128,7 +130,7 @@ export const plant = ({ core: { world }, pool }: Ground, register: Register, peo
   const holder: Holder = { serviceAccount, ...(account && { account: account.uniqueId }) };
   register.add(holder);
   const forms = formsOf(pool, holder);
-  if (account !== undefined) people.grant({ resource: `//iam.googleapis.com/projects/${account.project}/serviceAccounts/${account.uniqueId}`, role: 'roles/iam.workloadIdentityUser', member: forms.byName });
+  if (account !== undefined) people.grant(mayActAs(account.uniqueId, forms.byName));
   for (const { as, resource, ...grant } of bindings) {
     if (!world.resources.has(resource)) people.addResource(resource);
     if (as === undefined && account === undefined) throw new Error('a role of an account takes an account');

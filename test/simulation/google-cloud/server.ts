@@ -18,9 +18,9 @@ import type { Scheduler } from '../engine/scheduler.ts';
 import type { WireAnswer, WireRequest, WireServer } from '../engine/wire.ts';
 import { createServerFaults, type GoogleKnobs } from './faults.ts';
 import { type Ground, layGround, simulatedNature } from './ground.ts';
-import { createRegister, type Register } from './holders.ts';
+import { createRegister, formsOf, type Register } from './holders.ts';
 import { createManifests, type Manifests } from './manifests.ts';
-import { createPeople, type People, plant, type Planted, type Planting } from './people.ts';
+import { createPeople, mayActAs, type People, plant, type Planted, type Planting } from './people.ts';
 import { createTruth, policyDiff, type Truth } from './truth.ts';
 
 /** One thing that a write changed. */
@@ -43,6 +43,8 @@ export interface SimulatedGoogle extends Manifests {
   readonly people: People;
   readonly truth: Truth;
   readonly plant: (planting: Planting) => Planted;
+  /** The one may act as the account of the other from now on. */
+  readonly actAs: (one: Planted, other: Planted) => void;
   /** Everything that came over the wire and took effect, in order. */
   readonly effects: readonly Effect[];
   /** Members of policies as they stand, by resource: what nobody was registered for must not change but by people. */
@@ -85,6 +87,7 @@ export const createSimulatedGoogle = (options: SimulatedGoogleOptions): Simulate
     truth,
     effects,
     plant: (planting) => plant(ground, register, people, planting),
+    actAs: (one, { account = '' }) => { people.grant(mayActAs(account, formsOf(ground.pool, one).byName)); },
     foreignMembers: () => foreignMembers(ground, register),
   };
 };

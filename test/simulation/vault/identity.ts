@@ -9,6 +9,10 @@ export interface Identity {
   /** Whether there is such an entity. */
   readonly update: (id: string, change: Partial<Pick<Entity, 'disabled' | 'metadata'>>) => boolean;
   readonly remove: (id: string) => void;
+  /** Whoever logs in by that alias is this entity from now on. */
+  readonly join: (id: string, alias: Omit<Alias, 'id'>) => void;
+  /** Its aliases of that mount are nobody's from now on. */
+  readonly part: (id: string, mountAccessor: string) => void;
 }
 
 const keyOf = (mountAccessor: string, name: string): string => `${mountAccessor} ${name}`;
@@ -52,6 +56,17 @@ export const createIdentity = ({ store, now, newUuid, newId }: Core): Identity =
         for (const { mountAccessor, name } of entities.get(id)?.aliases ?? []) aliases.delete(keyOf(mountAccessor, name));
         entities.delete(id);
       });
+    },
+    join: (id, alias) => {
+      const entity = store.active().storage.entities.get(id);
+      if (entity !== undefined) put({ ...entity, aliases: [...entity.aliases, { ...alias, id: newUuid() }] });
+    },
+    part: (id, mountAccessor) => {
+      const entity = store.active().storage.entities.get(id);
+      if (entity === undefined) return;
+      const [gone, left] = [entity.aliases.filter((each) => each.mountAccessor === mountAccessor), entity.aliases.filter((each) => each.mountAccessor !== mountAccessor)];
+      store.write(({ aliases }) => { for (const { name } of gone) aliases.delete(keyOf(mountAccessor, name)); });
+      put({ ...entity, aliases: left });
     },
   };
 };

@@ -47,8 +47,8 @@ export const secretManifest = (namespace: string, token: string): SecretManifest
   data: { [vaultSecret.key]: btoa(token) },
 });
 
-/** The entry of `spec.dependencies` for an identity whose auth role and database role have this name, which are its own. */
-export const dependencyFor = (role: string, connector = 'vault-sim'): Dependency => ({
+/** The entry of `spec.dependencies` for an identity whose auth role and database role have this name, which are its own; unless `exclusive` is told to be false. */
+export const dependencyFor = (role: string, { exclusive = true }: { readonly exclusive?: boolean } = {}): Dependency => ({
   name: 'vault',
-  vault: { connectorRef: { name: connector }, roles: [role], leases: [{ prefix: `database/creds/${role}`, exclusive: true }] },
+  vault: { connectorRef: { name: 'vault-sim' }, roles: [role], leases: [{ prefix: `database/creds/${role}`, exclusive }] },
 });

@@ -15,6 +15,8 @@ export interface AgentOptions {
   readonly sharedWith?: readonly string[];
   /** Milliseconds of its tokens; an hour unless told. */
   readonly tokenTtl?: number;
+  /** Beside its own. */
+  readonly policies?: readonly string[];
 }
 
 export interface People {
@@ -28,7 +30,7 @@ export interface People {
   /** Whether such a login would succeed now. */
   readonly admits: (jwt: string, role: string) => boolean;
   /** The lease of a new database user; undefined when it is refused. */
-  readonly lease: (token: Token, role: string) => { readonly id: string; readonly user: string; readonly password: string } | undefined;
+  readonly lease: (token: Token, role: string, ttl?: number) => { readonly id: string; readonly user: string; readonly password: string } | undefined;
   readonly child: (token: Token) => Token | undefined;
   readonly orphan: (token: Token) => Token | undefined;
   /** Whether a request with it is let in now. */
@@ -38,6 +40,14 @@ export interface People {
   readonly setDisabled: (account: Account, disabled: boolean) => void;
   readonly deleteEntity: (account: Account) => void;
   readonly entity: (account: Account) => Entity | undefined;
+  /** Whoever logs in by this alias of the mount for AppRoles is that same entity from now on. False where it has none yet. */
+  readonly join: (account: Account, alias: string) => boolean;
+  /** The account's own alias is taken out of its entity. */
+  readonly partFrom: (account: Account) => void;
+  /** The role lets in those of these names from now on. */
+  readonly letIn: (role: string, names: readonly string[]) => void;
+  /** Ends what it was leased under the prefix. */
+  readonly endLeases: (account: Account, prefix: string) => void;
   readonly hasToken: (accessor: string) => boolean;
   readonly hasRole: (role: string) => boolean;
   readonly deleteRole: (role: string) => void;
@@ -69,8 +79,8 @@ const published: readonly (readonly [string, Policy])[] = readdirSync(folder)
 
 const kubernetesMount = 'kubernetes';
 const appRoleMount = 'approle';
-/** Milliseconds for which a token of the operator lives from one renewal to the next. */
-const operatorPeriod = 24 * 3_600_000;
+/** Milliseconds for which a token of the operator, or of an AppRole, lives. */
+const aDay = 24 * 3_600_000;
 
 const agentPolicy = (role: string): Policy =>
   new Map([
@@ -99,9 +109,9 @@ export const createPeople = (parts: Parts): People => {
   return {
     accounts: () => [...accounts.values()],
     addAccount: (account) => { accounts.set(account.uid, account); },
-    addAgent: (account, name, { aliasSource = 'serviceaccount_uid', sharedWith = [], tokenTtl = 3_600_000 } = {}) => {
+    addAgent: (account, name, { aliasSource = 'serviceaccount_uid', sharedWith = [], tokenTtl = 3_600_000, policies: more = [] } = {}) => {
       accounts.set(account.uid, account);
-      const role: AuthRole = { names: [account.name, ...sharedWith], namespaces: [account.namespace], aliasSource, policies: [name], ttl: tokenTtl };
+      const role: AuthRole = { names: [account.name, ...sharedWith], namespaces: [account.namespace], aliasSource, policies: [name, ...more], ttl: tokenTtl };
       roles.set(name, role);
       writeRole(name, role);
     },
@@ -115,10 +125,10 @@ export const createPeople = (parts: Parts): People => {
       const role = store.active().storage.authRoles.get(`${kubernetesMount}/${name}`);
       return account !== undefined && role !== undefined && letsIn(role, account) && entityOf(account)?.disabled !== true;
     },
-    lease: (token, role) => {
+    lease: (token, role, ttl = leaseTtl) => {
       const now = taken(token);
       if (now === undefined || !policies.aclOf(now.policies).allowed(`database/creds/${role}`).has('read')) return undefined;
-      const issued = leases.issue(now.accessor, role, leaseTtl, now.owner);
+      const issued = leases.issue(now.accessor, role, ttl, now.owner);
       return typeof issued === 'string' ? undefined : { id: issued.lease.id, user: issued.lease.user, password: issued.password };
     },
     child: (token) => {
@@ -140,6 +150,24 @@ export const createPeople = (parts: Parts): People => {
       if (entity !== undefined) identity.remove(entity.id);
     },
     entity: entityOf,
+    join: (account, name) => {
+      const entity = entityOf(account);
+      if (entity !== undefined) identity.join(entity.id, { name, mountAccessor: mounts.get(appRoleMount)?.accessor ?? '', mountPath: `auth/${appRoleMount}/`, metadata: null });
+      return entity !== undefined;
+    },
+    partFrom: (account) => {
+      const entity = entityOf(account);
+      if (entity !== undefined) identity.part(entity.id, mounts.get(kubernetesMount)?.accessor ?? '');
+    },
+    letIn: (name, names) => {
+      const role = roles.get(name);
+      if (role === undefined) return;
+      roles.set(name, { ...role, names });
+      if (store.active().storage.authRoles.has(`${kubernetesMount}/${name}`)) writeRole(name, { ...role, names });
+    },
+    endLeases: ({ uid }, prefix) => {
+      for (const { leaseId, owner } of [...core.database.users.values()]) if (owner === uid && leaseId.startsWith(`${prefix}/`)) leases.revoke(leaseId, true);
+    },
     hasToken: (accessor) => store.active().storage.tokens.has(accessor),
     hasRole: (role) => store.active().storage.authRoles.has(`${kubernetesMount}/${role}`),
     deleteRole: (role) => { store.write(({ authRoles }) => authRoles.delete(`${kubernetesMount}/${role}`)); },
@@ -147,7 +175,7 @@ export const createPeople = (parts: Parts): People => {
     addAppRole: (name, owner) => {
       const [key, roleId] = [`${appRoleMount}/${name}`, core.newUuid()];
       policies.write(name, agentPolicy(name));
-      store.write(({ appRoles }) => appRoles.set(key, { roleId, bindSecretId: true, policies: [name], ttl: 3_600_000, owner: owner?.uid }));
+      store.write(({ appRoles }) => appRoles.set(key, { roleId, bindSecretId: true, policies: [name], ttl: aDay, owner: owner?.uid }));
       return {
         roleId,
         secretId: () => {
@@ -164,7 +192,7 @@ export const createPeople = (parts: Parts): People => {
     addCertificate: (serial, pem, owner) => { store.write(({ certificates }) => certificates.set(serial, { serial, pem, revokedAt: 0, owner: owner?.uid })); },
     operatorToken: (id) =>
       tokens.make({
-        ...(id !== undefined && { id }), entityId: '', path: 'auth/token/create-orphan', meta: null, policies: operatorPolicies.names, parent: undefined, ttl: operatorPeriod, owner: undefined,
+        ...(id !== undefined && { id }), entityId: '', path: 'auth/token/create-orphan', meta: null, policies: operatorPolicies.names, parent: undefined, ttl: aDay, owner: undefined,
       }),
     operatorPolicies,
     setUp: () => {

@@ -1,0 +1,74 @@
+/** What an identity has in common with a neighbour, so that a person must take it apart before the operator can end it. */
+import { reasons } from '../../../src/api/v1alpha1/conditions.ts';
+import { keyOf, neighbour } from '../people.ts';
+import type { IdentityPlan } from '../plan.ts';
+import type { Person } from '../realm.ts';
+import type { VaultServer } from './server.ts';
+import type { Account, Token } from './storage.ts';
+
+export interface Sharing {
+  readonly begin: (identity: Person, plan: Pick<IdentityPlan, 'sharedRole' | 'sharedLeases' | 'sharedEntity'>) => void;
+  /** A person takes apart what they have in common. */
+  readonly end: (identity: Person) => void;
+  /** Whether what a run says of it is so, or was a moment ago. */
+  readonly reasons: Readonly<Record<string, (identity: Person) => boolean>>;
+}
+
+export interface SharingOptions {
+  readonly vault: VaultServer;
+  readonly now: () => number;
+  readonly accountOf: (person: Person) => Account | undefined;
+  readonly jwtOfNeighbour: () => string;
+}
+
+/** Milliseconds until what waits for a person is looked at again, at most: until then it may still be said. */
+const moment = 330_000;
+/** Longer than any run. */
+const aDay = 86_400_000;
+
+const roleOf = ({ namespace, name }: Person): string => `${namespace}-${name}`;
+const prefixOf = (identity: Person): string => `database/creds/${roleOf(identity)}`;
+
+export const createSharing = ({ vault: { people }, now, accountOf, jwtOfNeighbour }: SharingOptions): Sharing => {
+  /** Until when each identity has each in common. */
+  const until = new Map<string, number>();
+  const share = (identity: Person, reason: string): void => { until.set(`${reason} ${keyOf(identity)}`, Infinity); };
+  const part = (identity: Person, reason: string): boolean => {
+    const key = `${reason} ${keyOf(identity)}`;
+    if (until.get(key) !== Infinity) return false;
+    until.set(key, now());
+    return true;
+  };
+  const isShared = (reason: string) => (identity: Person): boolean => (until.get(`${reason} ${keyOf(identity)}`) ?? -Infinity) + moment > now();
+  const loginBy = (role: string): Token | undefined => people.login(jwtOfNeighbour(), role);
+
+  return {
+    begin: (identity, { sharedRole, sharedLeases, sharedEntity }) => {
+      const [account, other] = [accountOf(identity), accountOf(neighbour)];
+      if (account === undefined || other === undefined) return;
+      if (sharedRole) {
+        share(identity, reasons.sharedRole);
+        loginBy(roleOf(identity));
+      }
+      if (sharedLeases) {
+        share(identity, reasons.sharedLeasePath);
+        const also = `also-${roleOf(identity)}`;
+        people.addAgent(other, also, { policies: [roleOf(identity)], tokenTtl: aDay });
+        const token = loginBy(also);
+        if (token !== undefined) people.lease(token, roleOf(identity), aDay);
+      }
+      if (sharedEntity) {
+        const { roleId, secretId } = people.addAppRole(`also-${roleOf(identity)}`, other);
+        if (people.join(account, roleId)) share(identity, reasons.sharedEntity);
+        people.loginByAppRole(roleId, secretId().id);
+      }
+    },
+    end: (identity) => {
+      const [account, other] = [accountOf(identity), accountOf(neighbour)];
+      if (part(identity, reasons.sharedRole)) people.letIn(roleOf(identity), [identity.name]);
+      if (part(identity, reasons.sharedLeasePath) && other !== undefined) people.endLeases(other, prefixOf(identity));
+      if (part(identity, reasons.sharedEntity) && account !== undefined) people.partFrom(account);
+    },
+    reasons: Object.fromEntries([reasons.sharedRole, reasons.sharedLeasePath, reasons.sharedEntity].map((reason) => [reason, isShared(reason)])),
+  };
+};
