@@ -4,7 +4,7 @@ import { namespaces, serviceAccounts } from '../../src/kube/resources.ts';
 import { streamOf } from './engine/random.ts';
 import type { WireRequest, WireServer } from './engine/wire.ts';
 import type { WireIncident } from './faults.ts';
-import { createFaults } from './faults.ts';
+import { createFaults, wishes } from './faults.ts';
 
 const server = (name: string): WireServer => ({ name, origin: `https://${name}.sim`, handle: () => ({ status: 200, body: '{}' }) });
 const get = (path: string): WireRequest => ({ from: 'operator-0.0', method: 'GET', path, headers: {}, body: undefined });
@@ -27,6 +27,17 @@ describe('a fault of the wire', () => {
     faults.begin({ ...incident, path: '/serviceaccounts/agent-0$' });
     expect(faults.of(get(account), server('apiserver-a'))).toMatchObject({ kind: 'Instead' });
     expect(faults.of(get(`${account}1`), server('apiserver-a'))).toBeUndefined();
+  });
+
+  it.each(['TooManyRequests', 'Unavailable'] as const)('that is %s asks for every kind of patience, in every place, and for none', (fault) => {
+    const faults = createFaults(streamOf(1, 'wire'));
+    faults.begin({ ...incident, fault });
+    const answers = Array.from({ length: 300 }, () => faults.of(get(account), server('apiserver-a'))).flatMap((met) => (met?.kind === 'Instead' ? [met.answer] : []));
+    const inHeader = new Set(answers.map(({ headers }) => headers?.['retry-after']));
+    expect(inHeader).toEqual(new Set([undefined, ...wishes]));
+    const inBody = answers.map(({ status, body, headers }) => ({ error: errorFromStatus(JSON.parse(body), status), header: headers?.['retry-after'] }));
+    expect(inBody.some(({ error }) => error.retryAfter === 60_000)).toBe(true);
+    expect(inBody.some(({ error, header }) => error.retryAfter === undefined && header === undefined)).toBe(true);
   });
 
   // A world in which it did would be none: whoever believes it then is right.

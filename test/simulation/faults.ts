@@ -1,7 +1,7 @@
 /** What requests meet while a fault of the wire lasts: each that matches one meets it with a probability. */
 import type { Random } from '../../src/runtime/random.ts';
 import type { FaultsOf, WireFault } from './engine/network.ts';
-import { between, chance } from './engine/random.ts';
+import { between, chance, pick } from './engine/random.ts';
 import type { WireAnswer, WireRequest } from './engine/wire.ts';
 import type { Incident, WireFaultName } from './plan.ts';
 import { shortened } from './short-lists.ts';
@@ -46,13 +46,14 @@ const faultOf = (fault: WireFaultName, server: string, random: Random): WireFaul
     case 'LostAfter':
     case 'BrokenBefore':
     case 'BrokenAfter':
+    case 'Stalled':
       return { kind: fault };
     case 'Slow':
       return { kind: 'Slow', delay: between(random, 100, 15_000) };
     case 'Truncated':
       return { kind: 'Garbled', garble: (answer) => ({ ...answer, body: answer.body.slice(0, Math.floor(answer.body.length / 2)) }) };
     case 'Nonsense':
-      return { kind: 'Garbled', garble: () => ({ status: 200, body: '{}' }) };
+      return { kind: 'Garbled', garble: () => ({ status: 200, body: '{}\n' }) };
     case 'ShortLists':
       return { kind: 'Garbled', garble: shortened(random) };
     case 'HtmlPage':
@@ -72,19 +73,30 @@ const faultOf = (fault: WireFaultName, server: string, random: Random): WireFaul
     case 'Conflict':
       return refusal(server, 409, 'Conflict');
     case 'TooManyRequests':
-      return refusal(server, 429, 'TooManyRequests', { 'retry-after': '1' });
+      return askingForPatience(server, 429, 'TooManyRequests', random);
     case 'InternalError':
       return refusal(server, 500, 'InternalError');
     case 'Unavailable':
-      return refusal(server, 503, 'ServiceUnavailable');
+      return askingForPatience(server, 503, 'ServiceUnavailable', random);
   }
 };
 
 /** As something between us and the server says it, in the form of the server. */
-const refusal = (server: string, status: number, reason: string, headers: Readonly<Record<string, string>> = {}): WireFault => ({
+const refusal = (server: string, status: number, reason: string, headers: Readonly<Record<string, string>> = {}, details: object = {}): WireFault => ({
   kind: 'Instead',
-  answer: { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(bodyOf(server, status, reason)) },
+  answer: { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(bodyOf(server, status, reason, details)) },
 });
+
+/** Seconds, some of which would be days or years; and what is no number of them. */
+export const wishes = ['0', '1', '20', '999999', '1000000000', '-1', 'soon', 'Wed, 21 Oct 2015 07:28:00 GMT', 'Wed, 21 Oct 2115 07:28:00 GMT'] as const;
+
+/** Half of all say nothing of when to come back; others say it in the header, in the body, or something else in each. */
+const askingForPatience = (server: string, status: number, reason: string, random: Random): WireFault =>
+  refusal(
+    server, status, reason,
+    chance(random, 0.5) ? { 'retry-after': pick(random, wishes) } : {},
+    chance(random, 0.3) ? { retryAfterSeconds: pick(random, [1, 20, 999_999, 1e300]) } : {},
+  );
 
 /** As the server, or another one of its kind, says it of a path that it does not know, or of a thing that was not asked about. */
 const aboutSomethingElse = (server: string, random: Random): object => {
@@ -94,8 +106,8 @@ const aboutSomethingElse = (server: string, random: Random): object => {
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason: 'NotFound', details, code: 404 };
 };
 
-const bodyOf = (server: string, code: number, reason: string): object => {
+const bodyOf = (server: string, code: number, reason: string, details: object): object => {
   if (server === 'vault') return { errors: [reason] };
   if (server === 'google') return { error: { code, message: reason, status: reason } };
-  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: `${reason} on the way`, reason, code };
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: `${reason} on the way`, reason, details, code };
 };

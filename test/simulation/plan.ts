@@ -61,7 +61,7 @@ export const serverNames = ['apiserver-a', 'apiserver-b', 'vault', 'google'] as 
 export type ServerName = (typeof serverNames)[number];
 
 export const wireFaults = [
-  'LostBefore', 'LostAfter', 'BrokenBefore', 'BrokenAfter', 'Slow', 'Truncated', 'Nonsense', 'HtmlPage', 'NotFoundPage', 'NotFound',
+  'LostBefore', 'LostAfter', 'BrokenBefore', 'BrokenAfter', 'Slow', 'Stalled', 'Truncated', 'Nonsense', 'HtmlPage', 'NotFoundPage', 'NotFound',
   'BadRequest', 'Unauthorized', 'Forbidden', 'Conflict', 'TooManyRequests', 'InternalError', 'BadGateway', 'Unavailable',
 ] as const;
 /** The last only for less than the settle time. */

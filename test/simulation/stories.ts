@@ -123,6 +123,24 @@ const busyForEnds: Story = (cast) => {
   return since(cast, 'Announced', inPlaceOf(server, path, 'TooManyRequests', 0, between(random, 8_000, 20_000), 'Writes'));
 };
 
+/** What it wants to be remembered arrives after it has given up and said something else, or never; or it is told to come back much later. */
+const lateStatus: Story = (cast) => {
+  const { random } = cast;
+  const moment = pick(random, ['Started', 'Locked', 'Announced'] as const);
+  const fault = pick(random, ['Slow', 'Slow', 'TooManyRequests', 'Unavailable', 'Stalled', 'LostAfter'] as const);
+  return since(cast, moment, inPlaceOf('apiserver-a', '/offboardings/[^/]+/status', fault, 0, between(random, 8_000, 25_000), 'Writes'));
+};
+
+/** What came in between is told by the watches, and cannot be read. */
+const damagedWatches: Story = (cast) => {
+  const { identity: { at }, random } = cast;
+  return [
+    inPlaceOf('apiserver-a', 'watch=true', pick(random, ['Truncated', 'Nonsense'] as const), at - between(random, 0, 1_500), between(random, 8_000, 30_000), 'Reads'),
+    person(cast, pick(random, ['BindAgain', 'Suspend', 'Cancel'] as const), at + between(random, 0, 6_000)),
+    person(cast, 'Resume', at + between(random, 15_000, 40_000)),
+  ];
+};
+
 /** What is stuck is given up for a while, and is not gone when the waiver is over. */
 const stuckAndWaived: Story = (cast) => {
   const { identity: { at }, random } = cast;
@@ -193,7 +211,7 @@ const races: Story = (cast) => {
 const always: readonly [Story, ...Story[]] = [
   blindAndHelpless, blindAndHelpless, blindAndHelpless, clockPutRight, clockPutRight, noPaper, busy, busy, meddling, meddling, deletedInDespair, lockTakenOff, lockTakenOff, lateLock, lateLock, lateWatches, lateWatches,
   killedAtTheWorst, killedAtTheWorst, smallPages,
-  misledInCluster, misledInCluster, givenUnseen, givenUnseen, otherwise, otherwise, givenUpForAWhile, busyForEnds, killedWhileItSettles, killedWhileItSettles, races, races, races, held, held,
+  misledInCluster, misledInCluster, givenUnseen, givenUnseen, otherwise, otherwise, givenUpForAWhile, busyForEnds, killedWhileItSettles, killedWhileItSettles, races, races, races, held, held, lateStatus, lateStatus, damagedWatches,
 ];
 
 const isTold = 0.8;

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { startDeadline } from '../../../src/runtime/deadline.ts';
+import { readBody } from '../../../src/runtime/http-pool.ts';
 import type { WireFault } from './network.ts';
 import { createNetwork } from './network.ts';
 import { createProcess } from './process.ts';
 import { streamOf } from './random.ts';
 import { createScheduler } from './scheduler.ts';
-import type { WireServer } from './wire.ts';
+import type { WireAnswer, WireServer, WireStream } from './wire.ts';
 
 describe('virtual time', () => {
   it('runs events in their order, those of one moment as they came', async () => {
@@ -38,10 +39,20 @@ describe('virtual time', () => {
   });
 });
 
-const world = (fault?: WireFault) => {
+/** A stream that ends. */
+const lines = (...all: readonly string[]): WireStream => ({
+  status: 200,
+  open: (sink) => {
+    for (const each of all) sink.write(each);
+    sink.end();
+    return () => undefined;
+  },
+});
+
+const world = (fault?: WireFault, answer: WireAnswer | WireStream = { status: 200, body: '{"kind":"Answer"}' }) => {
   const scheduler = createScheduler();
   const taken: string[] = [];
-  const server: WireServer = { origin: 'https://one.sim', name: 'one', handle: ({ path }) => { taken.push(path); return { status: 200, body: '{"kind":"Answer"}' }; } };
+  const server: WireServer = { origin: 'https://one.sim', name: 'one', handle: ({ path }) => { taken.push(path); return answer; } };
   const network = createNetwork({ scheduler, random: streamOf(1, 'network'), servers: [server], faults: () => fault, trace: () => undefined });
   const process = createProcess({ name: 'operator-0.0', scheduler, network, epoch: 0 });
   const pool = process.connect({ base: 'https://one.sim' });
@@ -50,7 +61,16 @@ const world = (fault?: WireFault) => {
     const deadline = startDeadline(process.clock, 1_000, () => new Error('too late'), undefined);
     pool.send({ method: 'GET', path, headers: {}, limit: 1_000 }, deadline).then(({ status }) => told.push(String(status)), (error: unknown) => told.push((error as Error).message));
   };
-  return { scheduler, process, taken, told, ask };
+  /** To its end, or to that of its time. */
+  const read = (path: string): void => {
+    const deadline = startDeadline(process.clock, 1_000, () => new Error('too late'), undefined);
+    const whole = pool.send({ method: 'GET', path, headers: {}, limit: 1_000 }, deadline).then(async ({ status, body }) => {
+      told.push(String(status));
+      return deadline.race(readBody(body, 1_000));
+    });
+    whole.then((text) => told.push(text ?? 'too much'), (error: unknown) => told.push((error as Error).message));
+  };
+  return { scheduler, process, taken, told, ask, read };
 };
 
 describe('a process', () => {
@@ -101,10 +121,24 @@ describe('the network', () => {
     [{ kind: 'Instead', answer: { status: 503, body: '' } }, [], ['503']],
     [{ kind: 'Slow', delay: 5_000 }, ['/a'], ['too late']],
     [{ kind: 'Garbled', garble: (answer) => ({ ...answer, status: 418 }) }, ['/a'], ['418']],
+    [{ kind: 'Stalled' }, ['/a'], ['200']],
   ])('does to a request what $kind says', async (fault, arrived, heard) => {
     const { scheduler, taken, told, ask } = world(fault);
     ask('/a');
     await scheduler.run(10_000);
     expect([taken, told]).toEqual([arrived, heard]);
+  });
+
+  it.each<readonly [string, WireFault | undefined, WireAnswer | WireStream, readonly string[]]>([
+    ['is read to its end', undefined, { status: 200, body: '{"kind":"Answer"}' }, ['200', '{"kind":"Answer"}']],
+    ['that stalls has a head, and no end', { kind: 'Stalled' }, { status: 200, body: '{"kind":"Answer"}' }, ['200', 'too late']],
+    ['without a body cannot stall', { kind: 'Stalled' }, { status: 204, body: '' }, ['204', '']],
+    ['that goes on and stalls tells nothing', { kind: 'Stalled' }, lines('a', 'b'), ['200', 'too late']],
+    ['that goes on is damaged line by line', { kind: 'Garbled', garble: ({ status, body }) => ({ status, body: `<${body}>` }) }, lines('a', 'b'), ['200', '<a><b>']],
+  ])('an answer %s', async (_, fault, answer, heard) => {
+    const { scheduler, told, read } = world(fault, answer);
+    read('/a');
+    await scheduler.run(10_000);
+    expect(told).toEqual(heard);
   });
 });

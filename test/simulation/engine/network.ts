@@ -19,12 +19,14 @@ export type WireFault =
   | { readonly kind: 'BrokenAfter' }
   /** Something in between answers in place of the server. */
   | { readonly kind: 'Instead'; readonly answer: WireAnswer }
-  /** It takes effect, and this comes back in place of the answer. */
+  /** It takes effect, and of the answer come the head and half of the body, and then nothing more, nor an end. Of a watch comes the head. */
+  | { readonly kind: 'Stalled' }
+  /** It takes effect, and this comes back in place of the answer; of a watch, in place of a line of it. */
   | { readonly kind: 'Garbled'; readonly garble: (answer: WireAnswer) => WireAnswer }
   /** So many milliseconds more on the way there. */
   | { readonly kind: 'Slow'; readonly delay: number };
 
-/** Decides what a request meets; undefined lets it pass. Called once for each request, when it is sent. */
+/** Decides what a request meets; undefined lets it pass. Called once for each request, when it is sent; and of a watch for each line, which can only be garbled. */
 export type FaultsOf = (request: WireRequest, server: WireServer) => WireFault | undefined;
 
 /** Whoever sends is told in one of these ways, once; never after `gone`. */
@@ -88,18 +90,56 @@ export const createNetwork = ({ scheduler, random, servers, faults, trace }: Net
         tell(there + back, () => { receiver.answer(answer); });
         return gone;
       }
+      const ofLine = (): WireFault | undefined => {
+        const met = faults(request, server);
+        if (met?.kind === 'Garbled') trace(`${request.from} ${request.method} ${server.name}${request.path} is told a garbled line`);
+        return met;
+      };
       scheduler.after(there + (fault?.kind === 'Slow' ? fault.delay : 0), () => {
         const answer = server.handle(request);
         trace(`${request.from} ${request.method} ${server.name}${request.path} → ${String(answer.status)}`);
         if (fault?.kind === 'LostAfter') return;
-        if (fault?.kind === 'BrokenAfter') tell(back, () => { receiver.broken('read ECONNRESET'); });
-        else if ('open' in answer) tell(back, () => { receiver.stream(answer); });
-        else {
-          const arrives = fault?.kind === 'Garbled' ? fault.garble(answer) : answer;
-          tell(back, () => { receiver.answer(arrives); });
+        if (fault?.kind === 'BrokenAfter') {
+          tell(back, () => { receiver.broken('read ECONNRESET'); });
+          return;
         }
+        const arrives = arriving(answer, fault, ofLine);
+        tell(back, () => {
+          if ('open' in arrives) receiver.stream(arrives);
+          else receiver.answer(arrives);
+        });
       });
       return gone;
+    },
+  };
+};
+
+const arriving = (answer: WireAnswer | WireStream, fault: WireFault | undefined, ofLine: () => WireFault | undefined): WireAnswer | WireStream => {
+  if (fault?.kind === 'Stalled') return stalled(answer);
+  if ('open' in answer) return lineByLine(answer, ofLine);
+  return fault?.kind === 'Garbled' ? fault.garble(answer) : answer;
+};
+
+const lineByLine = ({ status, open }: WireStream, ofLine: () => WireFault | undefined): WireStream => ({
+  status,
+  open: (sink) => open({
+    ...sink,
+    write: (text) => {
+      const met = ofLine();
+      sink.write(met?.kind === 'Garbled' ? met.garble({ status, body: text }).body : text);
+    },
+  }),
+});
+
+/** Where there is no body, the head is all of it. */
+const stalled = (answer: WireAnswer | WireStream): WireAnswer | WireStream => {
+  const body = 'open' in answer ? '' : answer.body;
+  if (body === '' && !('open' in answer)) return answer;
+  return {
+    status: answer.status,
+    open: (sink) => {
+      if (body !== '') sink.write(body.slice(0, Math.ceil(body.length / 2)));
+      return () => undefined;
     },
   };
 };

@@ -21,7 +21,7 @@ export interface WireAnswer {
 
 /** The rest of an answer that goes on, such as that of a watch. */
 export interface WireStream {
-  readonly status: 200;
+  readonly status: number;
   /** Called once, when the answer has arrived; what is written from then on arrives in order. Returns what is called when the reader is gone. */
   readonly open: (sink: WireSink) => () => void;
 }

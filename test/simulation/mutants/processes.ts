@@ -111,6 +111,12 @@ export const processes: readonly Mutant[] = [
     patches: [{ file: 'src/reconcile/offboarding/hold.ts', find: "const other = hold.kind === 'WaitFor' ? hold.other : claimedBy?.uid === uid ? undefined : claimedBy;", replace: "const other = hold.kind === 'WaitFor' && claimedBy?.uid === '' ? hold.other : undefined;" }],
   },
   {
+    name: 'patience-without-end',
+    lie: 'Whoever answers in place of the server may wish to be left alone for days, and is.',
+    who: 'Offboard itself, until it was read in an audit',
+    patches: [{ file: 'src/runtime/retry-after.ts', find: 'const longestRetryAfter = 60_000;', replace: 'const longestRetryAfter = 1e15;' }],
+  },
+  {
     name: 'ready-before-the-record',
     lie: 'A run is Ready whose record could not be stored.',
     who: aTiredEngineer,

@@ -49,6 +49,7 @@ export const seen: Readonly<Record<string, number>> = {
   'last-look-ignores-the-new': 57,
   'kubernetes-any-404-is-gone': 60,
   'runner-error-is-absent': 61,
+  'patience-without-end': 63,
   'ready-before-the-record': 69,
   'vault-403-is-gone': 71,
   'vault-400-is-gone': 73,
