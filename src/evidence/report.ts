@@ -94,7 +94,7 @@ export const limitsOf = ({ outcome, run, dependencies }: Predicate): readonly st
   ...dependencies.flatMap(({ name, lock }) => (outcome === 'Cancelled' || lockWords[lock] === undefined ? [] : [`${name}: ${lockWords[lock]}`])),
   ...dependencies.flatMap(({ name, findings, outlasting }) => [
     ...findings.flatMap(({ type, object, message }) => (findingWords[type] === undefined ? [] : [`${name}: ${findingWords[type]}: ${object === undefined ? '' : `${object}: `}${message}`])),
-    ...outlasting.map(({ until, message }) => `${name}: may outlast it, ${until === undefined ? 'for ever' : `until ${until}`}: ${message}`),
+    ...outlasting.map(({ until, message }) => `${name}: may outlast it, ${until === undefined ? 'with no end that is known' : `until ${until}`}: ${message}`),
   ]),
 ];
 

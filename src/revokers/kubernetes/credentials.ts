@@ -200,7 +200,8 @@ const standingFindings = ({ target, tokenSecrets, tail }: Facts): readonly Findi
           type: 'NotEnumerated' as const,
           object: `secrets in ${target.serviceAccount.namespace}`,
           message:
-            'legacy token Secrets are not listed (the operator may not read Secrets); their tokens die with the ServiceAccount',
+            'legacy token Secrets are not listed (the operator may not read Secrets); with the ServiceAccount the API servers refuse their tokens, ' +
+            'and whoever checks them by their signature alone accepts them for ever',
         },
       ]
     : []),

@@ -117,8 +117,6 @@ const deadlines: Readonly<Record<ClusterOperation, number>> = {
   observe: 30_000,
 };
 
-const year = 365 * 86_400_000;
-
 /** Milliseconds for which an API server accepts a token again without asking whether its account is still there. */
 const tokenCache = 10_000;
 
@@ -130,23 +128,27 @@ const cached: Residue = {
 };
 
 /**
- * Of tokens that pods are given the API server makes ones that last a year, lest old clients fail
- * (kube-apiserver --service-account-extend-token-expiration, on unless somebody says otherwise).
+ * Whoever may ask for a token says for how long, and an API server gives it up to 2^32 s unless it was told otherwise
+ * (--service-account-max-token-expiration). Those that pods are given last a year, lest old clients fail (--service-account-extend-token-expiration).
  */
-const residues: Revoker['residues'] = {
-  BoundTokens: [
-    cached,
-    {
-      kind: 'OfflineVerifier',
-      milliseconds: year,
-      awaited: false,
-      message: 'a system that checks tokens by their signature alone, and never asks this cluster, accepts one until the time that the token itself names, which is at most a year',
-    },
-  ],
-  TokenSecret: [
-    cached,
-    { kind: 'OfflineVerifier', awaited: false, message: 'a system that checks tokens by their signature alone, and never asks this cluster, accepts the token of such a Secret for ever' },
-  ],
+const offline: Residue = {
+  kind: 'OfflineVerifier',
+  awaited: false,
+  message:
+    'a system that checks tokens by their signature alone, and never asks this cluster, accepts one until the time that the token itself names: ' +
+    'of one that a pod was given that is at most a year, of one that was asked for, any time at all',
+};
+
+const offlineSecret: Residue = {
+  kind: 'OfflineVerifier',
+  awaited: false,
+  message: 'a system that checks tokens by their signature alone, and never asks this cluster, accepts the token of such a Secret for ever',
+};
+
+/** Where Secrets are not listed there may have been such a one. */
+const residuesOf = (tokenSecrets: boolean): NonNullable<Revoker['residues']> => {
+  const unseen: Residue = { ...offline, message: `${offline.message}; and of one in a Secret, which were not listed, for ever` };
+  return { BoundTokens: [cached, tokenSecrets ? offline : unseen], TokenSecret: [cached, offlineSecret] };
 };
 
 export const assembleRevoker = (options: RevokerOptions): Revoker => {
@@ -167,7 +169,7 @@ export const assembleRevoker = (options: RevokerOptions): Revoker => {
     issues: ['ServiceAccount', 'BoundTokens', 'TokenSecret'],
     tail,
     settleTime: options.settleTime,
-    residues,
+    residues: residuesOf(tokenSecrets),
     concurrency: 8,
     lock: lockOf(lock && createClusterLock({ client, clock, ...lock }), run),
     inventory: (target, freshness, signal) =>
