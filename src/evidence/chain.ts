@@ -7,9 +7,12 @@ export interface Head {
   readonly digest: string;
 }
 
-export interface Linked {
-  readonly record: Predicate['record'];
+export interface Linked extends Pick<Predicate, 'record' | 'outcome'> {
   readonly digest: string;
+  /** `namespace/name` of the ServiceAccount. */
+  readonly identity: string;
+  /** UID of the Offboarding. */
+  readonly run: string;
 }
 
 export interface ChainReport {
@@ -75,11 +78,17 @@ const linkProblems = (before: Linked, after: Linked): readonly string[] => {
 
 const countOf = (count: number): string => (count === 1 ? 'one record is' : `${count} records are`);
 
-/** What a record says of an earlier one. */
+/** What a record says of an earlier one, held against that where it was given. */
 const referenceProblems = (sorted: readonly Linked[]): readonly string[] =>
-  sorted.flatMap(({ record: { name, revises, supersedes } }) =>
-    [revises, supersedes].flatMap((earlier) => (earlier === undefined || earlier < name ? [] : [`${name} speaks of ${earlier} as of one before it`])),
-  );
+  sorted.flatMap(({ record: { name, revises, supersedes }, run, identity }) => {
+    const [revised, superseded] = [revises, supersedes].map((earlier) => sorted.find(({ record }) => record.name === earlier));
+    return [
+      ...[revises, supersedes].flatMap((earlier) => (earlier === undefined || earlier < name ? [] : [`${name} speaks of ${earlier} as of one before it`])),
+      ...(revised === undefined || revised.run === run ? [] : [`${name} revises ${revised.record.name}, which is of another run`]),
+      ...(superseded === undefined || superseded.identity === identity ? [] : [`${name} supersedes ${superseded.record.name}, which is of ${superseded.identity}`]),
+      ...(superseded?.outcome === 'Cancelled' ? [`${name} supersedes ${superseded.record.name}, by which nothing was retired`] : []),
+    ];
+  });
 
 /** Why the chain is not known to hold all that it held when its head was noted down. */
 export const headProblem = (records: readonly Linked[], head: Head): string | undefined => {

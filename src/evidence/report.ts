@@ -25,7 +25,7 @@ export interface Counts {
 export interface Decisions {
   readonly requestedBy?: string;
   readonly enforcedBy?: string;
-  /** In words: waivers, cancels, broken glass, and that nobody is known to have asked. */
+  /** In words: waivers, cancels, broken glass, a name that was used again, and that nobody is known to have asked. */
   readonly attention: readonly string[];
 }
 
@@ -68,7 +68,7 @@ export interface Report {
   readonly notes: readonly string[];
 }
 
-export const decisionsOf = ({ people, outcome }: Predicate): Decisions => {
+export const decisionsOf = ({ people, outcome, record: { supersedes } }: Predicate): Decisions => {
   const { requestedBy, enforcedBy, cancel, waivers, glassBroken } = people;
   const unasked = requestedBy === undefined ? ['nobody is known to have asked for it'] : [];
   const waived = waivers.map(
@@ -84,6 +84,7 @@ export const decisionsOf = ({ people, outcome }: Predicate): Decisions => {
       ...(outcome === 'Abandoned' ? ['it was given up before its end by somebody who took the finalizer off; what is not confirmed may still work'] : []),
       ...(glassBroken && outcome !== 'Abandoned' ? ['somebody took the finalizer off, so that the run could have been deleted before its end'] : []),
       ...unasked,
+      ...(supersedes === undefined ? [] : [`the name of record ${supersedes} was used again by it, on purpose`]),
     ],
   };
 };

@@ -8,6 +8,7 @@ import { readHead } from './chain.ts';
 import { keysById, readPublicKeys } from './keys.ts';
 import type { Keyring } from './keys.ts';
 import { materialOf } from './material.ts';
+import type { Predicate } from './predicate.ts';
 import type { Report } from './report.ts';
 import type { SigningKey } from './signing.ts';
 import { verify } from './verify.ts';
@@ -168,6 +169,17 @@ describe('a chain', () => {
     expect(said(check([aRecord(aPredicate({ record: { ...record, previous: link } }), key)]))).toEqual(['chain: 0000000001 is the first record, and says that 0000000001 came before it']);
     expect(said(check([aRecord(aPredicate({ record: { ...record, name: '0000000007' } }), key)]))).toEqual(['chain: 0000000007 does not say what came before it']);
     expect(said(check([aRecord(aPredicate({ record: { ...record, supersedes: '0000000009' } }), key)]))).toEqual(['chain: 0000000001 speaks of 0000000009 as of one before it']);
+  });
+
+  it('does not hold when one speaks of another as of what it is not', () => {
+    const { record, run, identity } = aPredicate();
+    const elsewhere = { ...identity, serviceAccount: { ...identity.serviceAccount, name: 'build-agent-8' } };
+    const of = (second: Partial<Predicate['record']>, first: Partial<Predicate>): Report => check(aChain(2, () => key, (place) => (place === 1 ? first : { record: { ...record, ...second } })));
+    expect(of({ supersedes: '0000000001' }, {})).toMatchObject({ verdict: 'Proven', records: [{}, { says: { decisions: { attention: ['the name of record 0000000001 was used again by it, on purpose'] } } }] });
+    expect(of({ revises: '0000000001' }, {}).verdict).toBe('Proven');
+    expect(said(of({ revises: '0000000001' }, { run: { ...run, uid: 'another' } }))).toEqual(['chain: 0000000002 revises 0000000001, which is of another run']);
+    expect(said(of({ supersedes: '0000000001' }, { identity: elsewhere }))).toContain('chain: 0000000002 supersedes 0000000001, which is of ci/build-agent-8');
+    expect(said(of({ supersedes: '0000000001' }, { outcome: 'Cancelled' }))).toContain('chain: 0000000002 supersedes 0000000001, by which nothing was retired');
   });
 
   it('is one for each cluster', () => {

@@ -88,7 +88,7 @@ const checkRecord = (material: RecordMaterial | EnvelopeMaterial, keys: Keyring,
   ];
   const { record, outcome, identity, run } = predicate;
   return {
-    linked: { record, digest },
+    linked: { record, outcome, digest, identity: `${identity.serviceAccount.namespace}/${identity.serviceAccount.name}`, run: run.uid },
     report: {
       ...told,
       name: record.name,
