@@ -34,15 +34,15 @@ export const readHead = (text: string): Head | undefined => {
   return name === undefined ? { digest } : { name, digest };
 };
 
-/** One for each cluster, whatever order the records came in. */
+/** One for each cluster, whatever order the records came in. One that was restored from a backup has another UID, and goes on from the records of the first. */
 export const chainsOf = (records: readonly Linked[]): readonly ChainReport[] =>
-  [...Map.groupBy(records, ({ record }) => record.cluster).entries()].map(([cluster, members]) => chainOf(cluster, members)).toSorted((a, b) => compare(a.cluster, b.cluster));
+  [...Map.groupBy(records, ({ record }) => record.cluster).entries()].map(([cluster, members]) => chainOf(cluster, members, records)).toSorted((a, b) => compare(a.cluster, b.cluster));
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const firstPlace = '0000000001';
 
-const chainOf = (cluster: string, members: readonly Linked[]): ChainReport => {
+const chainOf = (cluster: string, members: readonly Linked[], all: readonly Linked[]): ChainReport => {
   const sorted = members.toSorted((a, b) => compare(a.record.name, b.record.name));
   const problems: string[] = [];
   const [first] = sorted;
@@ -50,18 +50,30 @@ const chainOf = (cluster: string, members: readonly Linked[]): ChainReport => {
   for (const each of sorted) {
     if (last !== undefined) problems.push(...linkProblems(last, each));
     else if (each.record.name === firstPlace && each.record.previous !== undefined) problems.push(`${firstPlace} is the first record, and says that ${each.record.previous.name} came before it`);
-    if (each.record.name !== firstPlace && each.record.previous === undefined) problems.push(`${each.record.name} does not say what came before it`);
+    if (each.record.name !== firstPlace) problems.push(...placeProblems(each));
     last = each;
   }
-  const begins = first === undefined || first.record.name === firstPlace ? [] : [`what came before ${first.record.name} was not given`];
   return {
     cluster,
     first: first?.record.name ?? '',
     last: { name: last?.record.name ?? '', digest: last?.digest ?? '' },
     length: sorted.length,
     problems: [...problems, ...referenceProblems(sorted)],
-    notes: begins,
+    notes: first === undefined || first.record.name === firstPlace ? [] : [beginningOf(first, all)],
   };
+};
+
+/** Of one that is not the first of all. */
+const beginningOf = ({ record: { name, cluster, previous } }: Linked, all: readonly Linked[]): string => {
+  const before = all.filter(({ record }) => record.name === previous?.name && record.cluster !== cluster);
+  const other = before.find(({ digest }) => digest === previous?.digest);
+  if (other !== undefined) return `${name} of cluster ${cluster} goes on from ${other.record.name} of cluster ${other.record.cluster}, as where that was restored from a backup`;
+  return `what came before ${name} was not given${before.map(({ record }) => `; ${record.name} of cluster ${record.cluster} is not what it names`).join('')}`;
+};
+
+const placeProblems = ({ record: { name, previous } }: Linked): readonly string[] => {
+  if (previous === undefined) return [`${name} does not say what came before it`];
+  return Number(previous.name) === Number(name) - 1 ? [] : [`${name} says that ${previous.name} came before it`];
 };
 
 const linkProblems = (before: Linked, after: Linked): readonly string[] => {

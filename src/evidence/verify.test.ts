@@ -188,6 +188,27 @@ describe('a chain', () => {
   });
 });
 
+describe('a chain that was restored from a backup', () => {
+  const { record } = aPredicate();
+  const old = aChain(4, () => key);
+  const link = (at: number) => ({ name: old[at]?.metadata.name ?? '', digest: old[at]?.spec.digest ?? '' });
+  const restored = (previous: { readonly name: string; readonly digest: string }, name = '0000000004'): RecordObject => aRecord(aPredicate({ record: { ...record, name, cluster: 'restored', previous } }), key);
+
+  it('goes on from the record of the other cluster that it names', () => {
+    expect(check([...old, restored(link(2))])).toMatchObject({
+      verdict: 'Proven',
+      notes: [`0000000004 of cluster restored goes on from 0000000003 of cluster ${record.cluster}, as where that was restored from a backup`],
+    });
+  });
+
+  it('is told to have lost what came before it when that is another', () => {
+    expect(check([...old, restored({ ...link(2), digest: link(1).digest })])).toMatchObject({
+      notes: [`what came before 0000000004 was not given; 0000000003 of cluster ${record.cluster} is not what it names`],
+    });
+    expect(said(check([...old, restored(link(1))]))).toEqual(['chain: cluster restored: 0000000004 says that 0000000002 came before it']);
+  });
+});
+
 describe('a record of 5000 credentials', () => {
   const credentials = Array.from({ length: 5_000 }, (_, index) => aRecordedCredential({ id: `database/creds/ci/${index}`, class: 'Lease' }));
   const predicate = aPredicate({ dependencies: [aRecordedDependency(), aRecordedDependency({ name: 'vault', kind: 'vault', credentials })] });
