@@ -54,7 +54,7 @@ const keysIn = (pem: string): PublicKeys => {
   return keys;
 };
 
-const ofTheTimeOfDay = /(ended|confirmed|refused) before|waiver had ended|at the last look|after the run had ended|its time was not over|not before the lock|from its first absence on/;
+const ofTheTimeOfDay = /(ended|confirmed|refused|was|began) before|between its times|waiver had ended|at the last look|after the run had ended|its time was not over|not before the lock|from its first absence on/;
 
 /** Each end that is told has one record, the chain has no gap, and what it says is what an auditor finds proven. */
 const checkRecords = (world: World, publicKey: string): void => {
