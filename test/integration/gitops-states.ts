@@ -10,7 +10,8 @@ import { simulate } from '../simulation/universe.ts';
 const quiet: IdentityPlan = {
   name: 'agent-0', at: 3_000, by: 'Offboarding', mode: 'Enforce', urgency: 'Routine', soak: 0, probe: false, tokenSecret: false, sharedBinding: false,
   clusterBinding: false, vault: false, google: false, ordered: false, inUse: 0, undeclared: false, idle: false, certified: 0, deletesAccount: false,
-  namesake: false, crowd: false, asUser: false, sharedRole: false, sharedLeases: false, sharedEntity: false, sharedAccount: false,
+  namesake: false, crowd: false, asUser: false, sharedRole: false, sharedLeases: false, sharedEntity: false, sharedAccount: false, appRole: false, certificate: false, hmacKey: false,
+  conditional: false,
 };
 
 /** What a person does, and when: at these seconds. */
@@ -20,7 +21,7 @@ const does = (act: PersonAct, ...seconds: readonly number[]): readonly Incident[
 const from = (first: number, last: number): readonly number[] => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
 const told = (seed: number, identity: Partial<IdentityPlan>, ...incidents: readonly (readonly Incident[])[]): Plan => ({
-  seed, replicas: 1, identities: [{ ...quiet, ...identity }], incidents: incidents.flat().toSorted((one, other) => one.at - other.at),
+  seed, replicas: 1, identities: [{ ...quiet, ...identity }], setting: { unstamped: false, inMemory: false, searched: false }, incidents: incidents.flat().toSorted((one, other) => one.at - other.at),
 });
 
 export const stories: Readonly<Record<string, Plan>> = {

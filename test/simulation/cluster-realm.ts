@@ -12,7 +12,7 @@ import { kindFor } from './cluster/kinds.ts';
 import type { WireRequest } from './engine/wire.ts';
 import { between, chance, pick } from './engine/random.ts';
 import type { Scheduler } from './engine/scheduler.ts';
-import type { IdentityPlan } from './plan.ts';
+import type { IdentityPlan, Setting } from './plan.ts';
 import { bindingsOf, keyOf, requester } from './people.ts';
 import type { Person, Realm, Way } from './realm.ts';
 
@@ -31,6 +31,7 @@ export interface ClusterRealmOptions {
   readonly epoch: number;
   /** The operator's own. */
   readonly namespace: string;
+  readonly setting?: Pick<Setting, 'unstamped'>;
 }
 
 /** What no universe keeps secret. */
@@ -40,8 +41,8 @@ const publicKey = createPublicKey(createPrivateKey(signingKey)).export({ type: '
 const settleTime = 12_000;
 const accounts = kindFor(serviceAccounts);
 
-export const createClusterRealm = ({ scheduler, random, epoch, namespace }: ClusterRealmOptions): ClusterRealm => {
-  const cluster = createCluster({ scheduler, random, namespace, namespaces: ['ci', 'ops'], epoch });
+export const createClusterRealm = ({ scheduler, random, epoch, namespace, setting }: ClusterRealmOptions): ClusterRealm => {
+  const cluster = createCluster({ scheduler, random, namespace, namespaces: ['ci', 'ops'], epoch, stamps: setting?.unstamped !== true });
   const admin = cluster.as('kubernetes-admin');
   admin.create(secrets, { metadata: { name: 'offboard-signing-key', namespace }, data: { 'key.pem': Buffer.from(signingKey).toString('base64') } });
   admin.create(configMaps, { metadata: { name: 'offboard-signing-keys', namespace } });
@@ -212,6 +213,18 @@ const knobsOf = (cluster: Cluster): readonly Knob[] => [
     for (const { watches } of cluster.servers) for (const plural of ['rolebindings', 'clusterrolebindings']) watches.stall(plural);
     return () => undefined;
   } },
+  // As kubernetes/kubernetes#130887 has it.
+  { name: 'FrozenLock', on: (random) => {
+    const { lock } = pick(random, cluster.servers as unknown as readonly [Cluster['servers'][number], ...Cluster['servers']]);
+    lock.freeze();
+    return lock.restart;
+  } },
+  { name: 'LateControllers', on: (random) => { cluster.controllers.setDelay(between(random, 500, 15_000)); return () => { cluster.controllers.setDelay(0); }; } },
+  { name: 'NoControllers', on: () => { cluster.controllers.setDelay(Infinity); return () => { cluster.controllers.setDelay(0); }; } },
+  { name: 'EndedWatches', on: () => {
+    for (const { watches } of cluster.servers) watches.end();
+    return () => undefined;
+  } },
   { name: 'CutWatches', on: () => { cluster.cutWatches(); return () => undefined; } },
   { name: 'Compaction', on: () => { cluster.compact(); cluster.cutWatches(); return () => undefined; } },
   { name: 'Restart', on: (random) => { pick(random, cluster.servers as unknown as readonly [Cluster['servers'][number], ...Cluster['servers']]).restart(); return () => undefined; } },
@@ -233,6 +246,19 @@ const rights = [
   { verb: 'delete', group: rbac, resource: 'rolebindings' },
   { verb: 'delete', group: '', resource: 'secrets' },
   { verb: 'list', group: '', resource: 'secrets' },
+  { verb: 'create', group: '', resource: 'serviceaccounts/token' },
+  { verb: '*', group: '', resource: 'configmaps' },
+  { verb: 'list', group: rbac, resource: 'clusterrolebindings' },
+  { verb: 'patch', group: rbac, resource: 'clusterrolebindings' },
+  { verb: 'delete', group: rbac, resource: 'clusterrolebindings' },
+  { verb: 'bind', group: rbac, resource: 'clusterroles' },
+  { verb: 'create', group: 'authentication.k8s.io', resource: 'tokenreviews' },
+  { verb: 'create', group: 'authorization.k8s.io', resource: 'subjectaccessreviews' },
+  { verb: '*', group: 'coordination.k8s.io', resource: 'leases' },
+  { verb: 'patch', group: 'offboard.dev', resource: 'workloadidentities' },
+  { verb: 'patch', group: 'offboard.dev', resource: 'workloadidentities/status' },
+  { verb: 'create', group: 'offboard.dev', resource: 'offboardings' },
+  { verb: 'patch', group: 'offboard.dev', resource: 'offboardings/status' },
   { verb: 'patch', group: 'offboard.dev', resource: 'offboardings' },
   { verb: 'create', group: 'offboard.dev', resource: 'offboardingrecords' },
 ] as const;

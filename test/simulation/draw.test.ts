@@ -60,6 +60,11 @@ describe(`in ${String(draws)} draws`, () => {
     expect(rare([...new Set(values)].filter((each) => !/^(name|at) /.test(each)), values)).toEqual([]);
   });
 
+  it('each system is set up in each way', () => {
+    const settings = plans.flatMap(({ setting }) => Object.entries(setting).map(([name, value]) => `${name} ${String(value)}`));
+    expect(rare(Object.keys(plans[0]?.setting ?? {}).flatMap((name) => [`${name} true`, `${name} false`]), settings)).toEqual([]);
+  });
+
   it('a part of a list never passes for all of it as long as the settle time', () => {
     const shortest = Math.min(...realms.map(({ settleTime }) => settleTime));
     for (const { fault, for: lasts } of those('Wire')) if (fault === 'ShortLists') expect(lasts).toBeLessThan(shortest);

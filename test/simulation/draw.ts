@@ -4,7 +4,7 @@ import { between, chance, pick, streamOf } from './engine/random.ts';
 import type { IdentityPlan, Incident, Plan, ServerName } from './plan.ts';
 import { calmAt, personActs, wireFaults } from './plan.ts';
 import { storyOf } from './stories.ts';
-import { type Surroundings, happeningsOf, surroundingsOf } from './surroundings.ts';
+import { type Surroundings, happeningsOf, settingOf, surroundingsOf } from './surroundings.ts';
 
 /** The same plan for the same seed. */
 export const draw = (seed: number): Plan => {
@@ -16,7 +16,7 @@ export const draw = (seed: number): Plan => {
   const incidents = [...drawIncidents(random, replicas, drawn), ...storyOf(more, replicas, drawn), ...happeningsOf(around, drawn)];
   // That a certificate has expired is told by the time of day, and nothing else tells it: a clock that is wrong is believed.
   const identities = incidents.some(({ kind }) => kind === 'StepWall') ? drawn.map((each) => ({ ...each, certified: 0 })) : drawn;
-  return { seed, replicas, identities, incidents: incidents.sort((one, other) => one.at - other.at) };
+  return { seed, replicas, identities, setting: settingOf(around), incidents: incidents.sort((one, other) => one.at - other.at) };
 };
 
 const drawIdentity = (random: Random, more: Random, index: number): Omit<IdentityPlan, keyof Surroundings> => ({

@@ -16,13 +16,15 @@ const settleTime = 14_000;
 const mostPropagation = 6_000;
 const bucket = '//storage.googleapis.com/acme-artifacts';
 
+const untilLater = { title: 'until later', expression: 'request.time < timestamp("2099-01-01T00:00:00Z")' };
+
 const claimsIn = (jwt: string): Readonly<Record<string, unknown>> | undefined => JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as Readonly<Record<string, unknown>>;
 
-export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: OutsideOptions): OutsideRealm => {
+export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }: OutsideOptions): OutsideRealm => {
   const admin = cluster.as('kubernetes-admin');
   const claimsOf = (jwt: string) => (cluster.servers.some((_, index) => cluster.tokens.worksAt(index, jwt)) ? claimsIn(jwt) : undefined);
   const google = createSimulatedGoogle({ scheduler, random, epoch, permissions: publishedPermissions, claimsOf });
-  admin.create(connectors, google.connectorManifest({ namespaces: ['ci'], settle: `${String(settleTime / 1000)}s`, timeout: '5s', accessTokenLifetime: '20s' }));
+  admin.create(connectors, google.connectorManifest({ namespaces: ['ci'], settle: `${String(settleTime / 1000)}s`, timeout: '5s', accessTokenLifetime: '20s', assetSearch: setting?.searched === true }));
 
   let colleagues = 0;
   const planted = new Map<string, Planted>();
@@ -31,18 +33,23 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
   const broughtBack = new Map<string, number>();
   const shared = new Set<string>();
   const retired = new Set<string>();
-  const plant = (one: Person): Planted => {
+  const plant = (one: Person, { hmacKey = false, conditional = false }: Partial<Pick<IdentityPlan, 'hmacKey' | 'conditional'>> = {}): Planted => {
     const uid = admin.get(serviceAccounts, one)?.metadata.uid ?? '';
     const found = google.plant({
-      serviceAccount: { ...one, uid }, account: `sa-${one.namespace}-${one.name}`, keys: 1,
-      bindings: [{ resource: bucket, role: 'roles/storage.objectViewer' }, { resource: bucket, role: 'roles/storage.objectAdmin', as: 'byName' }],
+      serviceAccount: { ...one, uid }, account: `sa-${one.namespace}-${one.name}`, keys: 1, hmacKeys: hmacKey ? 1 : 0,
+      bindings: [
+        { resource: bucket, role: 'roles/storage.objectViewer' },
+        { resource: bucket, role: 'roles/storage.objectAdmin', as: 'byName' },
+        ...(conditional ? [{ resource: bucket, role: 'roles/storage.objectCreator', condition: untilLater }] : []),
+      ],
     });
     planted.set(keyOf(one), found);
     return found;
   };
-  const settle = (identity: Person, { sharedAccount }: IdentityPlan): void => {
+  const settle = (identity: Person, plan: IdentityPlan): void => {
+    const { sharedAccount } = plan;
     retired.add(keyOf(identity));
-    const mine = plant(identity);
+    const mine = plant(identity, plan);
     const other = planted.get(keyOf(neighbour));
     if (!sharedAccount || other === undefined) return;
     shared.add(keyOf(identity));
@@ -61,7 +68,7 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
     servers: [google.server],
     settleTime,
     propagation: mostPropagation,
-    welcome: plant,
+    welcome: (one) => { plant(one); },
     settle,
     waysIn: (identity) => {
       const broughtBackAt = broughtBack.get(keyOf(identity));
@@ -97,6 +104,7 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
     isIrreversible: ({ method, path }) => method === 'DELETE' || (method === 'PUT' && path.includes('/iam')) || path.includes(':setIamPolicy'),
     gives: () => false,
     isEnumeration: ({ method, path }) => path.includes('getIamPolicy') || (method === 'GET' && /\/(iam|keys)(\?|$)/.test(path)),
+    staysOpen: (identity) => shared.has(keyOf(identity)),
     shares: { [reasons.sharedAccount]: (identity) => shared.has(keyOf(identity)) },
     ofOthers: () => {
       const holders = [...planted].flatMap(([key, holder]) => (retired.has(key) ? [] : [holder]));
@@ -114,6 +122,8 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster }: Outside
       { name: 'Propagation', on: (chances) => { google.knobs.delay({ propagation: between(chances, 500, mostPropagation) }); return () => { google.knobs.delay({ propagation: 0 }); }; } },
       { name: 'StalePolicies', on: (chances) => { google.knobs.delay({ stalePolicies: between(chances, 500, mostPropagation) }); return () => { google.knobs.delay({ stalePolicies: 0 }); }; } },
       { name: 'StaleAccounts', on: (chances) => { google.knobs.delay({ staleAccounts: between(chances, 500, mostPropagation) }); return () => { google.knobs.delay({ staleAccounts: 0 }); }; } },
+      { name: 'StaleSearch', on: (chances) => { google.knobs.delay({ assetLag: between(chances, 500, 60_000) }); return () => { google.knobs.delay({ assetLag: 0 }); }; } },
+      { name: 'FailOpen', on: () => { google.knobs.failOpen(true); return () => { google.knobs.failOpen(false); }; } },
       { name: 'Swallowed', on: () => google.knobs.swallow(3) },
       { name: 'AllSwallowed', on: () => google.knobs.swallow(Infinity) },
       { name: 'Queued', on: (chances) => google.knobs.queue(3, between(chances, 500, 15_000)) },

@@ -51,7 +51,12 @@ export const createIncidents = (options: IncidentsOptions): Incidents => {
     const knob = realm && knobOf(realm, incident.knob);
     if (realm === undefined || knob === undefined) return;
     onBegin(`${realm.name} ${knob.name}`, incident);
-    endsLater(incident.for, knob.on(streamOf(options.seed, `knob ${String(incident.at)}`)));
+    const off = knob.on(streamOf(options.seed, `knob ${String(incident.at)}`));
+    onPeople();
+    endsLater(incident.for, () => {
+      off();
+      onPeople();
+    });
   };
   const act = (incident: Of<'Person'>): void => {
     const identity = identities[incident.identity];

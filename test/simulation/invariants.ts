@@ -2,7 +2,6 @@
  * What must hold after every event, whatever happens. Each is checked when something that it is about changes: a stored object, a request
  * that took effect, a way in that began to work.
  */
-import { reasons } from '../../src/api/v1alpha1/conditions.ts';
 import type { Target } from '../../src/api/v1alpha1/index.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
@@ -96,7 +95,7 @@ export const createInvariants = (world: World): Invariants => {
   const others = new Map(world.realms.map((realm) => [realm, realm.ofOthers()]));
   world.ways.onBorn((identity, realm, way) => {
     if (lockWasTouched && realm.isLocked(identity) === false) return;
-    for (const run of runsOf(world, identity)) checkBirth(run, realm, way, isOpen(realm, identity));
+    for (const run of runsOf(world, identity)) checkBirth(run, realm, way, realm.staysOpen?.(identity) === true);
   });
   const refresh = (realms: readonly Realm[]): void => {
     for (const realm of realms) others.set(realm, realm.ofOthers());
@@ -307,11 +306,8 @@ const checkFinalizers = ({ object, previous, type }: Stored, retired: ReadonlySe
   if (!retired.has(identity)) throw new Violation('FinalizerLast', `WorkloadIdentity ${nameOf(object)} was let go, and no run of it was ever Ready`);
 };
 
-/** What others would be locked out of is left open, and a person told. */
-const isOpen = ({ shares }: Realm, identity: Person): boolean => [reasons.sharedEntity, reasons.sharedAccount].some((reason) => shares?.[reason]?.(identity) === true);
-
 /** After the lock was seen to hold, and after the end, nothing more is given out. */
-const checkBirth = (run: OffboardingObject, realm: Realm, { id: way, broughtBackAt }: Way, isOpenForOthers: boolean): void => {
+const checkBirth = (run: OffboardingObject, realm: Realm, { id: way, broughtBackAt }: Way, staysOpen: boolean): void => {
   if (broughtBackAt !== undefined) return;
   if (run.spec.mode !== 'Enforce') return;
   const { completedAt } = run.status ?? {};
@@ -319,5 +315,5 @@ const checkBirth = (run: OffboardingObject, realm: Realm, { id: way, broughtBack
   if (dependency === undefined || dependency.state === 'Waived') return;
   if (isTrue(run, 'Ready')) throw new Violation('StaysDead', `${nameOf(run)} is Ready, and ${way} works since`);
   // Whoever cancels it has everything unlocked.
-  if (completedAt === undefined && run.spec.cancel === undefined && isTrue(run, 'Locked') && !isOpenForOthers) throw new Violation('LockHolds', `${nameOf(run)} is locked, and ${way} was given out since`);
+  if (completedAt === undefined && run.spec.cancel === undefined && isTrue(run, 'Locked') && !staysOpen) throw new Violation('LockHolds', `${nameOf(run)} is locked, and ${way} was given out since`);
 };

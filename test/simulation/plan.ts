@@ -10,6 +10,7 @@ export interface Plan {
   readonly seed: number;
   readonly replicas: 1 | 2;
   readonly identities: readonly IdentityPlan[];
+  readonly setting: Setting;
   readonly incidents: readonly Incident[];
 }
 
@@ -55,6 +56,23 @@ export interface IdentityPlan {
   readonly sharedEntity: boolean;
   /** The neighbour may act as its account in Google Cloud. */
   readonly sharedAccount: boolean;
+  /** It logs in to Vault by an AppRole of its own as well. */
+  readonly appRole: boolean;
+  /** Vault issued a certificate to it. */
+  readonly certificate: boolean;
+  /** Its account in Google Cloud has a key for Cloud Storage, and a role on a condition. */
+  readonly hmacKey: boolean;
+  readonly conditional: boolean;
+}
+
+/** How the systems are set up, other than as usual. */
+export interface Setting {
+  /** The cluster is older than the policies that stamp who asks. */
+  readonly unstamped: boolean;
+  /** Vault keeps all in memory, and tells with no answer how far it is. */
+  readonly inMemory: boolean;
+  /** Policies are searched beneath the whole organisation. */
+  readonly searched: boolean;
 }
 
 export const serverNames = ['apiserver-a', 'apiserver-b', 'vault', 'google'] as const;

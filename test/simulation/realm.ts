@@ -41,6 +41,8 @@ export interface Realm {
   readonly onChange: (listener: () => void) => void;
   /** Whether the identity can be given more, as people with every right have left it; undefined where nothing is locked here. */
   readonly isLocked: (identity: Person) => boolean | undefined;
+  /** Whether it may get more there although it is locked: what others would be locked out with is left open, and what no lock stops. */
+  readonly staysOpen?: (identity: Person) => boolean;
   /** One thing that an identity, or a neighbour, does: uses what it has, and gets more of it. Nothing where it is refused. */
   readonly act: (identity: Person, random: Random) => void;
   /** What people, or whoever is this identity, can do here and nowhere else. */

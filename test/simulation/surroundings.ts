@@ -1,11 +1,14 @@
 /** What surrounds a run and is drawn beside all else, from a chance of its own: what is drawn here moves nothing that is drawn elsewhere. */
 import type { Random } from '../../src/runtime/random.ts';
 import { between, chance, pick } from './engine/random.ts';
-import type { IdentityPlan, Incident, Moment, PersonAct, ServerName } from './plan.ts';
+import type { IdentityPlan, Incident, Moment, PersonAct, ServerName, Setting } from './plan.ts';
 import { calmAt } from './plan.ts';
 
 /** What one identity has, or is, beside what every other may have. */
-export type Surroundings = Pick<IdentityPlan, 'deletesAccount' | 'namesake' | 'crowd' | 'asUser' | 'sharedRole' | 'sharedLeases' | 'sharedEntity' | 'sharedAccount'>;
+export type Surroundings = Pick<
+  IdentityPlan,
+  'deletesAccount' | 'namesake' | 'crowd' | 'asUser' | 'sharedRole' | 'sharedLeases' | 'sharedEntity' | 'sharedAccount' | 'appRole' | 'certificate' | 'hmacKey' | 'conditional'
+>;
 
 export const surroundingsOf = (random: Random): Surroundings => ({
   deletesAccount: chance(random, 0.4),
@@ -16,6 +19,16 @@ export const surroundingsOf = (random: Random): Surroundings => ({
   sharedLeases: chance(random, 0.06),
   sharedEntity: chance(random, 0.06),
   sharedAccount: chance(random, 0.1),
+  appRole: chance(random, 0.2),
+  certificate: chance(random, 0.2),
+  hmacKey: chance(random, 0.3),
+  conditional: chance(random, 0.3),
+});
+
+export const settingOf = (random: Random): Setting => ({
+  unstamped: chance(random, 0.15),
+  inMemory: chance(random, 0.15),
+  searched: chance(random, 0.3),
 });
 
 interface Scene {

@@ -69,11 +69,11 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
   let failure: unknown;
   const fail = (error: unknown): void => { failure ??= error; };
 
-  const clusterRealm = createClusterRealm({ scheduler, random: streamOf(plan.seed, 'cluster'), epoch, namespace });
+  const clusterRealm = createClusterRealm({ scheduler, random: streamOf(plan.seed, 'cluster'), epoch, namespace, setting: plan.setting });
   const { cluster } = clusterRealm;
   const admin = cluster.as('kubernetes-admin');
   const outside = (name: 'vault' | 'google', create: (options: OutsideOptions) => OutsideRealm): OutsideRealm | undefined =>
-    plan.identities.some((each) => each[name]) ? create({ scheduler, random: streamOf(plan.seed, name), epoch, namespace, cluster }) : undefined;
+    plan.identities.some((each) => each[name]) ? create({ scheduler, random: streamOf(plan.seed, name), epoch, namespace, cluster, setting: plan.setting }) : undefined;
   const vault = outside('vault', createVaultRealm);
   const google = outside('google', createGoogleRealm);
   const realms: readonly Realm[] = [clusterRealm.realm, ...[vault, google].flatMap((each) => each?.realm ?? [])];

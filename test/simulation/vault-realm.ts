@@ -1,13 +1,15 @@
 /** Vault as a system in which an identity can get in: by a login, by tokens, and by the database users of its leases. */
+import { reasons } from '../../src/api/v1alpha1/conditions.ts';
 import { connectors, secrets, serviceAccounts } from '../../src/kube/resources.ts';
 import type { Random } from '../../src/runtime/random.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { between, chance, streamOf } from './engine/random.ts';
 import type { Scheduler } from './engine/scheduler.ts';
 import { keyOf, neighbour } from './people.ts';
-import type { IdentityPlan } from './plan.ts';
+import type { IdentityPlan, Setting } from './plan.ts';
 import type { Person, Realm } from './realm.ts';
-import { connectorManifest, dependencyFor, secretManifest } from './vault/manifests.ts';
+import { certificateOf } from './vault/certificates.ts';
+import { connectorManifest, dependencyFor, secretManifest, vaultSecret } from './vault/manifests.ts';
 import { createVaultServer } from './vault/server.ts';
 import type { AgentOptions } from './vault/people.ts';
 import { createSharing } from './vault/sharing.ts';
@@ -25,6 +27,7 @@ export interface OutsideOptions {
   readonly epoch: number;
   readonly namespace: string;
   readonly cluster: Cluster;
+  readonly setting?: Pick<Setting, 'inMemory' | 'searched'>;
 }
 
 const settleTime = 12_000;
@@ -32,21 +35,30 @@ const settleTime = 12_000;
 const aDay = 86_400_000;
 const roleOf = ({ namespace, name }: Person): string => `${namespace}-${name}`;
 
-export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster }: OutsideOptions): OutsideRealm => {
+export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster, setting }: OutsideOptions): OutsideRealm => {
   const review = (jwt: string): Account | undefined => {
     const token = cluster.tokens.find(jwt);
     return token === undefined || !cluster.servers.some((_, index) => cluster.tokens.worksAt(index, jwt)) ? undefined : { uid: token.uid, namespace: token.namespace, name: token.name };
   };
-  const vault = createVaultServer({ scheduler, random, epoch, review });
+  const vault = createVaultServer({ scheduler, random, epoch, review, storage: setting?.inMemory === true ? 'memory' : 'raft' });
   const admin = cluster.as('kubernetes-admin');
-  const operatorToken = vault.people.operatorToken();
+  let operatorToken = vault.people.operatorToken();
   admin.create(secrets, secretManifest(namespace, operatorToken.id));
   admin.create(connectors, connectorManifest({ timing: { settle: `${String(settleTime / 1000)}s`, timeout: '5s' } }));
 
+  /** What keeps all in memory has no standby. */
+  const standby: typeof vault.knobs.standby = (...how) => { if (setting?.inMemory !== true) vault.knobs.standby(...how); };
+  /** As whoever runs Vault does when the operator's token is of no use any more. */
+  const handOver = (token: Token): void => {
+    operatorToken = token;
+    admin.patch(secrets, { namespace, name: vaultSecret.name }, { data: { [vaultSecret.key]: btoa(token.id) } });
+  };
   /** Every ServiceAccount of that name that ever was. */
   const uids = new Map<string, Set<string>>();
   const held = new Map<string, Token[]>();
   const retired = new Set<string>();
+  /** No lock stops who logs in by one. */
+  const appRoles = new Map<string, { readonly login: () => Token | undefined; readonly more: () => unknown }>();
   const accountOf = (one: Person): Account | undefined => {
     const uid = admin.get(serviceAccounts, one)?.metadata.uid;
     return uid === undefined ? undefined : { ...one, uid };
@@ -91,7 +103,17 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
       begin(identity, account, plan.sharedRole ? { sharedWith: [neighbour.name], tokenTtl: aDay } : {});
       if (!plan.idle) firstLogin(identity);
       sharing.begin(identity, plan);
+      if (plan.certificate) {
+        const { serial, pem } = certificateOf(roleOf(identity));
+        vault.people.addCertificate(serial, pem, account);
+      }
+      if (!plan.appRole) return;
+      const { roleId, secretId } = vault.people.addAppRole(roleOf(identity), account);
+      const { id } = secretId();
+      appRoles.set(keyOf(identity), { login: () => vault.people.loginByAppRole(roleId, id), more: secretId });
+      keep(identity, vault.people.loginByAppRole(roleId, id));
     },
+    staysOpen: (identity) => appRoles.has(keyOf(identity)) || sharing.reasons[reasons.sharedEntity]?.(identity) === true,
     waysIn: (identity) => [...(uids.get(keyOf(identity)) ?? [])].flatMap((uid) =>
       vault.truth.working(uid).flatMap(({ what, credential, orphan }) => (orphan === true ? [] : [{ id: `${what} ${credential}`, credential, atSource: true }]))),
     onChange: (listener) => { vault.truth.onChange(listener); },
@@ -100,6 +122,7 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
       AskForMore: (identity) => {
         const jwt = tokenOf(identity);
         if (jwt !== undefined) keep(identity, vault.people.login(jwt.text, roleOf(identity)));
+        appRoles.get(keyOf(identity))?.more();
       },
       Unshare: sharing.end,
     },
@@ -107,6 +130,7 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
     act: (identity, chances) => {
       const jwt = tokenOf(identity);
       if (jwt !== undefined && chance(chances, 0.3)) keep(identity, vault.people.login(jwt.text, roleOf(identity)));
+      if (chance(chances, 0.2)) keep(identity, appRoles.get(keyOf(identity))?.login());
       const token = held.get(keyOf(identity))?.at(-1);
       if (token === undefined) return;
       if (chance(chances, 0.3)) lease(identity, token);
@@ -118,25 +142,40 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
     ofOthers: () => vault.truth.working().flatMap(({ what, credential, owner }) => (isNeighbours(owner) ? [`${what} ${credential}`] : [])).join(', '),
     knobs: [
       { name: 'Sealed', on: () => { vault.knobs.seal(); return vault.knobs.unseal; } },
-      { name: 'Standby', on: (chances) => { vault.knobs.standby(between(chances, 500, 15_000)); return () => { vault.knobs.standby(undefined); }; } },
+      { name: 'Standby', on: (chances) => { standby(between(chances, 500, 15_000)); return () => { standby(undefined); }; } },
       { name: 'Balanced', on: (chances) => {
         const salt = String(chances());
-        vault.knobs.standby(between(chances, 20_000, 90_000), true, (path) => chance(streamOf(0, path + salt), 0.5));
-        return () => { vault.knobs.standby(undefined); };
+        standby(between(chances, 20_000, 90_000), true, (path) => chance(streamOf(0, path + salt), 0.5));
+        return () => { standby(undefined); };
       } },
       { name: 'ListsFromStandby', on: (chances) => {
-        vault.knobs.standby(between(chances, 20_000, 90_000), true, (path) => path.startsWith('sys/leases/lookup/') || path === 'auth/token/accessors');
-        return () => { vault.knobs.standby(undefined); };
+        standby(between(chances, 20_000, 90_000), true, (path) => path.startsWith('sys/leases/lookup/') || path === 'auth/token/accessors');
+        return () => { standby(undefined); };
+      } },
+      // One that tells how far it is, and answers all the same.
+      { name: 'Heedless', on: (chances) => { standby(between(chances, 500, 15_000), false); return () => { standby(undefined); }; } },
+      { name: 'LoggedOut', on: () => {
+        vault.knobs.revokeOperatorToken(operatorToken);
+        return () => { handOver(vault.people.operatorToken()); };
       } },
       { name: 'LateLeases', on: accepting('Lease', (chances) => ({ kind: 'Late', after: between(chances, 1_000, 20_000) })) },
       { name: 'LateTokens', on: accepting('Token', (chances) => ({ kind: 'Late', after: between(chances, 1_000, 20_000) })) },
       { name: 'LeasesStay', on: accepting('Lease', () => ({ kind: 'Ignored' })) },
       { name: 'TokensStay', on: accepting('Token', () => ({ kind: 'Ignored' })) },
+      ...(['Entity', 'AuthRole', 'SecretId', 'Certificate'] as const).flatMap((what) => [
+        { name: `Late${what}`, on: accepting(what, (chances) => ({ kind: 'Late', after: between(chances, 1_000, 20_000) })) },
+        { name: `${what}Stays`, on: accepting(what, () => ({ kind: 'Ignored' })) },
+      ]),
       { name: 'LateAndFails', on: accepting('Lease', (chances) => ({ kind: 'Fails', after: between(chances, 1_000, 20_000) })) },
       { name: 'GivesUp', on: () => {
         vault.knobs.database('refuses');
         for (const user of usersOfRetired()) vault.knobs.giveUpOn(user);
         return () => { vault.knobs.database('up'); };
+      } },
+      { name: 'UsersOwn', on: () => {
+        const users = usersOfRetired();
+        users.forEach(vault.knobs.stickBehind);
+        return () => { users.forEach(vault.knobs.unstickBehind); };
       } },
       // Nobody mends it: it takes a person at the database.
       { name: 'UsersStay', on: () => {
@@ -157,5 +196,10 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster 
       return () => { vault.knobs.accept(what, { kind: 'Done' }); };
     };
   }
-  return { realm, dependencyOf: (identity, { sharedLeases }) => dependencyFor(roleOf(identity), { exclusive: !sharedLeases }) };
+  return {
+    realm,
+    dependencyOf: (identity, { sharedLeases, appRole, certificate }) => dependencyFor(roleOf(identity), {
+      exclusive: !sharedLeases, ...(appRole && { appRole: roleOf(identity) }), ...(certificate && { serialNumber: certificateOf(roleOf(identity)).serial }),
+    }),
+  };
 };

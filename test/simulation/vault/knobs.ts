@@ -28,6 +28,7 @@ export interface Knobs {
   readonly unstick: (user: string) => void;
   /** The same of the user behind a lease. */
   readonly stickBehind: (leaseId: string) => void;
+  readonly unstickBehind: (leaseId: string) => void;
   /** The lease is irrevocable, as after six refusals in ten minutes. */
   readonly giveUpOn: (leaseId: string) => void;
   /** Takes a path, as the policy names it, out of the operator's rights; all of them unless told. */
@@ -59,6 +60,9 @@ export const createKnobs = ({ core, leases, policies, mounts, tokens }: Parts, p
   unstick: core.database.unstick,
   stickBehind: (leaseId) => {
     for (const user of core.database.users.values()) if (user.leaseId === leaseId) core.database.stick(user.name);
+  },
+  unstickBehind: (leaseId) => {
+    for (const user of core.database.users.values()) if (user.leaseId === leaseId) core.database.unstick(user.name);
   },
   giveUpOn: (leaseId) => { leases.giveUp(leaseId, 'failed to revoke entry: resp: (*logical.Response)(nil) err: marked by a person'); },
   withdraw: people.operatorPolicies.withdraw,

@@ -47,8 +47,22 @@ export const secretManifest = (namespace: string, token: string): SecretManifest
   data: { [vaultSecret.key]: btoa(token) },
 });
 
+export interface DependencyOptions {
+  readonly exclusive?: boolean;
+  /** The name of one that is its own. */
+  readonly appRole?: string;
+  /** Of a certificate that was issued to it. */
+  readonly serialNumber?: string;
+}
+
 /** The entry of `spec.dependencies` for an identity whose auth role and database role have this name, which are its own; unless `exclusive` is told to be false. */
-export const dependencyFor = (role: string, { exclusive = true }: { readonly exclusive?: boolean } = {}): Dependency => ({
+export const dependencyFor = (role: string, { exclusive = true, appRole, serialNumber }: DependencyOptions = {}): Dependency => ({
   name: 'vault',
-  vault: { connectorRef: { name: 'vault-sim' }, roles: [role], leases: [{ prefix: `database/creds/${role}`, exclusive }] },
+  vault: {
+    connectorRef: { name: 'vault-sim' },
+    roles: [role],
+    leases: [{ prefix: `database/creds/${role}`, exclusive }],
+    ...(appRole !== undefined && { appRoles: [{ mount: 'approle', name: appRole, exclusive: true }] }),
+    ...(serialNumber !== undefined && { certificates: [{ mount: 'pki', serialNumber }] }),
+  },
 });

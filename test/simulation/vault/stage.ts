@@ -1,6 +1,4 @@
 /** The simulated Vault as a stage of the conformance kit, beside which the same rules hold on a real OpenBao. */
-import { X509Certificate } from 'node:crypto';
-
 import type { Target } from '../../../src/api/v1alpha1/index.ts';
 import type { Credential, LockCapability, Revoker } from '../../../src/revokers/revoker.ts';
 import type { VaultClient } from '../../../src/revokers/vault/client.ts';
@@ -9,7 +7,6 @@ import { createVaultKind } from '../../../src/revokers/vault/revoker.ts';
 import { usable } from '../../../src/revokers/vault/settings.ts';
 import type { Fault, Harness, Stage } from '../../contract/stage.ts';
 import { asks, classOf, faultAnswers, leakedSecret } from '../../contract/vault-faults.ts';
-import { createAuthority, issueCertificate } from '../../env/x509.ts';
 import { type Account, serviceAccountToken } from '../../fakes/token-review.ts';
 import { connectorsTo } from '../../integration/vault-connection.ts';
 import { createNetwork, type WireFault } from '../engine/network.ts';
@@ -17,11 +14,11 @@ import { createProcess, type Process } from '../engine/process.ts';
 import { streamOf } from '../engine/random.ts';
 import { createScheduler } from '../engine/scheduler.ts';
 import type { WireRequest } from '../engine/wire.ts';
+import { certificateOf } from './certificates.ts';
 import { createPump, type Pump } from './pump.ts';
 import { createVaultServer, vaultOrigin, type VaultServer } from './server.ts';
 
 const epoch = Date.parse('2030-01-01T00:00:00Z');
-const authority = createAuthority('example.com');
 
 interface Planted {
   readonly account: Account;
@@ -32,12 +29,6 @@ interface Planted {
   readonly ids: readonly string[];
   readonly secrets: readonly string[];
 }
-
-const certificateOf = (commonName: string): { readonly serial: string; readonly pem: string } => {
-  const { certificate: pem } = issueCertificate(authority, { commonName }, { notAfter: new Date('2040-01-01') });
-  const { serialNumber } = new X509Certificate(pem);
-  return { pem, serial: serialNumber.toLowerCase().replace(/(..)(?=.)/g, '$1:') };
-};
 
 const there = <T>(value: T | undefined): T => {
   if (value === undefined) throw new Error('the simulated Vault refused it');
