@@ -49,7 +49,7 @@ describe('a bound canary', () => {
     const { canaries, sent, clock, requests } = await setUp({});
     expect(await canaries.make(account, never)).toEqual({ token: signedFor('uid-1'), until: clock.monotonic() + 600_000 });
     expect(sent()).toEqual([
-      { method: 'POST', path: '/api/v1/namespaces/ci/secrets', body: { apiVersion: 'v1', kind: 'Secret', type: 'offboard.dev/canary', metadata: { name, labels: { 'app.kubernetes.io/managed-by': 'offboard' } } } },
+      { method: 'POST', path: '/api/v1/namespaces/ci/secrets', body: { apiVersion: 'v1', kind: 'Secret', type: 'offboard.dev/canary', metadata: { name, labels: { 'app.kubernetes.io/managed-by': 'offboard' }, ownerReferences: [{ apiVersion: 'v1', kind: 'ServiceAccount', name: 'agent', uid: 'uid-1' }] } } },
       {
         method: 'POST', path: '/api/v1/namespaces/ci/serviceaccounts/agent/token',
         body: {

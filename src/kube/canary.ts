@@ -1,6 +1,7 @@
 /**
  * Canaries for the API servers themselves: tokens of a ServiceAccount that they take, bound to an empty Secret beside it. With that
- * Secret the token ends, whatever becomes of the account; and by its name, which is made of the account's UID, any process finds it again.
+ * Secret the token ends, whatever becomes of the account; by its name, which is made of the account's UID, any process finds it again; and
+ * the account owns it, so that the garbage collector takes it where no run does.
  * https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-tokens
  */
 import { createHash } from 'node:crypto';
@@ -10,7 +11,7 @@ import { retryable } from '../runtime/outcome.ts';
 import type { KubeClient } from './client.ts';
 import { isAdmissionDenied, isDeniedByLock, isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound, isRbacForbidden, toOutcome } from './errors.ts';
 import type { KubeObject } from './objects.ts';
-import { namespaces, secrets, serviceAccounts } from './resources.ts';
+import { apiVersionOf, namespaces, secrets, serviceAccounts } from './resources.ts';
 import { type CanaryAccount, lifetimeSeconds, mayNot, requestToken, uidIn } from './tokens.ts';
 import type { Transport } from './transport.ts';
 
@@ -79,8 +80,10 @@ const make = async ({ client, transport, clock }: Options, account: CanaryAccoun
  * can put either there beforehand, and keeps nobody from being retired by it.
  */
 const createSecret = async (client: KubeClient, account: CanaryAccount, signal: AbortSignal): Promise<{ readonly uid: string } | 'NotOurs' | 'Held'> => {
-  const { namespace, uid } = account;
-  const body = { type: canaryType, metadata: { name: canaryName(uid), labels: { 'app.kubernetes.io/managed-by': 'offboard' } } };
+  const { namespace, name, uid } = account;
+  // Where nobody is left to delete it, it goes with the account.
+  const owner = { apiVersion: apiVersionOf(serviceAccounts), kind: serviceAccounts.kind, name, uid };
+  const body = { type: canaryType, metadata: { name: canaryName(uid), labels: { 'app.kubernetes.io/managed-by': 'offboard' }, ownerReferences: [owner] } };
   for (let attempt = 1; ; attempt += 1) {
     try {
       return { uid: (await client.create(secrets, namespace, body, { signal, metadataOnly: true })).metadata.uid };

@@ -139,9 +139,9 @@ export interface Controls {
   readonly take: (target: Target, signal: AbortSignal) => Promise<readonly Finding[]>;
   /**
    * Ends whatever `take` made, in this process or another, and sees that it is gone and refused; at once where there is nothing.
-   * Rejects until that was seen.
+   * Rejects until that was seen. Resolves to what is left, for people, where that gives no access any more and cannot be removed; once.
    */
-  readonly drop: (target: Target, signal: AbortSignal) => Promise<void>;
+  readonly drop: (target: Target, signal: AbortSignal) => Promise<string | undefined>;
 }
 
 /**

@@ -29,6 +29,8 @@ export interface FakeRevoker extends Revoker {
   untried: readonly Finding[];
   /** What is held in memory to be tried; a new process has none. */
   canary: boolean;
+  /** What of that is left after its end. */
+  left?: string;
   /** What happens meanwhile, each time that a credential is observed. */
   onObserve: () => Promise<void>;
   /** What the account's declared credentials are, seen or not. */
@@ -105,6 +107,7 @@ export const createFakeRevoker = (options: FakeOptions = {}): FakeRevoker => {
         drop: async () => {
           await call('drop', '');
           revoker.canary = false;
+          return revoker.left;
         },
       },
     }),

@@ -20,7 +20,7 @@ export const cancel = async (run: Run, context: Context, signal: AbortSignal): P
   }
   const given: Run = { ...run, cancels: true };
   if (draft.startedAt !== undefined) {
-    const left = (await dropControls(run, signal)) ?? (await unlock(run, signal));
+    const left = (await dropControls(run, context, signal)) ?? (await unlock(run, signal));
     if (left !== undefined) return stop(given, left);
   }
   return stop(

@@ -189,6 +189,14 @@ describe('a control', () => {
     expect([world.revoker.canary, world.revoker.isLocked]).toEqual([false, false]);
   });
 
+  it('of which something is left that gives no access is told to people', async () => {
+    world.revoker.left = 'Secret "offboard-canary-1" is left';
+    begin();
+    await world.settle();
+    expect(condition('Ready')?.status).toBe('True');
+    expect(world.events).toContainEqual(expect.objectContaining({ type: 'Warning', reason: 'CanaryLeft', note: 'fake: Secret "offboard-canary-1" is left' }));
+  });
+
   it('that cannot be taken away keeps what is proven from being Ready', async () => {
     world.revoker.failures.drop = retryable('Timeout', 'no answer');
     begin();

@@ -8,9 +8,10 @@ import { told } from '../../policy/told.ts';
 import { reconciling, stalled } from '../../policy/verdict.ts';
 import type { Verdict } from '../../policy/verdict.ts';
 import type { Revoker } from '../../revokers/revoker.ts';
+import { keyOf } from '../objects.ts';
 import { failureVerdict } from './inventory.ts';
 import { recordFailure, remember } from './run.ts';
-import type { Run, TargetedRun } from './run.ts';
+import type { Context, Run, TargetedRun } from './run.ts';
 import { reasons } from '../../api/v1alpha1/conditions.ts';
 
 /** At each look before the lock: what was taken may be over by then. Undefined when nothing stands in the way of going on. */
@@ -47,12 +48,15 @@ export const missControls = (run: TargetedRun, revoker: Revoker): void => {
 };
 
 /** Of every dependency, in this process or another. Undefined when nothing is left; else why the run cannot end yet. */
-export const dropControls = async ({ draft: { target }, revokers }: Run, signal: AbortSignal): Promise<Verdict | undefined> => {
+export const dropControls = async ({ offboarding, draft: { target }, revokers }: Run, { events, log }: Context, signal: AbortSignal): Promise<Verdict | undefined> => {
   if (target === undefined) return undefined;
   const answers = await Promise.all(
     revokers.map(async ({ name, controls }): Promise<Verdict | undefined> => {
       try {
-        await controls?.drop(target, signal);
+        const left = await controls?.drop(target, signal);
+        if (left === undefined) return undefined;
+        log.warn('What was made to be tried could not be removed', { offboarding: keyOf(offboarding), left });
+        events.record({ regarding: offboarding, type: 'Warning', reason: 'CanaryLeft', action: 'Offboard', note: `${name}: ${left}` });
         return undefined;
       } catch (error) {
         if (signal.aborted) throw error;

@@ -15,7 +15,7 @@ export const giveWay = async (run: TargetedRun, context: Context, signal: AbortS
   const hold = whoHolds(contender(run.offboarding), others(run, context));
   if (hold.kind !== 'GiveWay') return next(run);
   // The other run makes its own, if it is to try anything.
-  const left = await dropControls(run, signal);
+  const left = await dropControls(run, context, signal);
   // An Emergency does not wait for that: it ends by itself within minutes, and the other run drops what it is to try at its own end.
   if (left !== undefined && hold.to.urgency !== 'Emergency') return stop(run, left);
   context.claims.delete(identityOf(run));

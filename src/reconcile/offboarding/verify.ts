@@ -23,7 +23,7 @@ export const verify = async (run: TargetedRun, context: Context, signal: AbortSi
   await Promise.all(begun.map((revoker) => enumerateOne(run, revoker, context, signal)));
   const verdict = verdictNow(run, context);
   // What was made to be tried goes before the run says that it has ended.
-  const left = verdict.kind === 'Confirmed' || verdict.kind === 'Waived' ? await dropControls(run, signal) : undefined;
+  const left = verdict.kind === 'Confirmed' || verdict.kind === 'Waived' ? await dropControls(run, context, signal) : undefined;
   return left === undefined ? stop(run, verdict, nextLook(run, begun, context)) : stop(run, left);
 };
 

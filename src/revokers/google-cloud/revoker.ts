@@ -105,7 +105,7 @@ const controlsOf = ({ run, look }: Bound, { serviceAccount }: GoogleCloudDepende
       // One that was refused is told by the inventory.
       return [];
     }),
-  drop: () => Promise.resolve(),
+  drop: () => Promise.resolve(undefined),
 });
 
 const lockOf = ({ run, look }: Bound, { serviceAccount }: GoogleCloudDependency): LockCapability =>

@@ -10,7 +10,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { Finding, Target } from '../../api/v1alpha1/index.ts';
 import type { ApiServer, ApiServers } from '../../kube/api-servers.ts';
-import type { BoundCanaries } from '../../kube/canary.ts';
+import { type BoundCanaries, canaryName } from '../../kube/canary.ts';
 import { toOutcome } from '../../kube/errors.ts';
 import { reviewToken, tryToken, type TokenVerdict } from '../../kube/token-review.ts';
 import { type CanaryAccount, lifetimeSeconds } from '../../kube/tokens.ts';
@@ -53,10 +53,12 @@ const mostRemembered = 10_000;
 const concurrency = 8;
 /** Milliseconds in which every canary has ended by itself. */
 const lifetime = lifetimeSeconds * 1000 + margin;
+/** In place of a time: it was given up, and people were told. */
+const givenUp = -Infinity;
 
 export const createCanaryProbe = ({ canaries, apiServers, clock }: ProbeOptions): CanaryProbe => {
   const memory = createTimedMemory<Held>(clock, mostRemembered);
-  /** Monotonic times from which on the Secret of an account could not be removed, for a reason that others have to mend. */
+  /** Monotonic times from which on the Secret of an account could not be removed, for a reason that others have to mend; `givenUp` once people were told. */
   const leftSince = createTimedMemory<number>(clock, mostRemembered);
 
   const control = async (account: CanaryAccount, signal: AbortSignal): Promise<Held | string> => {
@@ -75,27 +77,31 @@ export const createCanaryProbe = ({ canaries, apiServers, clock }: ProbeOptions)
 
   /**
    * Whoever takes our right away, or puts a finalizer on the Secret, keeps no run from its end for longer than a canary can live: what is
-   * left then is an empty Secret.
+   * left then is an empty Secret, and people are told of it.
    */
-  const remove = async (account: CanaryAccount, signal: AbortSignal): Promise<void> => {
+  const remove = async (account: CanaryAccount, signal: AbortSignal): Promise<string | undefined> => {
     try {
       await canaries.remove(account, signal);
+      return undefined;
     } catch (error) {
-      const { kind, reason } = toOutcome(error);
+      const { kind, reason, message } = toOutcome(error);
       if (signal.aborted || (kind !== 'NeedsPerson' && reason !== 'CanaryLeft')) throw error;
       const since = leftSince.get(keyOf(account)) ?? clock.monotonic();
       leftSince.set(keyOf(account), since, Infinity);
       if (clock.monotonic() - since < lifetime) throw error;
+      leftSince.set(keyOf(account), givenUp, Infinity);
+      return since === givenUp ? undefined : `Secret "${canaryName(account.uid)}" in namespace "${account.namespace}" is left, and empty: delete it. ${message}`;
     }
   };
 
   const drop: Controls['drop'] = async (target, signal) => {
     const account = accountOf(target);
-    if (target.probe !== true || account === undefined) return;
-    await remove(account, signal);
+    if (target.probe !== true || account === undefined) return undefined;
+    const left = await remove(account, signal);
     const held = memory.get(keyOf(account));
     if (held !== undefined) await seeDead({ apiServers, clock }, account, held, signal);
     memory.forget(keyOf(account));
+    return left;
   };
 
   return {
