@@ -7,6 +7,12 @@ export interface Head {
   readonly digest: string;
 }
 
+/** From which record on all must be there; without a digest, whatever has the name. */
+export interface First {
+  readonly name: string;
+  readonly digest?: string;
+}
+
 export interface Linked extends Pick<Predicate, 'record' | 'outcome'> {
   readonly digest: string;
   /** `namespace/name` of the ServiceAccount. */
@@ -32,6 +38,13 @@ export const readHead = (text: string): Head | undefined => {
   const [, name, digest] = /^(?:([0-9]{10})@)?(sha256:[0-9a-f]{64})$/.exec(text) ?? [];
   if (digest === undefined) return undefined;
   return name === undefined ? { digest } : { name, digest };
+};
+
+/** `NAME`, or `NAME@sha256:…`; undefined for anything else. */
+export const readFirst = (text: string): First | undefined => {
+  const [, name, digest] = /^([0-9]{10})(?:@(sha256:[0-9a-f]{64}))?$/.exec(text) ?? [];
+  if (name === undefined) return undefined;
+  return digest === undefined ? { name } : { name, digest };
 };
 
 /** One for each cluster, whatever order the records came in. One that was restored from a backup has another UID, and goes on from the records of the first. */
@@ -107,4 +120,11 @@ export const headProblem = (records: readonly Linked[], head: Head): string | un
   const found = records.find(({ digest }) => digest === head.digest);
   if (found === undefined) return `the record that must be there is not: ${head.name === undefined ? '' : `${head.name}@`}${head.digest}. The end of the chain was cut off, or replaced`;
   return head.name === undefined || head.name === found.record.name ? undefined : `the record that must be ${head.name} is ${found.record.name}`;
+};
+
+/** Why the records do not begin as early as they must. What is missing behind it is a gap. */
+export const firstProblem = (records: readonly Linked[], { name, digest }: First): string | undefined => {
+  const found = records.filter(({ record }) => record.name === name);
+  if (found.length === 0) return `record ${name}, from which on all must be there, is not. The beginning of the chain was cut off`;
+  return digest === undefined || found.some((each) => each.digest === digest) ? undefined : `record ${name} is not the one with ${digest}. The beginning of the chain was replaced`;
 };

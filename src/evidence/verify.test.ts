@@ -152,6 +152,18 @@ describe('a chain', () => {
     expect(said(check(chain, keys, { expectHead: { ...head, name: '0000000011' } }))).toEqual(['chain: the record that must be 0000000011 is 0000000012']);
   });
 
+  it('does not hold when its beginning was cut off, and is asked for', () => {
+    const keys = trusting(key, rotated);
+    for (let from = 0; from < chain.length; from += 1) {
+      const given = chain.slice(from);
+      expect(check(given, keys, { expectFirst: { name: placeName(from + 1) } }).verdict).toBe('Proven');
+      expect(said(check(given, keys, { expectFirst: { name: placeName(from) } }))).toEqual([`chain: record ${placeName(from)}, from which on all must be there, is not. The beginning of the chain was cut off`]);
+    }
+    const { digest } = headOf(chain[0]);
+    expect(check(chain, keys, { expectFirst: { name: '0000000001', digest } }).verdict).toBe('Proven');
+    expect(said(check(chain, keys, { expectFirst: { name: '0000000002', digest } }))).toEqual([`chain: record 0000000002 is not the one with ${digest}. The beginning of the chain was replaced`]);
+  });
+
   it('does not hold with one that was written anew, or twice', () => {
     const other = aChain(12, () => key, () => ({ outcome: 'ConfirmedWithUnprovable' }));
     const swapped = chain.map((record, index) => (index === 5 ? (other[5] ?? record) : record));

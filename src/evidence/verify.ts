@@ -4,8 +4,8 @@
  *   envelope ──signature──▶ payload ──canonical, schema──▶ statement ──▶ the object around it, chunks, claims
  *                                                                  └──▶ chain
  */
-import { chainsOf, headProblem } from './chain.ts';
-import type { Head, Linked } from './chain.ts';
+import { chainsOf, firstProblem, headProblem } from './chain.ts';
+import type { First, Head, Linked } from './chain.ts';
 import { checkEnvelope, readCanonical, specProblems, statementProblems } from './check.ts';
 import type { CheckedEnvelope } from './check.ts';
 import { claimProblems } from './claims.ts';
@@ -22,6 +22,7 @@ import { schemas } from './schema.ts';
 export interface Options {
   /** What must be among the records. */
   readonly expectHead?: Head;
+  readonly expectFirst?: First;
   /** What was given beside the material, and could not be read. */
   readonly unreadable?: readonly string[];
 }
@@ -31,17 +32,17 @@ interface Checked {
   readonly linked?: Linked;
 }
 
-export const verify = (material: readonly Material[], keys: Keyring, { expectHead, unreadable = [] }: Options = {}): Report => {
+export const verify = (material: readonly Material[], keys: Keyring, { expectHead, expectFirst, unreadable = [] }: Options = {}): Report => {
   const chunks = readChunks(material);
   const checked = material.flatMap((each) => (each.kind === 'Chunk' ? [] : [checkRecord(each, keys, chunks)]));
   const { records, notes } = withoutRepeats(checked);
   const linked = records.flatMap((each) => each.linked ?? []);
   const chains = chainsOf(linked);
-  const head = expectHead === undefined ? undefined : headProblem(linked, expectHead);
+  const ends = [expectHead && headProblem(linked, expectHead), expectFirst && firstProblem(linked, expectFirst)].filter((end) => end !== undefined);
   const problems: readonly Problem[] = [
     ...chunks.problems,
     ...chains.flatMap((chain) => chain.problems.map((message) => problem('chain', chains.length === 1 ? message : `cluster ${chain.cluster}: ${message}`))),
-    ...(head === undefined ? [] : [problem('chain', head)]),
+    ...ends.map((message) => problem('chain', message)),
   ];
   const reports = records.map(({ report }) => report).toSorted((a, b) => compare(a.says?.cluster ?? '', b.says?.cluster ?? '') || compare(a.name ?? '', b.name ?? ''));
   const verdict = verdictOf(reports, problems);

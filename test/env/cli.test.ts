@@ -86,6 +86,7 @@ describe('the command line, alone in a folder', () => {
     ['no such flag', ['verify', '--trust-cluster'], 'offboard verify: there is no flag --trust-cluster\n'],
     ['no such flag, nearly', ['verify', '--trustfile', 'x'], 'offboard verify: there is no flag --trustfile: did you mean --trust-file?\n'],
     ['no head', ['verify', 'one.json', '--expect-head', 'sha256:12'], 'offboard verify: --expect-head must be NAME@sha256:... or sha256:..., with ten and 64 digits\n'],
+    ['no first', ['verify', 'one.json', '--expect-first', '1'], 'offboard verify: --expect-first must be NAME or NAME@sha256:..., with ten and 64 digits\n'],
     ['no format', ['verify', 'one.json', '-o', 'xml'], 'offboard verify: --output must be text or json, not "xml"\n'],
     ['no cluster', ['verify', 'one.json', '--context', 'x'], 'offboard verify: --context needs --from-cluster\n'],
     ['no file', ['verify', 'none.yaml'], 'offboard verify: cannot read none.yaml: ENOENT\n'],
@@ -152,6 +153,8 @@ describe('offboard verify', () => {
     expect(await verify('forged.yaml', '--key', 'key.pub')).toMatchObject({ code: 1, out: expect.stringContaining('DOES NOT HOLD fields: spec.outcome is not what is signed') as string });
     writeFileSync(join(folder, 'gap.yaml'), chain.filter((_, index) => index !== 1).map((record) => dump(record)).join('---\n'));
     expect(await verify('gap.yaml', '--key', 'key.pub')).toMatchObject({ code: 1, out: expect.stringContaining('DOES NOT HOLD chain: there is a gap') as string });
+    expect(await verify('one.json', '--key', 'key.pub', '--expect-first', '0000000001')).toMatchObject({ code: 0 });
+    expect(await run(['verify', '-', '--key', 'key.pub', '--expect-first', '0000000001'], dump(chain[1]))).toMatchObject({ code: 1, out: expect.stringContaining('The beginning of the chain was cut off') as string });
     expect(await verify('one.json', '--key', 'key.pub', '--expect-head', head)).toMatchObject({ code: 1, out: expect.stringContaining('was cut off, or replaced') as string });
   });
 

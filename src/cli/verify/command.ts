@@ -17,7 +17,8 @@ const run = async (args: readonly string[], io: Io): Promise<number> => {
   const options = readOptions(args);
   const trusted = keysById(readTrusted(options, io.env));
   const { material, published, unreadable } = await readAll(options, io);
-  const expected = options.expectHead === undefined ? {} : { expectHead: options.expectHead };
+  const { expectHead, expectFirst } = options;
+  const expected = { ...(expectHead === undefined ? {} : { expectHead }), ...(expectFirst === undefined ? {} : { expectFirst }) };
   const report = verify(material, { trusted, published: keysById(published) }, { ...expected, unreadable });
   const exitCode = exitCodeOf(report);
   io.out(options.output === 'json' ? asJson(report, exitCode) : printed(report, widthOf(io.columns)));
