@@ -49,7 +49,8 @@ export interface Predicate {
     readonly completedAt: string;
   };
   readonly people: {
-    readonly requestedBy?: Person;
+    /** `isOffboard`: the operator's own account, since the identity was deleted or had expired. */
+    readonly requestedBy?: Person & { readonly isOffboard?: true };
     readonly enforcedBy?: Person;
     /** `accepted` is false when it came too late. */
     readonly cancel?: { readonly requestedBy?: Person; readonly reason: string; readonly accepted: boolean };

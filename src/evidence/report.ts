@@ -24,6 +24,8 @@ export interface Counts {
 /** What people decided, which is to be read before anything else. */
 export interface Decisions {
   readonly requestedBy?: string;
+  /** It was Offboard itself. */
+  readonly isOffboard?: true;
   readonly enforcedBy?: string;
   /** In words: waivers, cancels, broken glass, a name that was used again, and that nobody is known to have asked. */
   readonly attention: readonly string[];
@@ -74,12 +76,16 @@ export const decisionsOf = ({ people, outcome, record: { supersedes } }: Predica
   const waived = waivers.map(
     ({ name, dependency, approvedBy, expiresAt, reason }) => `${dependency} was given up by ${approvedBy} until ${expiresAt} (waiver ${name})${reason === undefined ? '' : `: ${reason}`}`,
   );
+  const isOffboard = requestedBy?.isOffboard === true;
+  const unknown = isOffboard && waived.length > 0 ? ['whoever gave that up may be who deleted the identity, or let it expire: only the audit log tells'] : [];
   const cancelled = cancel === undefined ? [] : [`${cancel.requestedBy?.username ?? 'somebody'} ${cancel.accepted ? 'cancelled it' : 'asked too late to cancel it'}: ${cancel.reason}`];
   return {
     ...(requestedBy === undefined ? {} : { requestedBy: requestedBy.username }),
+    ...(isOffboard ? { isOffboard } : {}),
     ...(enforcedBy === undefined ? {} : { enforcedBy: enforcedBy.username }),
     attention: [
       ...waived,
+      ...unknown,
       ...cancelled,
       ...(outcome === 'Abandoned' ? ['it was given up before its end by somebody who took the finalizer off; what is not confirmed may still work'] : []),
       ...(glassBroken && outcome !== 'Abandoned' ? ['somebody took the finalizer off, so that the run could have been deleted before its end'] : []),

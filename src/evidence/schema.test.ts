@@ -27,7 +27,7 @@ const maximal: Whole<Predicate> = {
     createdAt: '2026-11-23T10:00:00Z', startedAt: at, lockedAt: at, lockLostAt: at, revokeStartedAt: at, revokedAt: at, completedAt: at,
   },
   people: {
-    requestedBy: person,
+    requestedBy: { ...person, isOffboard: true },
     enforcedBy: person,
     cancel: { requestedBy: person, reason: 'changed our mind', accepted: false },
     waivers: [{ name: 'w', dependency: 'vault', approvedBy: 'bob@example.com', expiresAt: at, reason: 'stuck' }],

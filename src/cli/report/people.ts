@@ -27,7 +27,7 @@ const personOf = (person: Person | undefined): Html => (person === undefined ? n
 const decisions = ({ run, people: { requestedBy, enforcedBy, cancel, waivers: given, glassBroken } }: Predicate): Html => html`<dl class="facts">
 ${row('Offboarding', html`${code(`${run.namespace}/${run.name}`)}<small>UID ${code(run.uid)}</small>`)}
 ${row('Why', html`${said(run.reason)}, ${said(run.urgency.toLowerCase())}${run.soak === undefined || run.soak === '0s' ? undefined : html`, locked for ${said(run.soak)} before the first revoke`}`)}
-${row('Asked for by', html`${personOf(requestedBy)}<small>${timeOf(run.createdAt)}</small>`)}
+${row('Asked for by', html`${personOf(requestedBy)}${requestedBy?.isOffboard === true ? html` (Offboard itself, because the identity was deleted, or had expired; who did that is in the audit log)` : undefined}<small>${timeOf(run.createdAt)}</small>`)}
 ${row('Allowed to act by', personOf(enforcedBy))}
 ${row('Called off', cancel === undefined ? 'no' : html`<strong>${cancel.accepted ? 'by' : 'asked too late by'} ${personOf(cancel.requestedBy)}</strong>: ${said(cancel.reason)}`)}
 ${row('Given up', given.length === 0 ? 'nothing was waived' : html`<strong>${given.length} ${given.length === 1 ? 'waiver' : 'waivers'}</strong>, below`)}
@@ -43,7 +43,7 @@ ${glassBroken ? row('Glass broken', html`<strong>somebody took the finalizer off
 const waivers = ({ people: { waivers: all, requestedBy } }: Predicate): Part => {
   if (all.length === 0) return undefined;
   return html`<section aria-labelledby="waivers"><h2 id="waivers">What people gave up</h2>
-<p>A waiver ends no access. It says that a person answers for what is left, until a time. Whoever asked for the run${optional(requestedBy, ({ username }) => html` (${said(username)})`)} cannot give one.</p>
+<p>A waiver ends no access. It says that a person answers for what is left, until a time. Whoever asked for the run${optional(requestedBy, ({ username }) => html` (${said(username)})`)} cannot give one.${requestedBy?.isOffboard === true ? ' Here it was Offboard itself: whoever gave one may be who deleted the identity, or let it expire, and only the audit log tells.' : undefined}</p>
 <div class="wide" role="group" aria-labelledby="waivers" tabindex="0"><table><thead><tr><th scope="col">Waiver</th><th scope="col">System</th><th scope="col">Approved by</th><th scope="col">Until</th><th scope="col">Reason</th></tr></thead><tbody>
 ${all.map(({ name, dependency, approvedBy, expiresAt, reason }) => html`<tr><th scope="row">${code(name)}</th><td>${said(dependency)}</td><td>${said(approvedBy)}</td><td class="t">${timeOf(expiresAt)}</td><td>${reason === undefined ? 'none was given' : said(reason)}</td></tr>\n`)}
 </tbody></table></div></section>`;

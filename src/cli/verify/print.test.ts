@@ -11,7 +11,7 @@ const key = aSigningKey();
 const trusted = { trusted: keysById(readPublicKeys(key.publicKeyPem)), published: new Map<string, never>() };
 const shown = (length: number, fields: (place: number) => Partial<Predicate>): string => {
   const chain = aChain(length, () => key, fields);
-  return printed(verify(chain.map(({ metadata: { name }, spec }) => materialOf(name, name, spec)), trusted), 100);
+  return printed(verify(chain.map(({ metadata: { name }, spec }) => materialOf(name, name, spec)), trusted), 120);
 };
 
 const { people, run } = aPredicate();
@@ -57,6 +57,17 @@ describe('what people decided', () => {
       expect.stringMatching(/^ {2}head 0000000024@sha256:\w{64}$/),
       'proven: 24 records',
       '',
+    ]);
+  });
+
+  it('tells of a deletion that nobody is known to have asked for it, also not somebody else than who gave a part of it up', () => {
+    const deleted = { ...people, requestedBy: { username: 'system:serviceaccount:offboard-system:offboard', isOffboard: true as const } };
+    const asked = '    asked by Offboard, because the identity was deleted, or had expired; who did that is in the audit log';
+    expect(shown(1, () => ({ people: deleted })).split('\n').slice(2, 4)).toEqual([asked, '']);
+    expect(shown(1, () => ({ ...waived, people: { ...deleted, waivers: waived.people?.waivers ?? [] } })).split('\n').slice(2, 5)).toEqual([
+      asked,
+      '    ! vault was given up by carol until 2027-01-31T00:00:00Z (waiver give-up): the database is gone',
+      '    ! whoever gave that up may be who deleted the identity, or let it expire: only the audit log tells',
     ]);
   });
 });

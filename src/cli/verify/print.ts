@@ -1,5 +1,5 @@
 /** What a check found, for people: first what people decided, then what nobody could prove, then the records, then the verdict. */
-import type { RecordReport, Report } from '../../evidence/report.ts';
+import type { Decisions, RecordReport, Report } from '../../evidence/report.ts';
 import { escapeControls } from '../../runtime/redact.ts';
 import { wrap } from '../screen.ts';
 
@@ -20,14 +20,19 @@ const decisions = (all: readonly RecordReport[], width: number): readonly string
   const rest = readable.length - grave.length - others.length;
   return [
     'decided by people\n',
-    ...[...grave, ...others].flatMap(({ record, requestedBy, enforcedBy, attention }) => [
+    ...[...grave, ...others].flatMap(({ record, attention, ...asked }) => [
       wrap(titleOf(record), width, '  ', '    '),
-      wrap(`asked by ${requestedBy ?? 'nobody known'}${enforcedBy === undefined ? '' : `, enforced by ${enforcedBy}`}`, width, '    '),
+      wrap(askedIn(asked), width, '    '),
       ...marked(attention, width),
     ]),
     ...(rest === 0 ? [] : [`  ${rest} ${grave.length === 0 ? 'records' : 'more'}, with no waiver, no cancel and no broken glass\n`]),
     '\n',
   ];
+};
+
+const askedIn = ({ requestedBy, isOffboard, enforcedBy }: Omit<Decisions, 'attention'>): string => {
+  if (isOffboard === true) return 'asked by Offboard, because the identity was deleted, or had expired; who did that is in the audit log';
+  return `asked by ${requestedBy ?? 'nobody known'}${enforcedBy === undefined ? '' : `, enforced by ${enforcedBy}`}`;
 };
 
 const marked = (lines: readonly string[], width: number): readonly string[] => lines.map((line) => wrap(`! ${line}`, width, '    ', '      '));

@@ -66,7 +66,7 @@ const peopleOf = (run: Run, outcome: Outcome, context: Context): Predicate['peop
   const { spec } = run.offboarding;
   const { cancel } = spec;
   return {
-    ...(spec.requestedBy?.username === undefined ? {} : { requestedBy: { username: spec.requestedBy.username } }),
+    ...(spec.requestedBy?.username === undefined ? {} : { requestedBy: requesterOf(spec.requestedBy.username, context) }),
     ...(spec.enforcedBy?.username === undefined ? {} : { enforcedBy: { username: spec.enforcedBy.username } }),
     ...(cancel === undefined
       ? {}
@@ -88,6 +88,12 @@ const isIdentityBroken = ({ draft }: Run, { cluster }: Context): boolean => {
   const identity = namespace === undefined || name === undefined ? undefined : cluster.workloadIdentity(namespace, name);
   return identity?.metadata.uid === uid && conditionOf(identity?.status, conditionTypes.glassBroken) !== undefined;
 };
+
+/** Whoever deletes an identity asks for its end by that, and Offboard makes the run in its own name. */
+const requesterOf = (username: string, { operator: { namespace, serviceAccount } }: Context): NonNullable<Predicate['people']['requestedBy']> => ({
+  username,
+  ...(username === `system:serviceaccount:${namespace}:${serviceAccount}` ? { isOffboard: true } : {}),
+});
 
 const waiversOf = ({ offboarding, waivers }: Run, { cluster }: Context): readonly RecordedWaiver[] => {
   const objects = cluster.waiversFor(keyOf(offboarding));

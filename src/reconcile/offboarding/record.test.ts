@@ -55,6 +55,14 @@ const giveUpShared = async (): Promise<void> => {
 
 const noKey = needsPerson('SigningKeyMissing', 'there is no key to sign the record with');
 
+describe('a run that Offboard asked for itself', () => {
+  it('says so, since whoever deleted the identity is not known by that', async () => {
+    start({ requestedBy: { username: 'system:serviceaccount:offboard-system:offboard' } });
+    await until('Confirmed');
+    expect(world.ledger.records[0]?.people.requestedBy).toEqual({ username: 'system:serviceaccount:offboard-system:offboard', isOffboard: true });
+  });
+});
+
 describe('a run at its end', () => {
   it('is never too long to be recorded, however much was found', async () => {
     const { inventory } = world.revoker;
