@@ -119,7 +119,8 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace, settin
       return method === 'PATCH' && /\/(rolebindings|clusterrolebindings)\//.test(path);
     },
     gives: ({ path }) => path.endsWith('/token'),
-    isEnumeration: ({ method, path }: WireRequest) => method === 'GET' && /\/rolebindings(\?|$)/.test(path) && !path.includes('watch=true'),
+    listed: ({ method, path }: WireRequest) => (method !== 'GET' || path.includes('watch=true') ? undefined : /\/v1\/((?:cluster)?rolebindings|secrets)(?:\?|$)/.exec(path)?.[1] ?? accountIn(path)),
+    lists: (identity) => ['rolebindings', 'clusterrolebindings', 'secrets', accountList(identity)],
     tried: ({ method, path, headers, body }, answer) => {
       if (method !== 'POST' || !/(token|selfsubject)reviews(\?|$)/.test(path) || 'open' in answer) return undefined;
       const isReview = path.includes('/tokenreviews');
@@ -151,6 +152,13 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace, settin
 const kubernetesPart = (name: string, { probe, certified, at }: IdentityPlan, epoch: number): object => {
   const certificates = certified === 0 ? {} : { certificates: [{ commonName: `${name}-cert`, notAfter: new Date(epoch + at + certified).toISOString() }] };
   return probe || certified > 0 ? { kubernetes: { ...(probe && { probe }), ...certificates } } : {};
+};
+
+const accountList = ({ namespace, name }: Person): string => `account ${namespace}/${name}`;
+
+const accountIn = (path: string): string | undefined => {
+  const [, namespace, name] = /\/namespaces\/([^/]+)\/serviceaccounts\/([^/?]+)(?:\?|$)/.exec(path) ?? [];
+  return namespace === undefined || name === undefined ? undefined : accountList({ namespace, name });
 };
 
 const canaryPath = 'offboard-canary-';

@@ -103,9 +103,17 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
     },
     isIrreversible: ({ method, path }) => method === 'DELETE' || (method === 'PUT' && path.includes('/iam')) || path.includes(':setIamPolicy'),
     gives: () => false,
-    isEnumeration: ({ method, path }) => path.includes('getIamPolicy') || (method === 'GET' && /\/(iam|keys)(\?|$)/.test(path)),
     staysOpen: (identity) => shared.has(keyOf(identity)),
     shares: { [reasons.sharedAccount]: (identity) => shared.has(keyOf(identity)) },
+    listed: ({ method, path }) => {
+      const [, of, what] = /\/(\d+)(\/keys|:getIamPolicy)(?:\?|$)/.exec(path) ?? [];
+      if (of !== undefined && what !== undefined) return of + what;
+      return method === 'GET' && path.includes('/b/acme-artifacts/iam') ? 'acme-artifacts' : undefined;
+    },
+    lists: (identity) => {
+      const account = planted.get(keyOf(identity))?.account;
+      return ['acme-artifacts', ...(account === undefined ? [] : [`${account}/keys`, `${account}:getIamPolicy`])];
+    },
     ofOthers: () => {
       const holders = [...planted].flatMap(([key, holder]) => (retired.has(key) ? [] : [holder]));
       // Their tokens end by themselves.

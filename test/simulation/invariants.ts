@@ -8,6 +8,7 @@ import type { OffboardingObject, OffboardingWaiverObject } from '../../src/recon
 import { trackedKey } from '../../src/policy/credential.ts';
 import { kstatusViolations } from '../env/kstatus.ts';
 import type { WireRequest } from './engine/wire.ts';
+import type { Looks } from './looks.ts';
 import type { Person, Realm, Way } from './realm.ts';
 import { announces, credentialsOf, dependenciesOf, dependencyOf, isTrue, nameOf } from './runs.ts';
 import type { Ways } from './ways.ts';
@@ -42,6 +43,7 @@ export interface World {
   readonly now: () => number;
   readonly realms: readonly Realm[];
   readonly ways: Ways;
+  readonly looks: Pick<Looks, 'last'>;
   readonly people: readonly Person[];
   readonly personOf: (target: Target['serviceAccount']) => Person | undefined;
   readonly offboardings: () => readonly OffboardingObject[];
@@ -61,7 +63,7 @@ export interface World {
 
 export interface Invariants {
   readonly onStored: (change: Stored) => void;
-  readonly onRequest: (request: WireRequest, realm: Realm, status: number) => void;
+  readonly onRequest: (request: WireRequest, realm: Realm) => void;
   /** People have changed what is theirs. */
   readonly onPeople: () => void;
 }
@@ -73,7 +75,6 @@ export const epoch = Date.parse('2026-06-01T00:00:00Z');
 const isSomebodys: ReadonlySet<string> = new Set(['serviceaccounts', 'secrets', 'rolebindings', 'clusterrolebindings']);
 
 export const createInvariants = (world: World): Invariants => {
-  const enumeratedAt = new Map<Realm, number>();
   /** Identities of which a run was Ready at some time. */
   const retired = new Set<string>();
   /** Since when the cluster's lock does not stand that once did. */
@@ -124,13 +125,11 @@ export const createInvariants = (world: World): Invariants => {
       checkConfirmed(world, before, after, change.by);
       checkLocked(world, after, lostAt);
       if (!isTrue(after, 'Ready') || isTrue(before, 'Ready')) return;
-      checkReady(world, after, enumeratedAt);
+      checkReady(world, after, change.by);
       retired.add(after.status?.identity ?? '');
     },
-    onRequest: (request, realm, status) => {
+    onRequest: (request, realm) => {
       if (world.startedAt(request.from) === undefined) return;
-      // Whoever was refused has seen nothing.
-      if (status < 300 && realm.isEnumeration(request)) enumeratedAt.set(realm, world.now());
       if (realm.isIrreversible(request)) {
         checkAllowed([...world.offboardings(), ...deleted], request, realm);
         checkAlone(world, request);
@@ -155,7 +154,7 @@ const lastLookAgo = 2_000;
 /** What people bring back after it was looked at is told with the next look. */
 const isBackSinceTheLastLook = ({ now }: World, { broughtBackAt = -Infinity }: Way): boolean => now() - broughtBackAt <= lastLookAgo;
 
-const checkReady = (world: World, run: OffboardingObject, enumeratedAt: ReadonlyMap<Realm, number>): void => {
+const checkReady = (world: World, run: OffboardingObject, by: string): void => {
   const person = personOfRun(world, run);
   if (person === undefined) throw new Violation('NeverLies', `${nameOf(run)} is Ready, and nobody knows for whom`);
   let lastOfCluster = 0;
@@ -173,9 +172,10 @@ const checkReady = (world: World, run: OffboardingObject, enumeratedAt: Readonly
     if (world.now() - last < realm.settleTime - realm.propagation) {
       throw new Violation('SettleTimeHolds', `${nameOf(run)} is Ready ${String(Math.round(world.now() - last))} ms after the last way into ${realm.name} ended; an absence must hold ${String(realm.settleTime)} ms`);
     }
-    const looked = enumeratedAt.get(realm) ?? 0;
-    if (looked < last || (realm.name !== 'kubernetes' && looked < lastOfCluster)) {
-      throw new Violation('LooksLast', `${nameOf(run)} is Ready; the last look for more in ${realm.name} was at ${String(looked)}, and what could give more ended at ${String(Math.max(last, lastOfCluster))}`);
+    const ended = realm.name === 'kubernetes' ? last : Math.max(last, lastOfCluster);
+    const unseen = realm.lists(person).find((list) => world.looks.last(by, realm, list) < ended);
+    if (unseen !== undefined) {
+      throw new Violation('LooksLast', `${nameOf(run)} is Ready; ${by} saw the list ${unseen} of ${realm.name} last at ${String(world.looks.last(by, realm, unseen))}, and what could give more ended at ${String(ended)}`);
     }
   }
   const { recordRef } = run.status ?? {};

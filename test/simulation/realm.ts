@@ -51,8 +51,10 @@ export interface Realm {
   readonly isIrreversible: (request: WireRequest) => boolean;
   /** Whether it may begin something that is no stored object, such as a token. */
   readonly gives: (request: WireRequest) => boolean;
-  /** Whether it lists what there is. */
-  readonly isEnumeration: (request: WireRequest) => boolean;
+  /** Which list of what there is a request asks for, by a name for it. */
+  readonly listed: (request: WireRequest) => string | undefined;
+  /** The lists in which everything is that the identity can have there. */
+  readonly lists: (identity: Person) => readonly string[];
   /** Where a request tries something that is of an account: by the UID of that, and whether it was taken or refused. */
   readonly tried?: (request: WireRequest, answer: WireAnswer | WireStream) => { readonly uid: string; readonly taken: boolean } | undefined;
   /** Why a person has to act, and whether that is so of this identity, or was a moment ago. */

@@ -6,7 +6,7 @@ import { offboardingRecords, offboardingWaivers, offboardings, pods } from '../.
 import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
 import { createClaims } from './claims.ts';
 import { createClusterRealm } from './cluster-realm.ts';
-import type { Network } from './engine/network.ts';
+import type { Network, Receiver } from './engine/network.ts';
 import { createNetwork } from './engine/network.ts';
 import { between, streamOf } from './engine/random.ts';
 import { createScheduler } from './engine/scheduler.ts';
@@ -14,6 +14,7 @@ import type { WireServer } from './engine/wire.ts';
 import { createFaults } from './faults.ts';
 import type { EndsLater } from './incidents.ts';
 import { createIncidents } from './incidents.ts';
+import { createLooks } from './looks.ts';
 import { createMoments } from './moments.ts';
 import type { Stored, World } from './invariants.ts';
 import { Violation, createInvariants, epoch } from './invariants.ts';
@@ -84,8 +85,9 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
   let replicas: Replicas | undefined;
   const stepped = plan.incidents.some(({ kind }) => kind === 'StepWall');
   const ways = createWays(scheduler.now, realms, identities);
+  const looks = createLooks(scheduler.now);
   const world: World = {
-    now: scheduler.now, realms, ways, people: identities,
+    now: scheduler.now, realms, ways, looks, people: identities,
     personOf: ({ namespace: home, name }) => identities.find((each) => each.namespace === home && each.name === name),
     offboardings: runs,
     startedAt: (name) => replicas?.startedAt(name),
@@ -125,7 +127,8 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
     handle: (request) => {
       const answer = server.handle(request);
       if (realm.gives(request)) ways.look();
-      invariants.onRequest(request, realm, answer.status);
+      invariants.onRequest(request, realm);
+      looks.onAnswered(request, realm, answer);
       claims.onAnswered(request, realm, answer.status);
       records.onAnswered(request, realm, answer);
       if (world.startedAt(request.from) !== undefined) reactions?.onAnswered(request, answer.status);
@@ -142,7 +145,14 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
       } catch (error) {
         fail(error);
       }
-      return replicas?.onSend(request.from) === 'Lost' ? () => undefined : wire.send(origin, request, receiver);
+      const watched: Receiver = {
+        ...receiver,
+        answer: (answer) => {
+          looks.onDelivered(request, answer);
+          receiver.answer(answer);
+        },
+      };
+      return replicas?.onSend(request.from) === 'Lost' ? () => undefined : wire.send(origin, request, watched);
     },
   };
 

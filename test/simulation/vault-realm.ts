@@ -138,7 +138,12 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster,
     },
     isIrreversible: ({ method, path }) => method !== 'GET' && method !== 'LIST' && (/\/(auth\/token|sys\/leases)\/revoke/.test(path) || (method === 'DELETE' && path.includes('/auth/'))),
     gives: () => false,
-    isEnumeration: ({ method, path }) => method === 'LIST' || path.includes('list=true'),
+    listed: ({ path, body }) => {
+      if (path.endsWith('?list=true')) return /\/(auth\/token\/accessors|sys\/leases\/lookup\/.+)\?/.exec(path)?.[1];
+      const alias = path.endsWith('/identity/lookup/entity') ? /"alias_name":"([^"]+)"/.exec(body ?? '')?.[1] : undefined;
+      return alias === undefined ? undefined : `alias ${alias}`;
+    },
+    lists: (identity) => ['auth/token/accessors', `sys/leases/lookup/database/creds/${roleOf(identity)}`, ...[...(uids.get(keyOf(identity)) ?? [])].map((uid) => `alias ${uid}`)],
     ofOthers: () => vault.truth.working().flatMap(({ what, credential, owner }) => (isNeighbours(owner) ? [`${what} ${credential}`] : [])).join(', '),
     knobs: [
       { name: 'Sealed', on: () => { vault.knobs.seal(); return vault.knobs.unseal; } },

@@ -60,6 +60,14 @@ export const looking: readonly Mutant[] = [
     patches: [{ file: verify, find: "revoker.inventory(run.draft.target, 'Fresh', signal);", replace: "revoker.inventory(run.draft.target, 'Cached', signal);" }],
   },
   {
+    name: 'last-look-elsewhere',
+    lie: 'The last look at Vault is one at its leases, and what tokens it has is taken from an earlier one.',
+    who: aTiredEngineer,
+    patches: [
+      { file: 'src/revokers/vault/inventory.ts', find: 'memory.tokens.sweep(freshness, signal),', replace: "memory.tokens.sweep(freshness === 'Fresh' ? 'Cached' : freshness, signal)," },
+    ],
+  },
+  {
     name: 'vault-standby-believed',
     lie: 'What a standby does not know yet is told not to be there.',
     who: aTiredEngineer,

@@ -33,6 +33,7 @@ export const seen: Readonly<Record<string, number>> = {
   'vault-queued-is-gone': 8,
   'binding-deleted-as-it-was': 9,
   'google-whole-binding-removed': 9,
+  'last-look-elsewhere': 9,
   'last-look-from-the-cache': 9,
   'expiry-left-out': 12,
   'finalizer-stripped-first': 13,
