@@ -13,7 +13,7 @@ import type { WireRequest } from './engine/wire.ts';
 import { between, chance, pick } from './engine/random.ts';
 import type { Scheduler } from './engine/scheduler.ts';
 import type { IdentityPlan, Setting } from './plan.ts';
-import { bindingsOf, keyOf, requester } from './people.ts';
+import { bindingsOf, keyOf, requester, signingKeyName } from './people.ts';
 import type { Person, Realm, Way } from './realm.ts';
 
 export interface ClusterRealm {
@@ -44,7 +44,7 @@ const accounts = kindFor(serviceAccounts);
 export const createClusterRealm = ({ scheduler, random, epoch, namespace, setting }: ClusterRealmOptions): ClusterRealm => {
   const cluster = createCluster({ scheduler, random, namespace, namespaces: ['ci', 'ops'], epoch, stamps: setting?.unstamped !== true });
   const admin = cluster.as('kubernetes-admin');
-  admin.create(secrets, { metadata: { name: 'offboard-signing-key', namespace }, data: { 'key.pem': Buffer.from(signingKey).toString('base64') } });
+  admin.create(secrets, { metadata: { name: signingKeyName, namespace }, data: { 'key.pem': Buffer.from(signingKey).toString('base64') } });
   admin.create(configMaps, { metadata: { name: 'offboard-signing-keys', namespace } });
   admin.create(clusterRoles, { metadata: { name: 'edit' }, rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'update'] }] });
   admin.create(clusterRoles, { metadata: { name: 'deploy' }, rules: [{ apiGroups: ['apps'], resources: ['deployments'], verbs: ['create', 'delete'] }] });

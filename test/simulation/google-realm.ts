@@ -112,7 +112,8 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
     },
     lists: (identity) => {
       const account = planted.get(keyOf(identity))?.account;
-      return ['acme-artifacts', ...(account === undefined ? [] : [`${account}/keys`, `${account}:getIamPolicy`])];
+      // What is in an account that is deleted is not listed by anybody.
+      return ['acme-artifacts', ...(account === undefined || google.people.account(account).deleted ? [] : [`${account}/keys`, `${account}:getIamPolicy`])];
     },
     ofOthers: () => {
       const holders = [...planted].flatMap(([key, holder]) => (retired.has(key) ? [] : [holder]));

@@ -64,7 +64,7 @@ export const createIncidents = (options: IncidentsOptions): Incidents => {
     onBegin(incident.act, incident);
     const { act: what } = incident;
     if (isOfOneRealm(what)) for (const { acts } of options.realms) acts?.[what]?.(identity.person);
-    else people.act(what, identity.person, identity.plan);
+    else people.act(what, identity.person, identity.plan, streamOf(options.seed, `person ${String(incident.at)}`));
     onPeople();
   };
   const arm = (incident: Of<'Reaction'>): void => {

@@ -52,6 +52,8 @@ export interface World {
   /** True when a clock of the operator was set during this run: then what goes by the time of day may be early. */
   readonly clocksWereSet: () => boolean;
   readonly records: () => readonly KubeObject[];
+  /** By people: then the chain has an end that nobody can see, or a gap that an auditor is told of. */
+  readonly recordsWereDeleted: () => boolean;
   /** Whether something runs as that account. */
   readonly isInUse: (account: Target['serviceAccount']) => boolean;
   readonly waivers: () => readonly OffboardingWaiverObject[];

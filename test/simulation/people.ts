@@ -1,11 +1,15 @@
 /** What people do to a run while it is under way, with kubectl: each act is one of `personActs`, and does nothing where there is nothing to do it to. */
 import type { Resource } from '../../src/kube/resources.ts';
 import {
-  clusterRoleBindings, configMaps, offboardingWaivers, offboardings, roleBindings, serviceAccounts, validatingAdmissionPolicyBindings, workloadIdentities,
+  clusterRoleBindings, configMaps, connectors, namespaces, offboardingRecords, offboardingWaivers, offboardings, roleBindings, secrets, serviceAccounts, validatingAdmissionPolicyBindings,
+  workloadIdentities,
 } from '../../src/kube/resources.ts';
 import { lockConfigMap } from '../../src/revokers/kubernetes/lock-policies.ts';
 import type { OffboardingObject, WorkloadIdentityObject } from '../../src/reconcile/objects.ts';
-import type { Cluster } from './cluster/cluster.ts';
+import type { ConnectorObject } from '../../src/revokers/connector.ts';
+import type { Random } from '../../src/runtime/random.ts';
+import type { Cluster, StoredObject } from './cluster/cluster.ts';
+import { chance, pick } from './engine/random.ts';
 import type { Person } from './realm.ts';
 import type { IdentityPlan, PersonAct, RealmAct } from './plan.ts';
 
@@ -26,7 +30,7 @@ export interface People {
   readonly retire: (identity: Person, plan: IdentityPlan) => void;
   /** Takes Vault out of what it depends on, where the operator knows of it. */
   readonly undeclare: (identity: Person) => void;
-  readonly act: (act: ClusterAct, identity: Person, plan: IdentityPlan) => void;
+  readonly act: (act: ClusterAct, identity: Person, plan: IdentityPlan, random: Random) => void;
 }
 
 export interface PeopleOptions {
@@ -37,6 +41,10 @@ export interface PeopleOptions {
   /** What somebody broke is mended by somebody else, a while later. */
   readonly mend: (act: () => void) => void;
 }
+
+/** Milliseconds for which somebody gives something up. */
+const waivedFor = [30_000, 30_000, 5_000, 120_000, 600_000] as const;
+export const signingKeyName = 'offboard-signing-key';
 
 const runName = (identity: Person): string => `retire-${identity.name}`;
 
@@ -82,7 +90,17 @@ export const createPeople = ({ cluster, wall, trace, mend }: PeopleOptions): Peo
       }));
   };
 
-  const acts: Readonly<Record<ClusterAct, (identity: Person, plan: IdentityPlan) => void>> = {
+  const deleteIdentity = (identity: Person): void => { tried('delete the WorkloadIdentity', () => { alice.remove(workloadIdentities, identity); }); };
+  /** What is deleted is made again, as it was, by somebody else. */
+  const loseForAWhile = (what: string, resource: Resource, objects: readonly StoredObject[]): void => {
+    for (const { metadata: { name, namespace, labels, annotations }, ...rest } of objects) {
+      const key = { name, ...(namespace !== undefined && { namespace }) };
+      tried(`delete ${what} ${name}`, () => { admin.remove(resource, key); });
+      mend(() => { tried(`make ${what} ${name} again`, () => admin.create(resource, { ...rest, metadata: { ...key, ...(labels && { labels }), ...(annotations && { annotations }) } })); });
+    }
+  };
+
+  const acts: Readonly<Record<ClusterAct, (identity: Person, plan: IdentityPlan, random: Random) => void>> = {
     Suspend: (identity) => { changeRun(identity, { spec: { suspend: true } }, 'suspend'); },
     Resume: (identity) => { changeRun(identity, { spec: { suspend: false } }, 'resume'); },
     Cancel: (identity) => { changeRun(identity, { spec: { cancel: { reason: 'a mistake', requestedBy: { username: requester } } } }, 'cancel'); },
@@ -90,7 +108,7 @@ export const createPeople = ({ cluster, wall, trace, mend }: PeopleOptions): Peo
     Hasten: (identity) => { changeRun(identity, { spec: { urgency: 'Emergency' } }, 'hasten'); },
     EndSoak: (identity) => { changeRun(identity, { spec: { soak: '0s' } }, 'end the soak'); },
     Enforce: (identity) => { changeRun(identity, { spec: { mode: 'Enforce', enforcedBy: { username: requester } } }, 'enforce'); },
-    Waive: (identity, plan) => {
+    Waive: (identity, plan, random) => {
       const run = runOf(identity);
       if (run === undefined) return;
       const dependency = plan.vault ? 'vault' : plan.google ? 'google' : 'kubernetes';
@@ -99,7 +117,7 @@ export const createPeople = ({ cluster, wall, trace, mend }: PeopleOptions): Peo
           metadata: { name: `waive-${identity.name}`, namespace: identity.namespace },
           spec: {
             offboardingRef: { name: run.metadata.name, uid: run.metadata.uid }, dependency, reason: 'its owner is away', approvedBy: { username: approver },
-            expiresAt: new Date(wall().getTime() + 30_000).toISOString(),
+            expiresAt: new Date(wall().getTime() + pick(random, waivedFor)).toISOString(),
           },
         }));
     },
@@ -122,12 +140,32 @@ export const createPeople = ({ cluster, wall, trace, mend }: PeopleOptions): Peo
       // Somebody else's part in it, which the operator must leave as it is from now on.
       tried('name a neighbour in its binding', () => alice.patch(roleBindings, key, { subjects: [...subjects, { kind: 'ServiceAccount', ...neighbour }] }));
     },
-    DeleteIdentity: (identity) => { tried('delete the WorkloadIdentity', () => { alice.remove(workloadIdentities, identity); }); },
+    DeleteIdentity: deleteIdentity,
     SecondRun: (identity, plan) => {
       serial += 1;
       ask(identity, { ...plan, urgency: serial % 2 === 0 ? 'Emergency' : 'Routine', mode: 'Enforce', soak: 0 }, `${runName(identity)}-${String(serial)}`);
     },
     BreakGlass: (identity) => { changeRun(identity, { metadata: { finalizers: null } }, 'break the glass'); },
+    EditConnectors: (_, __, random) => {
+      const isTaken = chance(random, 0.5);
+      for (const { metadata: { name }, ...before } of admin.list(connectors)) {
+        const { timing, grants } = (before as unknown as Pick<ConnectorObject, 'spec'>).spec;
+        tried(`change the Connector ${name}`, () => admin.patch(connectors, { name }, { spec: isTaken ? { grants: [] } : { timing: { ...timing, timeout: '3s' } } }));
+        mend(() => { tried(`change the Connector ${name} back`, () => admin.patch(connectors, { name }, { spec: isTaken ? { grants } : { timing } })); });
+      }
+    },
+    DeleteConnectors: () => { loseForAWhile('the Connector', connectors, admin.list(connectors)); },
+    DeleteNamespace: ({ namespace }) => { tried(`delete the namespace ${namespace}`, () => { admin.remove(namespaces, { name: namespace }); }); },
+    AddDependency: (identity) => {
+      const { spec: { dependencies = [] } = {} } = (alice.get(workloadIdentities, identity) ?? {}) as unknown as Partial<WorkloadIdentityObject>;
+      const [like] = dependencies;
+      if (like !== undefined) change(workloadIdentities, identity, identity.name, { spec: { dependencies: [...dependencies, { ...like, name: `${like.name}-as-well` }] } }, 'add a dependency');
+    },
+    LoseSigningKey: () => { loseForAWhile('the key', secrets, admin.list(secrets, operatorNamespace).filter(({ metadata }) => metadata.name === signingKeyName)); },
+    DeleteRecord: () => {
+      const last = admin.list(offboardingRecords).at(-1);
+      if (last !== undefined) tried('delete the last record', () => { admin.remove(offboardingRecords, { name: last.metadata.name }); });
+    },
     // Whoever may write in the operator's namespace can take every lock off; the operator must notice, and put it back.
     TakeLockOff: () => { tried('empty the lock', () => admin.patch(configMaps, { namespace: operatorNamespace, name: lockConfigMap }, { data: null })); },
     BreakPolicy: () => {
@@ -144,9 +182,9 @@ export const createPeople = ({ cluster, wall, trace, mend }: PeopleOptions): Peo
     },
     retire: (identity, plan) => {
       if (plan.by === 'Offboarding') ask(identity, plan, runName(identity));
-      else acts.DeleteIdentity(identity, plan);
+      else deleteIdentity(identity);
     },
-    act: (act, identity, plan) => { acts[act](identity, plan); },
+    act: (act, identity, plan, random) => { acts[act](identity, plan, random); },
   };
 };
 

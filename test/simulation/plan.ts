@@ -95,7 +95,9 @@ export type RealmAct = (typeof realmActs)[number];
 
 /** Only in stories. */
 export const storyActs = ['HoldAccount', 'LetGoOfAccount', 'BindMore'] as const;
-export type PersonAct = (typeof personActs)[number] | RealmAct | (typeof storyActs)[number];
+/** To what the operator itself lives by. */
+export const ownersActs = ['EditConnectors', 'DeleteConnectors', 'DeleteNamespace', 'AddDependency', 'LoseSigningKey', 'DeleteRecord'] as const;
+export type PersonAct = (typeof personActs)[number] | RealmAct | (typeof storyActs)[number] | (typeof ownersActs)[number];
 
 export const reactions = [
   /** As soon as the first revoke is announced, a binding of its own becomes somebody else's as well. */

@@ -2,7 +2,7 @@
 import type { Random } from '../../src/runtime/random.ts';
 import { between, chance, pick } from './engine/random.ts';
 import type { IdentityPlan, Incident, Moment, PersonAct, ServerName, Setting } from './plan.ts';
-import { calmAt } from './plan.ts';
+import { calmAt, ownersActs } from './plan.ts';
 
 /** What one identity has, or is, beside what every other may have. */
 export type Surroundings = Pick<
@@ -66,6 +66,12 @@ const accountsInGoogle = (scene: Scene): readonly Incident[] => {
 /** A person takes apart what it has in common with a neighbour. */
 const unshared = (scene: Scene): readonly Incident[] => [person(scene, 'Unshare', between(scene.random, 0, 60_000))];
 
+/** People change what the operator lives by, and put it back. */
+const owners = (scene: Scene): readonly Incident[] => {
+  const moment = pick(scene.random, ['Started', 'Locked', 'Announced', undefined] as const);
+  return [person(scene, pick(scene.random, ownersActs), between(scene.random, 0, moment === undefined ? 40_000 : 20_000), moment)];
+};
+
 /** What happens beside the story of a run. */
 export const happeningsOf = (random: Random, identities: readonly IdentityPlan[]): readonly Incident[] =>
   identities.flatMap((identity, index) => {
@@ -74,5 +80,6 @@ export const happeningsOf = (random: Random, identities: readonly IdentityPlan[]
       ...(chance(random, 0.08) ? shortLists(scene) : []),
       ...(chance(random, 0.35) && identity.google ? accountsInGoogle(scene) : []),
       ...(chance(random, 0.6) && (identity.sharedRole || identity.sharedLeases || identity.sharedEntity) ? unshared(scene) : []),
+      ...(chance(random, 0.12) ? owners(scene) : []),
     ].filter(({ at, since }) => since !== undefined || at < calmAt);
   });

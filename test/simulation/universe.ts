@@ -92,6 +92,7 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
     offboardings: runs,
     startedAt: (name) => replicas?.startedAt(name),
     clocksWereSet: () => stepped,
+    recordsWereDeleted: () => plan.incidents.some((incident) => incident.kind === 'Person' && incident.act === 'DeleteRecord'),
     records: () => admin.list(offboardingRecords),
     waivers: () => admin.list(offboardingWaivers) as unknown as readonly OffboardingWaiverObject[],
     isInUse: ({ namespace: home, name }) => admin.list(pods, home).some((pod) => (pod as { readonly spec?: { readonly serviceAccountName?: string } }).spec?.serviceAccountName === name),
@@ -173,7 +174,8 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
     if (each.inUse === 0) return;
     const pod = { namespace: home, name: `${name}-pod` };
     admin.create(pods, { metadata: pod, spec: { serviceAccountName: name, containers: [{ name: 'agent', image: 'agent' }] } });
-    scheduler.after(each.at + each.inUse, () => { admin.remove(pods, pod); });
+    // With its namespace it went before.
+    scheduler.after(each.at + each.inUse, () => { if (admin.get(pods, pod) !== undefined) admin.remove(pods, pod); });
   });
   /** Somebody has changed what is his, or an identity's. */
   const onPeople = (): void => {
