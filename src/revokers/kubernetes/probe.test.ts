@@ -189,8 +189,12 @@ describe('a negative probe', () => {
     expect(await observe()).toMatchObject({
       state: 'Present', method, tried: { servers: 2, refusals: 2, deadAtSource: true },
       message: `dead at source; API server ${a}, ${b} still accepts it from its cache (up to 10 s)`,
+      worksUntil: new Date(clock.now().getTime() + 10_000),
     });
-    await clock.advance(5_000);
+    const until = new Date(clock.now().getTime() + 10_000);
+    await clock.advance(1_000);
+    expect((await observe()).worksUntil, 'and no later for a later look').toEqual(until);
+    await clock.advance(4_000);
     expect(await observe()).toMatchObject({ state: 'Absent', tried: { refusals: 6 } });
   });
 

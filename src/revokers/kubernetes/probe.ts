@@ -21,6 +21,7 @@ import { createTimedMemory } from '../../runtime/timed-memory.ts';
 import { printable, someOf } from '../text.ts';
 import type { Controls, Observation, Tried } from '../revoker.ts';
 import { tokensId } from './ids.ts';
+import { tokenCache } from './token-cache.ts';
 
 export interface ProbeOptions {
   readonly canaries: BoundCanaries;
@@ -39,6 +40,8 @@ interface Held {
   /** Monotonic. */
   readonly until: number;
   readonly controlAt: Date;
+  /** From the first look at which all of them refused it at the source: until when a cache may let it in. */
+  readonly cachedUntil?: Date | undefined;
   /** What each API server at which it worked calls itself to its tokens, by the server's name. */
   readonly audiences: ReadonlyMap<string, readonly string[]>;
 }
@@ -134,6 +137,9 @@ export const createCanaryProbe = ({ canaries, apiServers, clock }: ProbeOptions)
       const seen = await tryEverywhere(apiServers, account, held, signal).catch((error: unknown): Observation => ({
         state: 'Unknown', method, message: printable(`the canary could not be tried: ${toOutcome(error).message}`, 1_000),
       }));
+      const cachedUntil = seen.tried?.deadAtSource === true ? (held.cachedUntil ?? new Date(clock.now().getTime() + tokenCache)) : undefined;
+      memory.set(keyOf(account), { ...held, cachedUntil }, held.until);
+      if (seen.state === 'Present' && cachedUntil !== undefined && cachedUntil > clock.now()) return { ...seen, worksUntil: cachedUntil };
       // One that ran out meanwhile may have been refused for that. That it still works is true all the same.
       return seen.state === 'Present' || held.until > clock.monotonic() ? seen : undefined;
     },

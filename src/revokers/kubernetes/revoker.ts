@@ -22,6 +22,7 @@ import { observe, toldGone } from './observe.ts';
 import { createPermissions, neededFor } from './permissions.ts';
 import { createCanaryProbe } from './probe.ts';
 import { revoke } from './revoke.ts';
+import { tokenCache } from './token-cache.ts';
 import { createWatches, type WatchOptions } from './watches.ts';
 import { createWorkloadReader } from './workloads.ts';
 
@@ -116,9 +117,6 @@ const deadlines: Readonly<Record<ClusterOperation, number>> = {
   revoke: 30_000,
   observe: 30_000,
 };
-
-/** Milliseconds for which an API server accepts a token again without asking whether its account is still there. */
-const tokenCache = 10_000;
 
 const cached: Residue = {
   kind: 'TokenCache',
