@@ -24,7 +24,7 @@ import {
 } from './reconcile/indexes.ts';
 import { asksOrClaimsOtherwise, asksOtherwise, keyOf, splitKey } from './reconcile/objects.ts';
 import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from './reconcile/objects.ts';
-import { createOffboardingReconciler } from './reconcile/offboarding/reconciler.ts';
+import { type OffboardingReconciler, createOffboardingReconciler } from './reconcile/offboarding/reconciler.ts';
 import { createOffboardingWaiverReconciler } from './reconcile/offboarding-waiver/reconciler.ts';
 import { createWorkloadIdentityReconciler } from './reconcile/workload-identity/reconciler.ts';
 import { type Records, createRecords } from './records.ts';
@@ -221,7 +221,7 @@ export const createOperator = (options: OperatorOptions): Operator => {
     },
     unsynced: () => reflectors.filter((reflector) => !reflector.synced()).map(whyUnsynced),
     healthy: () => watchesAreWell(reflectors, client),
-    figures: createFigures({ runs: runs.store, identities: identities.store, registry, clock, kubernetes, connectors, records }),
+    figures: createFigures({ runs: runs.store, identities: identities.store, registry, clock, kubernetes, connectors, records, hasLookedAt: runReconciler.hasLookedAt }),
     close: async () => {
       await Promise.all([connectors.close(), probe.close()]);
     },
@@ -236,12 +236,13 @@ interface FigureSources {
   readonly kubernetes: Pick<KubernetesRevoker, 'lockInstalled'>;
   readonly connectors: Pick<Connectors, 'figures'>;
   readonly records: Pick<Records, 'figures'>;
+  readonly hasLookedAt: OffboardingReconciler['hasLookedAt'];
 }
 
-const createFigures = ({ runs, identities, registry, clock, kubernetes, connectors, records }: FigureSources): Operator['figures'] => {
+const createFigures = ({ runs, identities, registry, clock, kubernetes, connectors, records, hasLookedAt }: FigureSources): Operator['figures'] => {
   const unknownFigures = createUnknownFigures();
   return () => ({
-    ...runFigures(runs.list(), identities.list(), registry, clock.now()),
+    ...runFigures(runs.list(), identities.list(), registry, clock.now(), hasLookedAt),
     oldestUnknown: unknownFigures(runs.list(), registry, clock.now()),
     lockInstalled: kubernetes.lockInstalled(),
     connectors: connectors.figures(),

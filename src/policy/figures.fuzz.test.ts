@@ -20,7 +20,7 @@ const dependency = fc.record({ name: fc.constantFrom('kubernetes', 'vault', 'goo
 const run = fc
   .record({ mode: fc.constantFrom('Enforce' as const, 'Enforce' as const, 'Plan' as const), suspend: fc.boolean(), deadline: fc.constantFrom(undefined, '1s', '999h', '', 'some day'), begun: fc.boolean(), completed: fc.constantFrom(false, false, true), conditions, dependencies: fc.uniqueArray(dependency, { maxLength: 3, selector: ({ name }) => name }) })
   .map(({ mode, suspend, deadline, begun, completed, conditions: all, dependencies }) => ({
-    metadata: { creationTimestamp: instant },
+    metadata: { uid: 'u', creationTimestamp: instant },
     spec: { reason: 'Retired' as const, mode, suspend, ...(deadline !== undefined && { deadline }) },
     status: {
       conditions: all,
@@ -70,7 +70,7 @@ describe('the figures of whatever runs there are', () => {
     const unknown = { name: 'vault', state: 'Unknown' as const, credentials: [{ id: 'x', class: 'Token', state: 'Unknown' as const, revokeRequestedAt: instant }] };
     holds(
       fc.property(runs, (all) => {
-        const more = { metadata: { creationTimestamp: instant }, spec: { reason: 'Retired' as const, mode: 'Enforce' as const }, status: { revokeStartedAt: instant, dependencies: [unknown] } };
+        const more = { metadata: { uid: 'u', creationTimestamp: instant }, spec: { reason: 'Retired' as const, mode: 'Enforce' as const }, status: { revokeStartedAt: instant, dependencies: [unknown] } };
         const [before, after] = [runFigures(all, [], known, now), runFigures([...all, more], [], known, now)];
         for (const { revoker, seconds } of before.oldestUnconfirmed) {
           const then = after.oldestUnconfirmed.find((each) => each.revoker === revoker)?.seconds ?? -1;

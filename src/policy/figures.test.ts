@@ -72,6 +72,13 @@ describe('the figures of runs', () => {
     expect(seconds).toBe(90);
   });
 
+  it('know no end of what another process has seen to be absent', () => {
+    const run = revoking([credential({ state: 'Absent', absentSince: now.toISOString() })]);
+    const residual = (isHere: boolean) => runFigures([run], [], kinds, now, () => isHere).residual[0];
+    expect(residual(true)).toEqual({ revoker: 'kubernetes', seconds: 15, unknown: 0 });
+    expect(residual(false)).toEqual({ revoker: 'kubernetes', seconds: 0, unknown: 1 });
+  });
+
   it('count credentials by state, over all runs, a whole class as many as it stands for', () => {
     const first = revoking([credential(), credential({ state: 'Confirmed' }), credential({ state: 'Unknown' })]);
     const second = revoking([credential({ id: 'every RoleBinding', count: 40 }), credential({ state: 'Absent' }), certificate]);

@@ -34,7 +34,7 @@ const reasonsOfOthers = ['SharedBinding', 'DanglingRoleRef', 'AdmissionDenied', 
 const knownReasons: ReadonlySet<string> = new Set<string>([...Object.values(reasons), ...reasonsOfOthers]);
 
 interface CountedRun {
-  readonly metadata: { readonly creationTimestamp: string };
+  readonly metadata: { readonly uid: string; readonly creationTimestamp: string };
   readonly spec: OffboardingSpec;
   readonly status?: OffboardingStatus;
 }
@@ -49,12 +49,21 @@ export interface Kinds {
   readonly forTarget: (target: Target | undefined) => readonly (Settling & { readonly name: string; readonly kind: string })[];
 }
 
-/** Each kind has a figure of what is unconfirmed and of what is stuck, also when nothing is under way. */
-export const runFigures = (runs: readonly CountedRun[], identities: readonly CountedIdentity[], known: Kinds, now: Date): RunFigures => {
+/**
+ * Each kind has a figure of what is unconfirmed and of what is stuck, also when nothing is under way. `isHere`: this process has looked at the
+ * run of that UID, so that what its status says to be absent was seen by it.
+ */
+export const runFigures = (
+  runs: readonly CountedRun[],
+  identities: readonly CountedIdentity[],
+  known: Kinds,
+  now: Date,
+  isHere: (uid: string) => boolean = () => true,
+): RunFigures => {
   const open = runs.filter(({ spec, status }) => spec.mode === 'Enforce' && status?.completedAt === undefined);
   const revoking = open.filter(({ status }) => status?.revokeStartedAt !== undefined);
   const held = open.filter(({ status }) => status?.revokeStartedAt === undefined);
-  const credentials = revoking.flatMap((run) => credentialsOf(run, known));
+  const credentials = revoking.flatMap((run) => credentialsOf(run, known, isHere(run.metadata.uid)));
   const kinds = [...new Set([...known.kinds, ...credentials.map(({ revoker }) => revoker)])];
   const stuck = credentials.filter((each) => each.credential.reason === reasons.revocationStuck && !waits(each));
   return {
@@ -82,7 +91,7 @@ export const runFigures = (runs: readonly CountedRun[], identities: readonly Cou
 };
 
 const residualIn = (credentials: readonly OpenCredential[], now: Date): { readonly seconds: number; readonly unknown: number } => {
-  const ends = credentials.map((each) => ({ each, until: residualOf(each.credential, each) }));
+  const ends = credentials.map((each) => ({ each, until: residualOf(each.credential, each, each.isHere) }));
   const times = ends.flatMap(({ until }) => (typeof until === 'number' ? [(until - now.getTime()) / 1000] : []));
   return { seconds: Math.max(0, ...times), unknown: total(ends.flatMap(({ each, until }) => (until === 'unknown' ? [each] : []))) };
 };
@@ -97,6 +106,7 @@ interface OpenCredential extends Counted, Settling {
   readonly revoker: string;
   readonly suspended: boolean;
   readonly waived: boolean;
+  readonly isHere: boolean;
   readonly credential: CredentialStatus;
 }
 
@@ -107,7 +117,7 @@ const kindsOf = ({ status }: CountedRun, { forTarget }: Kinds) => {
   return (name: string): Settling & { readonly kind: string } => all.get(name) ?? stranger;
 };
 
-const credentialsOf = (run: CountedRun, known: Kinds): readonly OpenCredential[] => {
+const credentialsOf = (run: CountedRun, known: Kinds, isHere: boolean): readonly OpenCredential[] => {
   const of = kindsOf(run, known);
   return (run.status?.dependencies ?? []).flatMap(({ name, state, credentials = [] }) =>
     credentials.map((credential) => ({
@@ -115,6 +125,7 @@ const credentialsOf = (run: CountedRun, known: Kinds): readonly OpenCredential[]
       revoker: of(name).kind,
       suspended: run.spec.suspend === true,
       waived: state === 'Waived',
+      isHere,
       credential,
     })),
   );

@@ -53,6 +53,8 @@ const steps: readonly Step[] = [giveWay, suspend, inventory, preflight, claim, l
 
 export interface OffboardingReconciler {
   readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>;
+  /** True once this process has looked at the run of that UID, and while it goes on. */
+  readonly hasLookedAt: (uid: string) => boolean;
 }
 
 export interface OffboardingReconcilerOptions {
@@ -117,7 +119,7 @@ export const createOffboardingReconciler = ({ context, random, read }: Offboardi
     return watchesOn(look, context) ? { kind: 'again', after: jitter(random, betweenWatches, 0.2) } : { kind: 'done' };
   };
 
-  return { reconcile };
+  return { reconcile, hasLookedAt: (uid) => (memories.get(uid)?.lastReason ?? '') !== '' };
 };
 
 /** It was to be held, and is gone all the same. */
