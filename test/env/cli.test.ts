@@ -164,6 +164,22 @@ describe('offboard verify', () => {
     expect(await run(['verify', '-', '--key', 'key.pub'], ': [')).toMatchObject({ code: 2 });
   });
 
+  it('asks nobody on the network', async () => {
+    const refuse = "() => { throw new Error('somebody on the network was asked'); }";
+    writeFileSync(join(folder, 'offline.mjs'), [
+      "import dns from 'node:dns';",
+      "import net from 'node:net';",
+      "import { syncBuiltinESMExports } from 'node:module';",
+      `dns.lookup = dns.promises.lookup = net.connect = net.createConnection = net.Socket.prototype.connect = globalThis.fetch = ${refuse};`,
+      'syncBuiltinESMExports();',
+    ].join('\n'));
+    const offline = { NODE_OPTIONS: `--import=${join(folder, 'offline.mjs')}` };
+    expect(await run(['verify', 'chain.yaml', '--key', 'key.pub'], '', offline)).toMatchObject({ code: 0, err: '' });
+    // It would be told.
+    writeFileSync(join(folder, 'some-kubeconfig'), dump({ apiVersion: 'v1', kind: 'Config', 'current-context': 'x', users: [{ name: 'x', user: {} }], clusters: [{ name: 'x', cluster: { server: 'http://127.0.0.1:1' } }], contexts: [{ name: 'x', context: { cluster: 'x', user: 'x' } }] }));
+    expect(await run(['verify', '--from-cluster', '--kubeconfig', 'some-kubeconfig', '--key', 'key.pub'], '', offline)).toMatchObject({ code: 2, err: expect.stringContaining('somebody on the network was asked') as string });
+  });
+
   it('tells machines the same', async () => {
     const { code, out } = await verify('chain.yaml', '--key', 'key.pub', '-o', 'json');
     expect(code).toBe(0);
