@@ -1,5 +1,9 @@
 /** A proxy that lies to the whole operator: it takes the deletion of an account, does nothing, and then says that the account is gone. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readInput } from '../../src/cli/verify/input.ts';
+import { keysById, readPublicKeys } from '../../src/evidence/keys.ts';
+import type { RecordReport } from '../../src/evidence/report.ts';
+import { verify } from '../../src/evidence/verify.ts';
 import { createBuildAgent } from '../env/build-agent.ts';
 import type { BuildAgent } from '../env/build-agent.ts';
 import { startControlPlane, waitFor } from '../env/control-plane.ts';
@@ -9,6 +13,7 @@ import { startOperator } from '../env/operator.ts';
 import type { OperatorProcess } from '../env/operator.ts';
 import { startProxy } from '../env/proxy.ts';
 import type { OwnAnswer, Proxy } from '../env/proxy.ts';
+import { publicSigningKey } from '../env/signing-key.ts';
 import { installOffboard } from '../integration/install.ts';
 import type { OffboardingObject } from '../../src/reconcile/objects.ts';
 import { done } from './runs.ts';
@@ -55,6 +60,15 @@ const runIn = async (namespace: string): Promise<OffboardingObject> => JSON.pars
 
 const tokensOf = ({ status }: OffboardingObject) => status?.dependencies?.[0]?.credentials?.find((each) => each.class === 'BoundTokens');
 
+/** What whoever verifies is told of its record, which must be proven. */
+const signedOf = async ({ status }: OffboardingObject): Promise<NonNullable<RecordReport['says']>['counts'] | undefined> => {
+  const trusted = keysById(readPublicKeys(await publicSigningKey(cluster)));
+  const { material, unreadable } = readInput('cluster', await cluster.kubectl(['get', 'offboardingrecords', '-o', 'json']));
+  const report = verify(material, { trusted, published: new Map() }, { unreadable });
+  expect(report).toMatchObject({ verdict: 'Proven' });
+  return report.records.find(({ name }) => name === status?.recordRef?.name)?.says?.counts;
+};
+
 const works = async ({ tokens }: BuildAgent): Promise<boolean> => (await cluster.request('/api', { token: tokens.requested })).status === 200;
 
 const retire = async (namespace: string, spec: string): Promise<BuildAgent> => {
@@ -80,6 +94,7 @@ it('is not believed where the identity is tried', async () => {
   liedAbout.delete('tried');
   await waitFor(async () => readyOf((await runIn('tried')).status)?.reason === done, { what: 'the truth', timeout: 90_000 });
   expect(tokensOf(await runIn('tried'))).toMatchObject({ state: 'Confirmed', strength: 'Probed' });
+  expect(await signedOf(await runIn('tried'))).toMatchObject({ probed: 1 });
   expect(await works(agent)).toBe(false);
 });
 
@@ -88,6 +103,8 @@ it('is called no more than observed where nothing is tried', async () => {
   await waitFor(async () => readyOf((await runIn('untried')).status)?.reason === done, { what: 'the lie to be believed', timeout: 60_000 });
   // That is what a probe is for.
   expect(await works(agent)).toBe(true);
-  const credentials = (await runIn('untried')).status?.dependencies?.[0]?.credentials ?? [];
+  const run = await runIn('untried');
+  const credentials = run.status?.dependencies?.[0]?.credentials ?? [];
   expect(credentials.filter(({ strength }) => strength !== 'Observed')).toEqual([]);
+  expect(await signedOf(run)).toMatchObject({ credentials: credentials.length, observed: credentials.length, probed: 0, waitedOut: 0, open: 0 });
 });
