@@ -59,9 +59,9 @@ const worlds: fc.Arbitrary<World> = holders.chain((holder) =>
     holder: fc.constant(holder),
     places: placesOf(holder),
     rest: fc.record({
-      sharers: standingOf(holder).state === 'Current' ? fc.constantFrom([], [], ['user:b (roles/x)']) : fc.constant([]),
+      sharers: standingOf(holder).state === 'Current' ? fc.constantFrom<readonly string[]>([], ['user:b (roles/x)']) : fc.constant([]),
       keys: fc.uniqueArray(fc.constantFrom('k1', 'k2', 'k3')).map((ids) => ids.map((id) => ({ id, validBefore: '', disabled: false }))),
-      hmacKeys: fc.uniqueArray(fc.constantFrom('GOOG1', 'GOOG2')).map((ids) => ids.map((accessId) => ({ accessId, email, state: 'ACTIVE', etag: '' }))),
+      hmacKeys: fc.uniqueArray(fc.constantFrom('GOOG1', 'GOOG2')).map((ids) => ids.map((accessId) => ({ accessId, email, active: true, etag: '' }))),
       unreadable: fc.subarray(['//bigquery.googleapis.com/projects/acme/datasets/d', '//compute.googleapis.com/x']),
       searched: fc.boolean(),
       tokens: fc.constantFrom('MayLive' as const, 'Over' as const, 'None' as const),
@@ -124,13 +124,14 @@ describe('an inventory of Google Cloud', () => {
         const facts = factsOf(world);
         const tokens = toInventory(facts).credentials.find((each) => each.class === 'AccessTokens');
         const isShared = world.rest.sharers.length > 0;
-        const elsewhere = world.places.some((place) => {
-          if (place.own && !isShared) return false;
-          return (place.bindings ?? []).some(({ role, members }) => mayMint(place.name, role) && members.some(({ kind }) => kind === 'ServiceAccount' || kind === 'SharedName' || (kind === 'Account' && !isShared)));
-        });
-        const isPossible = elsewhere || (isShared && world.rest.keys.length > 0);
-        if (waysToMint(facts).length > 0 !== isPossible) throw new Error('a way to make tokens is lost, or is none');
-        return (tokens !== undefined) === (isPossible || isShared || world.rest.tokens === 'MayLive') && (tokens === undefined || tokens.end.by === 'Expiry');
+        const ways = waysToMint(facts);
+        for (const { name, bindings = [], own } of world.places) {
+          const isOne = bindings.some(({ role, members }) => mayMint(name, role) && members.some(({ kind }) => kind === 'ServiceAccount' || kind === 'SharedName' || (kind === 'Account' && !isShared)));
+          // Tokens of an account that is disabled are refused with it.
+          if (ways.some((way) => way.endsWith(` on ${name}`)) !== (isOne && (!own || isShared))) throw new Error(`on ${name} a way is lost, or is none`);
+        }
+        for (const { id } of world.rest.keys) if (ways.includes(`the key ${id}`) !== isShared) throw new Error(`the key ${id}`);
+        return (tokens !== undefined) === (ways.length > 0 || isShared || world.rest.tokens === 'MayLive') && (tokens === undefined || tokens.end.by === 'Expiry');
       }),
       400,
     );

@@ -168,7 +168,7 @@ describe('an inventory of a Vault', () => {
 
   const secretIds = fc.uniqueArray(fc.constantFrom('s-1', 's-2'));
   const appRoles = fc.array(fc.record({ exclusive: fc.boolean(), exists: fc.boolean(), needsSecretId: fc.boolean(), secretIds, batchTokens: fc.boolean() }), { maxLength: 3 }).map((all) => all.map((each, index) => ({ ...each, mount: 'approle', name: `role-${index}` })));
-  const role = fc.record({ names: fc.constantFrom(['agent'], ['agent', 'b'], ['b']), namespaces: fc.constantFrom(['ci'], ['*']), selector: fc.constant(''), aliasSource: fc.constantFrom('serviceaccount_uid', 'serviceaccount_name'), tokenType: fc.constantFrom('default', 'batch', 'default-batch') });
+  const role = fc.record({ names: fc.constantFrom<readonly string[]>(['agent'], ['agent', 'b'], ['b']), namespaces: fc.constantFrom<readonly string[]>(['ci'], ['*']), selector: fc.constant(''), aliasSource: fc.constantFrom('serviceaccount_uid', 'serviceaccount_name'), tokenType: fc.constantFrom('default', 'batch', 'default-batch') });
   const named = fc.record({ mount: fc.constantFrom(...mounts), role: fc.option(role, { nil: undefined }) });
   // Also more than all that is told of them.
   const many = fc.array(named, { minLength: 60, maxLength: 80, size: 'max' });
