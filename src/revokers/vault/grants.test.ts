@@ -48,6 +48,13 @@ describe('a dependency', () => {
     expect(grantsFor([ci], inCi, { ...whole, ...extra })).toEqual([]);
   });
 
+  it('is granted no AppRole whose name goes on where its mount should', () => {
+    const grant: Grant = { namespaces: { names: ['ci'] }, vault: { appRoles: ['approle/ci/*'] } };
+    const appRole = (mount: string, name: string): VaultDependency => ({ connectorRef: { name: 'vault' }, appRoles: [{ mount, name }] });
+    expect(grantsFor([grant], inCi, appRole('approle/ci', 'agent'))).toEqual([grant]);
+    expect(grantsFor([grant], inCi, appRole('approle', 'ci/agent'))).toEqual([]);
+  });
+
   it('is not put together from two grants', () => {
     const roles: Grant = { namespaces: { names: ['ci'] }, vault: { authRoles: ['*'] } };
     const leases: Grant = { namespaces: { names: ['ci'] }, vault: { leasePrefixes: ['database/creds/*'] } };

@@ -9,7 +9,7 @@ const defaultMounts = { appRole: 'approle', certificate: 'pki' } as const;
 export const covers = ({ vault = {} }: Grant, { roles = [], leases = [], appRoles = [], certificates = [] }: VaultDependency): boolean =>
   roles.every((role) => anyMatches(vault.authRoles, role)) &&
   leases.every(({ prefix }) => anyMatches(vault.leasePrefixes, prefix)) &&
-  appRoles.every(({ mount = defaultMounts.appRole, name: role }) => anyMatches(vault.appRoles, `${mount}/${role}`)) &&
+  appRoles.every(({ mount = defaultMounts.appRole, name: role }) => coversOn(vault.appRoles, mount, role)) &&
   // The common name is known to the server alone; the mount is not asked unless some name of it is granted.
   certificates.every(({ mount = defaultMounts.certificate }) => (vault.certificates ?? []).some((pattern) => anyMatches([mountOf(pattern)], mount)));
 
@@ -17,5 +17,7 @@ const mountOf = (pattern: string): string => pattern.slice(0, Math.max(0, patter
 
 /** Whether one of these grants covers a certificate of this common name. */
 export const coverCertificate = (grants: readonly Grant[], mount: string, commonName: string): boolean =>
-  // A name is one segment: a slash in it would shift the border between mount and name.
-  !commonName.includes('/') && grants.some(({ vault }) => anyMatches(vault?.certificates, `${mount}/${commonName}`));
+  grants.some(({ vault }) => coversOn(vault?.certificates, mount, commonName));
+
+/** A name is one segment: a slash in it would shift the border between mount and name. */
+const coversOn = (patterns: readonly string[] | undefined, mount: string, name: string): boolean => !name.includes('/') && anyMatches(patterns, `${mount}/${name}`);
