@@ -25,7 +25,7 @@ const leastRoom = 30;
 export const labelled = (label: string, text: string, width: number): string => {
   const visible = escapeControls(label);
   const beside = ' '.repeat(visible.length);
-  if (width - visible.length < leastRoom) return `${visible.trimEnd()}\n${text === '' ? '' : wrap(text, width, '      ')}`;
+  if (text === '' || width - visible.length < leastRoom) return `${visible.trimEnd()}\n${text === '' ? '' : wrap(text, width, '      ')}`;
   return wrap(text, width, beside).replace(beside, visible).replace(/ +\n/, '\n');
 };
 

@@ -98,6 +98,10 @@ describe('a run', () => {
     expect(printed(fresh, now, 80)).toBe('build-agent-7 (ci)  Retired, Emergency, asked by alice@example.com 2m3s ago\n  Pending\n\n');
   });
 
+  it('has a line for each dependency, also where there is nothing to say of it', () => {
+    expect(printed(run({ dependencies: [{ name: 'vault', state: 'Pending' }] }), now, 80)).toMatch(/^  vault .* pending/m);
+  });
+
   it('whose time is over is looked at again', () => {
     expect(printed(run({ residualUntil: '2026-11-23T10:00:00Z' }), now, 80)).toContain('(over, and looked at again)');
   });
