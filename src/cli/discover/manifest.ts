@@ -132,7 +132,7 @@ const googleText = ({ account }: NonNullable<FoundDependency['googleCloud']>): r
         comment(account.why, '      '),
         '      serviceAccount:\n',
         `        email: ${scalar(account.email)}\n`,
-        ...(account.uniqueId === undefined ? [] : [`        uniqueId: ${JSON.stringify(account.uniqueId)}\n`]),
+        ...(account.uniqueId === undefined ? [] : [`        uniqueId: ${scalar(account.uniqueId)}\n`]),
         comment('What is left of it: the account, disabled, or nothing (Delete).', '        '),
         '        # onRetire: KeepDisabled\n',
       ];
