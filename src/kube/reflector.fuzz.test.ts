@@ -53,7 +53,7 @@ const createWire = (clock: FakeClock, table: Table, all: readonly Fate[]): Wire 
       await sleep(clock, takes, never);
       if (then === 'cut') throw cut();
       if (start > 0 && version < table.oldest) throw expired();
-      yield { items: items.slice(start, start + 2) as never[], resourceVersion: String(version) };
+      yield { items: items.slice(start, start + 2), resourceVersion: String(version) };
     }
   }
 
@@ -76,8 +76,8 @@ const createWire = (clock: FakeClock, table: Table, all: readonly Fate[]): Wire 
         continue;
       }
       told = change.version;
-      yield change as WatchEvent;
-      if (then === 'comes twice') yield change as WatchEvent;
+      yield change;
+      if (then === 'comes twice') yield change;
       if (then === 'marked') yield mark();
     }
   }
@@ -85,7 +85,7 @@ const createWire = (clock: FakeClock, table: Table, all: readonly Fate[]): Wire 
   return {
     client: {
       listPages: listPages as KubeClient['listPages'],
-      watch: ((_resource, { resourceVersion, timeoutSeconds = 60 }, signal, onOpen) => {
+      watch: ((_resource, { resourceVersion, timeoutSeconds }, signal, onOpen) => {
         onOpen?.();
         return watch(Number(resourceVersion), clock.monotonic() + timeoutSeconds * 1000, signal);
       }) as KubeClient['watch'],
