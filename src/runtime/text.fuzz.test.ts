@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { holds } from '../../test/fuzz/property.ts';
+import { readOptions as readDiscoverOptions } from '../cli/discover/options.ts';
+import { readOptions as readPlanOptions } from '../cli/plan/options.ts';
+import { readOptions as readReportOptions } from '../cli/report/options.ts';
 import { readOptions as readStartOptions } from '../cli/start/options.ts';
 import { readOptions as readStatusOptions } from '../cli/status/options.ts';
 import { readOptions as readVerifyOptions } from '../cli/verify/options.ts';
@@ -181,7 +184,7 @@ describe('any flags and variables', () => {
   it('are those of a command, or refused', () => {
     holds(
       fc.property(args, (flags) => {
-        for (const read of [readStartOptions, readStatusOptions, readVerifyOptions]) {
+        for (const read of [readDiscoverOptions, readPlanOptions, readReportOptions, readStartOptions, readStatusOptions, readVerifyOptions]) {
           try {
             read(flags);
           } catch (error) {
@@ -189,7 +192,7 @@ describe('any flags and variables', () => {
           }
         }
       }),
-      400,
+      200,
     );
   });
 });
