@@ -20,6 +20,9 @@ const genuine = (cluster: string, length: number, revising: readonly number[]): 
       ...(revising.includes(index) && index > 0 ? { revises: names[Math.floor(index / 2)] ?? '' } : {}),
     },
     digest: digestAt(cluster, index),
+    outcome: 'Confirmed',
+    identity: 'ci/agent',
+    run: 'uid-of-run',
   }));
 };
 
