@@ -111,7 +111,7 @@ export const progressFacts = (
 const lockFact = ({ lockedAt }: OffboardingStatus, { lockable, explanation, takenBack, lost }: Lockability): Fact => {
   const { locked } = conditionTypes;
   if (!lockable) return fact(locked, 'False', reasons.notLockable, explanation);
-  if (takenBack === true) return fact(locked, 'False', reasons.cancelled, 'the run is cancelled, and its locks are taken back');
+  if (takenBack === true) return fact(locked, 'False', reasons.cancelled, 'the run is cancelled, and holds no lock any more');
   if (lockedAt === undefined) return fact(locked, 'False', reasons.pending, 'not every dependency that can be locked is locked yet');
   if (lost !== undefined) return fact(locked, lost.known ? 'False' : 'Unknown', reasons.lockLost, lost.message);
   return fact(locked, 'True', reasons.lockHeld, `every dependency that can be locked is locked${explanation === '' ? '' : `; ${explanation}`}`);

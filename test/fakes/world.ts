@@ -5,7 +5,7 @@ import type { RecordedEvent } from '../../src/kube/events.ts';
 import { errorFromStatus } from '../../src/kube/errors.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import { keyOf } from '../../src/reconcile/objects.ts';
-import type { OffboardingObject, OffboardingWaiverObject, WorkloadIdentityObject } from '../../src/reconcile/objects.ts';
+import type { OffboardingObject, OffboardingRecordObject, OffboardingWaiverObject, WorkloadIdentityObject } from '../../src/reconcile/objects.ts';
 import { createOffboardingReconciler } from '../../src/reconcile/offboarding/reconciler.ts';
 import type { Context } from '../../src/reconcile/offboarding/run.ts';
 import { createRegistry } from '../../src/revokers/registry.ts';
@@ -45,6 +45,8 @@ export interface World {
   readonly identity: (object: WorkloadIdentityObject | undefined) => void;
   /** What the watch shows of waivers. */
   readonly waivers: OffboardingWaiverObject[];
+  /** What the API server lists of records of its identity. */
+  readonly records: OffboardingRecordObject[];
   readonly object: (name?: string) => OffboardingObject;
   readonly status: (name?: string) => OffboardingStatus;
   /** How often a status was written. */
@@ -81,6 +83,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
   const events: RecordedEvent[] = [];
   const ends: { readonly urgency: string; readonly seconds: number }[] = [];
   const waivers: OffboardingWaiverObject[] = [];
+  const records: OffboardingRecordObject[] = [];
   let identity: WorkloadIdentityObject | undefined;
   let writes = 0;
   const state: World['cluster'] = { accountUid: 'uid-of-account', namespaceDeleting: false, failStatusWrites: undefined };
@@ -110,6 +113,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
       if (state.accountUid === undefined) throw missing(resource.plural, name);
       return { metadata: { name, uid: state.accountUid } } as unknown as T;
     },
+    list: ((): Promise<unknown> => Promise.resolve({ items: records, resourceVersion: '1' })) as KubeClient['list'],
     patch: async <T extends KubeObject>(...[, key, patch]: Parameters<KubeClient['patch']>) => {
       await Promise.resolve();
       const object = objects.get(`${key.namespace ?? ''}/${key.name}`);
@@ -169,6 +173,7 @@ export const createWorld = (revokerOptions: Parameters<typeof createFakeRevoker>
     ledger,
     cluster: state,
     waivers,
+    records,
     remove: (name = 'retire') => objects.delete(keyFor(name)),
     put: (next) => objects.set(keyOf(next), next),
     identity: (next) => {

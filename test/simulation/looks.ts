@@ -1,6 +1,7 @@
 /** Which lists each process of the operator was shown, whole and as the server gave them, and as of when. */
 import type { WireAnswer, WireRequest, WireStream } from './engine/wire.ts';
 import type { Realm } from './realm.ts';
+import { isPassedOff } from './short-lists.ts';
 
 export interface Looks {
   /** The server has answered; whether that arrives is not known. */
@@ -36,7 +37,7 @@ export const createLooks = (now: () => number): Looks => {
     onDelivered: (request, answer) => {
       const given = pending.get(request);
       // What came in its place, or was changed on its way, shows nothing; nor does a part.
-      if (given === undefined || given.answer !== answer || /"continue":"[^"]/.test(answer.body)) return;
+      if (given === undefined || (given.answer !== answer && !isPassedOff(answer)) || /"continue":"[^"]/.test(answer.body)) return;
       last.set(given.key, given.asOf);
     },
     last: (process, realm, list) => last.get(`${process} ${realm.name} ${list}`) ?? 0,

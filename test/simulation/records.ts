@@ -74,12 +74,13 @@ const lies = (predicate: Predicate, what: string): Violation => new Violation('R
 
 const checkTruth = (world: World, predicate: Predicate, waivers: readonly KnownWaiver[], tries: ReadonlyMap<string, Tries>): void => {
   const run = world.offboardings().find(({ metadata: { uid } }) => uid === predicate.run.uid);
-  if (run === undefined) throw lies(predicate, 'is of a run that is not there');
+  // One that somebody let go before its end is recorded when it is gone.
+  if ((run === undefined) !== (predicate.outcome === 'Abandoned')) throw lies(predicate, `says ${predicate.outcome}, and its run is ${run === undefined ? 'not' : 'still'} there`);
   checkWaivers(world, predicate, waivers.filter(({ waiver: { spec } }) => spec.offboardingRef.uid === predicate.run.uid));
   for (const dependency of predicate.dependencies) {
     for (const credential of dependency.credentials) {
       checkStrength(predicate, credential, tries);
-      checkAbsence(world, predicate, run, dependency, credential);
+      if (run !== undefined) checkAbsence(world, predicate, run, dependency, credential);
     }
   }
 };

@@ -143,7 +143,11 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster,
       const alias = path.endsWith('/identity/lookup/entity') ? /"alias_name":"([^"]+)"/.exec(body ?? '')?.[1] : undefined;
       return alias === undefined ? undefined : `alias ${alias}`;
     },
-    lists: (identity) => ['auth/token/accessors', `sys/leases/lookup/database/creds/${roleOf(identity)}`, ...[...(uids.get(keyOf(identity)) ?? [])].map((uid) => `alias ${uid}`)],
+    lists: (identity) => {
+      const lives = [...(uids.get(keyOf(identity)) ?? [])];
+      // Of an earlier life nobody knows but by what is left of it.
+      return ['auth/token/accessors', `sys/leases/lookup/database/creds/${roleOf(identity)}`, ...(lives.length === 1 ? lives.map((uid) => `alias ${uid}`) : [])];
+    },
     ofOthers: () => vault.truth.working().flatMap(({ what, credential, owner }) => (isNeighbours(owner) ? [`${what} ${credential}`] : [])).join(', '),
     knobs: [
       { name: 'Sealed', on: () => { vault.knobs.seal(); return vault.knobs.unseal; } },

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { aCredential } from '../../../test/builders/credentials.ts';
 import { anIdentity, anOffboarding } from '../../../test/builders/offboarding.ts';
+import { aRecord } from '../../../test/builders/tombstone.ts';
 import { createWorld } from '../../../test/fakes/world.ts';
 import type { World } from '../../../test/fakes/world.ts';
 import { offboardingFinalizer } from '../../api/v1alpha1/index.ts';
@@ -12,13 +13,15 @@ const account = aCredential({ id: 'serviceaccounts/ci/agent', uid: 'uid-of-accou
 
 let world: World;
 
-beforeEach(() => {
-  world = createWorld();
+const begin = (options: Parameters<typeof createWorld>[0] = {}): void => {
+  world = createWorld(options);
   world.identity(anIdentity());
   world.put(anOffboarding({ spec: { soak: '1h' } }));
   world.revoker.declared.push(account);
   world.revoker.present.set(account.id, account);
-});
+};
+
+beforeEach(() => { begin(); });
 
 const condition = (type: string) => world.status().conditions?.find((each) => each.type === type);
 const change = (spec: Partial<OffboardingSpec>): void => {
@@ -39,6 +42,27 @@ describe('a cancel', () => {
     expect(condition('Cancelled')).toMatchObject({ status: 'True', reason: 'Cancelled' });
     await world.look();
     expect(condition('Cancelled')).toMatchObject({ status: 'True', reason: 'Cancelled' });
+  });
+
+  it('leaves everything locked of an identity that another run has retired, and says so', async () => {
+    begin({ lockable: true });
+    world.records.push(aRecord('0000000007'));
+    await world.look();
+    change({ cancel: { reason: 'once was enough' } });
+    await world.look();
+    expect(condition('Ready')).toMatchObject({ reason: 'Cancelled', message: expect.stringContaining('everything stays locked, since the identity was retired before (OffboardingRecord "0000000007")') as string });
+    expect(world.revoker.calls.filter((call) => call.startsWith('unlock'))).toEqual([]);
+  });
+
+  it('takes the locks back of a name that is used again on purpose, and after a run that was cancelled as well', async () => {
+    const by = { namespace: 'ci', name: 'agent', uid: 'uid-of-new', at: '2026-11-23T10:00:00Z' };
+    begin({ lockable: true });
+    world.records.push(aRecord('0000000007', {}, { status: { supersededBy: by } }), aRecord('0000000008', { outcome: 'Cancelled' }));
+    await world.look();
+    change({ cancel: { reason: 'wrong agent' } });
+    await world.look();
+    expect(condition('Ready')?.message).toBe('cancelled before anything was revoked: wrong agent');
+    expect(world.revoker.calls.filter((call) => call.startsWith('unlock'))).toHaveLength(1);
   });
 
   it('that comes too late says why, in an event once, and in a condition to the end', async () => {

@@ -7,6 +7,7 @@ export type Selector = (object: StoredObject) => boolean;
 const selectable: Readonly<Record<string, readonly string[]>> = {
   secrets: ['type'],
   pods: ['spec.serviceAccountName', 'spec.nodeName', 'status.phase'],
+  offboardingrecords: ['spec.identity.namespace', 'spec.identity.name', 'spec.offboarding.uid'],
 };
 
 interface Term {
