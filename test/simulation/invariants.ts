@@ -175,7 +175,7 @@ const checkReady = (world: World, run: OffboardingObject, by: string): void => {
       throw new Violation('SettleTimeHolds', `${nameOf(run)} is Ready ${String(Math.round(world.now() - last))} ms after the last way into ${realm.name} ended; an absence must hold ${String(realm.settleTime)} ms`);
     }
     const ended = realm.name === 'kubernetes' ? last : Math.max(last, lastOfCluster);
-    const unseen = realm.lists(person).find((list) => world.looks.last(by, realm, list) < ended);
+    const unseen = realm.lists(person, run.status?.target?.serviceAccount.uid).find((list) => world.looks.last(by, realm, list) < ended);
     if (unseen !== undefined) {
       throw new Violation('LooksLast', `${nameOf(run)} is Ready; ${by} saw the list ${unseen} of ${realm.name} last at ${String(world.looks.last(by, realm, unseen))}, and what could give more ended at ${String(ended)}`);
     }

@@ -54,7 +54,7 @@ export interface Realm {
   /** Which list of what there is a request asks for, by a name for it. */
   readonly listed: (request: WireRequest) => string | undefined;
   /** The lists in which everything is that the identity can have there. */
-  readonly lists: (identity: Person) => readonly string[];
+  readonly lists: (identity: Person, uid: string | undefined) => readonly string[];
   /** Where a request tries something that is of an account: by the UID of that, and whether it was taken or refused. */
   readonly tried?: (request: WireRequest, answer: WireAnswer | WireStream) => { readonly uid: string; readonly taken: boolean } | undefined;
   /** Why a person has to act, and whether that is so of this identity, or was a moment ago. */

@@ -143,10 +143,10 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster,
       const alias = path.endsWith('/identity/lookup/entity') ? /"alias_name":"([^"]+)"/.exec(body ?? '')?.[1] : undefined;
       return alias === undefined ? undefined : `alias ${alias}`;
     },
-    lists: (identity) => {
-      const lives = [...(uids.get(keyOf(identity)) ?? [])];
-      // Of an earlier life nobody knows but by what is left of it.
-      return ['auth/token/accessors', `sys/leases/lookup/database/creds/${roleOf(identity)}`, ...(lives.length === 1 ? lives.map((uid) => `alias ${uid}`) : [])];
+    lists: (identity, uid = '') => {
+      // Of another life nobody knows but by what is left of it.
+      const lives = uids.get(keyOf(identity))?.has(uid) === true ? [uid] : [];
+      return ['auth/token/accessors', `sys/leases/lookup/database/creds/${roleOf(identity)}`, ...lives.map((life) => `alias ${life}`)];
     },
     ofOthers: () => vault.truth.working().flatMap(({ what, credential, owner }) => (isNeighbours(owner) ? [`${what} ${credential}`] : [])).join(', '),
     knobs: [
