@@ -50,7 +50,6 @@ export interface People {
   readonly endLeases: (account: Account, prefix: string) => void;
   readonly hasToken: (accessor: string) => boolean;
   readonly hasRole: (role: string) => boolean;
-  readonly deleteRole: (role: string) => void;
   /** `sys/leases/revoke-force`: the leases are forgotten, the users stay. */
   readonly forceLeases: (prefix: string) => void;
   readonly addAppRole: (name: string, owner: Account | undefined) => { readonly roleId: string; readonly secretId: () => { readonly id: string; readonly accessor: string } };
@@ -170,7 +169,6 @@ export const createPeople = (parts: Parts): People => {
     },
     hasToken: (accessor) => store.active().storage.tokens.has(accessor),
     hasRole: (role) => store.active().storage.authRoles.has(`${kubernetesMount}/${role}`),
-    deleteRole: (role) => { store.write(({ authRoles }) => authRoles.delete(`${kubernetesMount}/${role}`)); },
     forceLeases: leases.force,
     addAppRole: (name, owner) => {
       const [key, roleId] = [`${appRoleMount}/${name}`, core.newUuid()];
