@@ -33,6 +33,19 @@ describe('a run', () => {
     expect(violation).toBeUndefined();
     expect(ends.every((end) => end.startsWith('Ready/'))).toBe(true);
   });
+
+  it.each([
+    ['SharedRole', 'vault', { sharedRole: true }],
+    ['SharedLeasePath', 'vault', { sharedLeases: true }],
+    ['SharedEntity', 'vault', { sharedEntity: true }],
+    ['SharedAccount', 'google', { sharedAccount: true }],
+  ] as const)('waits for a person with %s where something in %s is a neighbour\'s as well', async (reason, realm, shared) => {
+    const [first] = draw(1).identities;
+    if (first === undefined) throw new Error('nobody is drawn');
+    const alone = { by: 'Offboarding', mode: 'Enforce', soak: 0, inUse: 0, undeclared: false, idle: false, sharedRole: false, sharedLeases: false, sharedEntity: false, sharedAccount: false } as const;
+    const { violation, ends } = await simulate({ ...draw(1), identities: [{ ...first, ...alone, ...shared, [realm]: true }], incidents: [] }, { trace: false });
+    expect([violation, ends]).toEqual([undefined, [`Stalled/${reason}`]]);
+  });
 });
 
 describe('a failing plan', () => {
