@@ -40,7 +40,7 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
       bindings: [
         { resource: bucket, role: 'roles/storage.objectViewer' },
         { resource: bucket, role: 'roles/storage.objectAdmin', as: 'byName' },
-        ...(conditional ? [{ resource: bucket, role: 'roles/storage.objectCreator', condition: untilLater }] : []),
+        ...(conditional ? [{ resource: bucket, role: 'roles/storage.objectAdmin', condition: untilLater }] : []),
       ],
     });
     planted.set(keyOf(one), found);
