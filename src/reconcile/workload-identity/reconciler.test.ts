@@ -289,6 +289,17 @@ describe('a WorkloadIdentity that is deleted', () => {
     expect(created).toMatchObject([{ metadata: { namespace: 'offboard-system' }, spec: { workloadIdentityRef: { name: 'agent', namespace: 'ci' } } }]);
   });
 
+  it('that is still held after it was let go, as something in between said, is let go again', async () => {
+    const held = identity;
+    runs = [aRun({ completedAt: '2026-11-23T10:01:00Z', ready: 'True' })];
+    expect(await look()).toEqual({ kind: 'again', after: 30_000 });
+    expect(identity.metadata.finalizers).toEqual([]);
+    identity = held;
+    await look();
+    expect(identity.metadata.finalizers).toEqual([]);
+    expect(await look()).toEqual({ kind: 'done' });
+  });
+
   it('is held while a run is under way, and says which', async () => {
     runs = [aRun({})];
     await look();

@@ -118,7 +118,8 @@ const deleted = async (
     case 'Release': {
       const released = await removeFinalizer(client, workloadIdentities, identity, workloadIdentityFinalizer, { signal });
       if (released !== undefined) keep(released);
-      return { kind: 'done' };
+      // What was answered as done may not be, and then no watch tells anything.
+      return { kind: 'again', after: 30_000 };
     }
     case 'WaitFor':
       keep(await writeStatus(client, workloadIdentities, identity, statusOf(identity, end.run, {}, context), signal));
