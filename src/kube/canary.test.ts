@@ -83,6 +83,14 @@ describe('a bound canary', () => {
     expect(await canaries.make(account, never)).toEqual({ impossible: 'the token that was made is not one of this account' });
   });
 
+  it('is told of by the conflict that there is: of the account, or of the Secret, which is made anew', async () => {
+    const conflict = (words: string): Answer => [409, { ...status(409, 'Conflict'), message: `Operation cannot be fulfilled on serviceaccounts "agent": ${words}` }];
+    const other = await setUp({ token: [conflict('the UID in the token request (uid-1) does not match the UID of the service account (uid-2)')] });
+    expect(await other.canaries.make(account, never)).toEqual({ impossible: 'another ServiceAccount has its name by now' });
+    const secret = await setUp({ token: [conflict('the UID in the bound object reference (secret-1) does not match the UID in record. The object might have been deleted and then recreated')] });
+    await expect(secret.canaries.make(account, never)).rejects.toMatchObject({ kind: 'Retryable', reason: 'Conflict' });
+  });
+
   it('is over when two deletions in a row say so, and not before', async () => {
     const success: Answer = [200, { kind: 'Status', status: 'Success' }];
     const removed = await setUp({ remove: [success, [404, gone]] });

@@ -148,7 +148,8 @@ const whyImpossible = (error: unknown, { namespace, name }: CanaryAccount): stri
   if (isNamespaceTerminating(cause)) return 'its namespace is being deleted, and nothing can be made there any more';
   if (isNotFound(cause, namespaces, namespace)) return 'its namespace is gone';
   if (isNotFound(cause, serviceAccounts, name)) return 'it was gone before the run could try it';
-  if (isConflict(cause)) return 'another ServiceAccount has its name by now';
+  // A conflict of the Secret, which somebody has replaced, is none of the account.
+  if (isConflict(cause) && (cause as Error).message.includes('the UID in the token request')) return 'another ServiceAccount has its name by now';
   if (isDeniedByLock(cause)) return 'it was locked already, and tokens of it are not made any more';
   return undefined;
 };
