@@ -361,7 +361,7 @@ describe('a client certificate', () => {
     expect(await withCertificate('/api'), 'the certificate itself is still good').toBe(200);
     const credential = await scene.find('certificate of user bot-certificate');
     expect(credential.end).toEqual({ by: 'Expiry', at: notAfter });
-    expect(await scene.observe(credential)).toMatchObject({ state: 'Present', method: 'not-after' });
+    expect(await scene.observe(credential)).toMatchObject({ state: 'Present', method: 'declared-not-after' });
   });
 });
 

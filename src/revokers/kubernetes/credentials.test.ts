@@ -94,6 +94,15 @@ describe('toInventory', () => {
     expect(ids(facts({ tokenSecrets }))).toEqual(['u-old', 'u-new', 'u-empty']);
   });
 
+  it('says that the end of a certificate is only declared', () => {
+    const { findings } = toInventory(facts({ target: { ...target, certificates: [{ commonName: 'bot', notAfter: '2027-03-01T00:00:00Z' }] } }));
+    expect(findings).toContainEqual({
+      type: 'NotProvable',
+      object: 'certificate of user bot',
+      message: expect.stringContaining('nobody has seen it: that it ends at 2027-03-01T00:00:00Z') as string,
+    });
+  });
+
   it('says when Secrets are not listed, and nothing of it when they are', () => {
     const types = (given: Facts) => toInventory(given).findings.map(({ type }) => type);
     expect(types(facts())).toEqual(['NotEnumerated', 'NotProvable']);

@@ -216,6 +216,11 @@ const standingFindings = ({ target, tokenSecrets, tail }: Facts): readonly Findi
         },
       ]
     : []),
+  ...(target.certificates ?? []).map(({ commonName, notAfter }): Finding => ({
+    type: 'NotProvable',
+    object: printable(certificateId(commonName)),
+    message: `nobody has seen it: that it ends at ${notAfter}, and that there is no other of its name, is what whoever declared it says`,
+  })),
   {
     type: 'NotProvable',
     object: `open watches of ${accountUser(target.serviceAccount)}`,

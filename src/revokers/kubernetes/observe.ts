@@ -192,7 +192,7 @@ const observeBySweep = async (
 };
 
 const observeCertificate = (user: string, credential: Credential, target: Target, clock: Clock): Observation => {
-  const method = 'not-after';
+  const method = 'declared-not-after';
   const end = credential.end.by === 'Expiry' ? credential.end.at : notAfterOf(user, target);
   if (end === undefined || Number.isNaN(end.getTime()))
     return unknown(method, 'it is not known when the certificate expires');

@@ -295,7 +295,7 @@ describe('a certificate', () => {
     const { find, observe, clock } = setUp();
     const { id, class: kind } = await find('certificate of user alice');
     const remembered: Credential = { id, class: kind, end: { by: 'Others' }, seen: false };
-    expect(await observe(remembered)).toMatchObject({ state: 'Present', method: 'not-after', expiresAt: expect.any(Date) as Date });
+    expect(await observe(remembered)).toMatchObject({ state: 'Present', method: 'declared-not-after', expiresAt: expect.any(Date) as Date });
     clock.stepWall(Date.parse('2027-01-01T00:00:00Z') - clock.now().getTime());
     expect((await observe(remembered)).state).toBe('Present');
     clock.stepWall(1);
