@@ -382,7 +382,7 @@ describe('what comes through a group', () => {
     );
 
     await scene.endAll();
-    expect(await scene.observe(access)).toEqual({ state: 'Absent', method: 'create/subjectaccessreviews' });
+    expect(await scene.observe(access)).toEqual({ state: 'Absent', method: 'create/subjectaccessreviews (a sample)' });
     expect(await admin.get(bindingPath(namespace, 'everybody'))).toBeDefined();
   });
 });

@@ -17,7 +17,8 @@ import { printable } from '../text.ts';
 /** One thing to try. */
 export type Question = Pick<SubjectAccessReview['spec'], 'resourceAttributes' | 'nonResourceAttributes'>;
 
-const method = 'create/subjectaccessreviews';
+/** Not all that could be asked: an authorizer that is none of RBAC, such as a webhook, may allow what nobody asks about. */
+const method = 'create/subjectaccessreviews (a sample)';
 /** Questions for one identity at one look: one for each grant, as far as that goes, and more of each where there are few. */
 const maxQuestions = 8;
 const enoughQuestions = 4;
@@ -26,7 +27,7 @@ const concurrency = 4;
 const trustRole = 30_000;
 const maxRoles = 1_000;
 
-/** Asked of everybody: may it read what is worth most, everywhere. Whoever may do anything at all may do that. */
+/** Asked of everybody: may it read what is worth most, everywhere. */
 const always: readonly Question[] = [
   { resourceAttributes: { verb: 'list', group: '', version: 'v1', resource: 'secrets' } },
 ];

@@ -321,7 +321,7 @@ describe('the access review', () => {
   it('names the binding that still grants', async () => {
     const given = setUp();
     const observation = await review(given, ['ClusterRole/view in ci']);
-    expect(observation).toMatchObject({ state: 'Present', method: 'create/subjectaccessreviews' });
+    expect(observation).toMatchObject({ state: 'Present', method: 'create/subjectaccessreviews (a sample)' });
     expect(observation.message).toMatch(/RoleBinding "\w+"/);
   });
 
@@ -500,7 +500,7 @@ describe('what the watches told by themselves', () => {
     kube.drop(clusterRoleBindings, { name: 'everywhere' });
     expect(revoker.toldGone?.(access)).toEqual({ state: 'Absent', method: 'watch/bindings' });
     expect(revoker.toldGone?.({ ...access, grants: [] }), 'nothing ever gave it').toBeUndefined();
-    expect((await revoker.observe(access, target, never)).method, 'what confirms it is asked').toBe('create/subjectaccessreviews');
+    expect((await revoker.observe(access, target, never)).method, 'what confirms it is asked').toBe('create/subjectaccessreviews (a sample)');
   });
 });
 
