@@ -2,21 +2,21 @@
 import type { CredentialStatus } from '../../src/api/v1alpha1/index.ts';
 import { trackedKey } from '../../src/policy/credential.ts';
 import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
-import type { WireRequest } from './engine/wire.ts';
+import type { WireAnswer, WireRequest, WireStream } from './engine/wire.ts';
 import type { Stored, World } from './invariants.ts';
 import { Violation, epoch } from './invariants.ts';
 import type { Realm } from './realm.ts';
-import { conditionOf, credentialsOf, dependenciesOf, isTrue, nameOf } from './runs.ts';
+import { announces, conditionOf, credentialsOf, dependenciesOf, dependencyOf, isTrue, nameOf } from './runs.ts';
 import type { Life } from './ways.ts';
 
 export interface Claims {
   readonly onStored: (change: Stored) => void;
   /** A process of the operator sends this; whether it will ever arrive is not known. */
-  readonly onSent: (request: WireRequest) => void;
+  readonly onSent: (request: WireRequest, realm: Realm | undefined) => void;
   /** Time has passed, and it may be that nothing else has happened. */
   readonly onTime: () => void;
   /** This took effect, or was refused by the realm itself. */
-  readonly onAnswered: (request: WireRequest, realm: Realm, status: number) => void;
+  readonly onAnswered: (request: WireRequest, realm: Realm, answer: WireAnswer | WireStream) => void;
 }
 
 export const createClaims = (world: World): Claims => {
@@ -24,6 +24,8 @@ export const createClaims = (world: World): Claims => {
   const waived = new Set<string>();
   /** How many ends of something were taken by each. */
   const taken = new Map<Realm, number>();
+  /** What each process was told that it may not do. */
+  const denied = new Map<string, Set<string>>();
   return {
     onStored: ({ plural, type, object, previous, by }) => {
       if (plural === 'offboardingwaivers') {
@@ -40,17 +42,25 @@ export const createClaims = (world: World): Claims => {
       checkWaived(waived, after);
       checkAlone(world, before, after);
       checkInUse(world, before, after);
+      checkRights(before, after, denied.get(by));
       checkRevoked(world, before, after, taken);
       checkShared(world, before, after);
     },
     onTime: () => { checkOverdue(world); },
-    onSent: (request) => {
+    onSent: (request, realm) => {
       if (world.startedAt(request.from) === undefined || !isAct(request)) return;
+      checkSuspended(world, request, realm);
       const leader = world.leader()?.name;
       if (leader !== request.from) throw new Violation('Alone', `${request.from} sends ${request.method} ${request.path}, and ${leader ?? 'nobody'} leads`);
     },
-    onAnswered: (request, realm, status) => {
-      if (realm.isIrreversible(request) && isTaken(status)) taken.set(realm, (taken.get(realm) ?? 0) + 1);
+    onAnswered: (request, realm, answer) => {
+      if (isTaken(answer.status) && realm.ends(request) !== undefined) taken.set(realm, (taken.get(realm) ?? 0) + 1);
+      if (!request.path.endsWith('/selfsubjectaccessreviews') || answer.status !== 201 || 'open' in answer) return;
+      const told = denied.get(request.from) ?? new Set();
+      denied.set(request.from, told);
+      const { resourceAttributes: { verb, resource } } = (JSON.parse(request.body ?? '') as Review).spec;
+      if (answer.body.includes('"allowed":true')) told.delete(`${verb} ${resource}`);
+      else told.add(`${verb} ${resource}`);
     },
   };
 };
@@ -117,6 +127,29 @@ const checkInUse = (world: World, before: OffboardingObject, after: OffboardingO
   if (before.status?.startedAt !== undefined || after.status?.startedAt === undefined || after.spec.urgency === 'Emergency') return;
   const { serviceAccount } = after.status.target ?? {};
   if (serviceAccount !== undefined && world.isInUse(serviceAccount)) throw new Violation('NothingBeforeItsTime', `${nameOf(after)} starts, and a pod runs as ${serviceAccount.name}`);
+};
+
+type Review = { readonly spec: { readonly resourceAttributes: { readonly verb: string; readonly resource: string } } };
+
+/** Without these nothing of any identity can be ended, or proven to have. */
+const always: readonly string[] = ['get serviceaccounts', 'delete serviceaccounts', 'list rolebindings', 'list clusterrolebindings', 'list secrets'];
+
+/** Whoever was told last that it may not do something does not begin what takes that. In an Emergency it ends what it can. */
+const checkRights = (before: OffboardingObject, after: OffboardingObject, denied: ReadonlySet<string> | undefined): void => {
+  if (before.status?.startedAt !== undefined || after.status?.startedAt === undefined || after.spec.urgency === 'Emergency') return;
+  const lacking = always.find((right) => denied?.has(right) === true);
+  if (lacking === undefined || dependencyOf(after, 'kubernetes')?.state === 'Waived') return;
+  throw new Violation('NothingBeforeItsTime', `${nameOf(after)} starts, and the API server has said that ${lacking} is not allowed`);
+};
+
+/** Whoever has told that it knows that a run is suspended sends nothing more for it. */
+const checkSuspended = ({ offboardings }: World, request: WireRequest, realm: Realm | undefined): void => {
+  const ends = realm?.ends(request);
+  if (realm === undefined || ends === undefined) return;
+  const runs = offboardings().filter((run) => announces(run, realm.name, ends));
+  const isKnown = ({ spec, status, metadata: { generation } }: OffboardingObject): boolean => spec.suspend === true && status?.observedGeneration === generation;
+  const [first] = runs;
+  if (first !== undefined && runs.every(isKnown)) throw new Violation('NothingBeforeItsTime', `${request.from} sends ${request.method} ${request.path}, and ${nameOf(first)} is suspended`);
 };
 
 const isUnderWay = ({ spec, status }: OffboardingObject): boolean => spec.mode === 'Enforce' && status?.startedAt !== undefined && status.completedAt === undefined;

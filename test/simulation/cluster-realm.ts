@@ -114,9 +114,13 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace, settin
       if (last === undefined || chance(chances, 0.3)) attempt(() => cluster.as(`system:serviceaccount:${identity.namespace}:${identity.name}`, Math.floor(chances() * cluster.servers.length)).requestToken(identity, retired.has(keyOf(identity)) ? {} : { seconds: aDay }));
       for (const { token } of chance(chances, 0.5) ? tokens : tokens.slice(-1)) cluster.tokens.use(Math.floor(chances() * cluster.servers.length), token.text);
     },
-    isIrreversible: ({ method, path }) => {
-      if (method === 'DELETE') return !path.includes(canaryPath) && /\/(serviceaccounts|secrets|rolebindings|clusterrolebindings)\//.test(path);
-      return method === 'PATCH' && /\/(rolebindings|clusterrolebindings)\//.test(path);
+    ends: ({ method, path, body }) => {
+      if (method !== 'DELETE' && method !== 'PATCH') return undefined;
+      const [, namespace, kind, name] = /\/v1\/(?:namespaces\/([^/]+)\/)?(serviceaccounts|secrets|rolebindings|clusterrolebindings)\/([^/?]+)(?:\?|$)/.exec(path) ?? [];
+      if (kind === undefined || name === undefined || name.startsWith(canaryPath) || (method === 'PATCH' && !kind.endsWith('bindings'))) return undefined;
+      const wanted = [kind, ...(namespace === undefined ? [] : [namespace]), name].join('/');
+      const asked = /"uid":"([^"]+)"/.exec(body ?? '')?.[1];
+      return ({ id, uid }) => id === wanted && (uid === undefined || asked === undefined || uid === asked);
     },
     gives: ({ path }) => path.endsWith('/token'),
     listed: ({ method, path }: WireRequest) => (method !== 'GET' || path.includes('watch=true') ? undefined : /\/v1\/((?:cluster)?rolebindings|secrets)(?:\?|$)/.exec(path)?.[1] ?? accountIn(path)),

@@ -101,7 +101,15 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
         google.people.setDisabled(account.uniqueId, false);
       }),
     },
-    isIrreversible: ({ method, path }) => method === 'DELETE' || (method === 'PUT' && path.includes('/iam')) || path.includes(':setIamPolicy'),
+    ends: ({ method, path }) => {
+      const [, bucket] = (method === 'PUT' ? /\/b\/([^/]+)\/iam(?:\?|$)/.exec(path) : undefined) ?? [];
+      const [, account] = /(projects\/[^/]+\/serviceAccounts\/[^/:]+):setIamPolicy/.exec(path) ?? [];
+      const resource = bucket === undefined ? (account === undefined ? undefined : `//iam.googleapis.com/${account}`) : `//storage.googleapis.com/${bucket}`;
+      if (resource !== undefined) return ({ id }) => id.startsWith(`${resource} `);
+      if (method !== 'DELETE') return undefined;
+      const wanted = path.slice(path.indexOf('projects/'));
+      return ({ id, uid }) => id === wanted || (uid !== undefined && wanted.endsWith(`/serviceAccounts/${uid}`));
+    },
     gives: () => false,
     staysOpen: (identity) => shared.has(keyOf(identity)),
     shares: { [reasons.sharedAccount]: (identity) => shared.has(keyOf(identity)) },

@@ -6,6 +6,7 @@ import type { Target } from '../../src/api/v1alpha1/index.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
 import { trackedKey } from '../../src/policy/credential.ts';
+import { hasEnded } from '../../src/policy/waiver.ts';
 import { kstatusViolations } from '../env/kstatus.ts';
 import type { WireRequest } from './engine/wire.ts';
 import type { Looks } from './looks.ts';
@@ -41,6 +42,8 @@ export interface Stored {
 
 export interface World {
   readonly now: () => number;
+  /** When the request was sent that is taking effect now. */
+  readonly sentAt: () => number;
   readonly realms: readonly Realm[];
   readonly ways: Ways;
   readonly looks: Pick<Looks, 'last'>;
@@ -93,8 +96,11 @@ export const createInvariants = (world: World): Invariants => {
       } else if (locked.has(person) && !lostAt.has(person)) lostAt.set(person, world.now());
     }
   };
-  /** Looks at which may still be under way. */
-  const deleted: OffboardingObject[] = [];
+  /** When each run that ended, or was let go, did: what it had sent may still be on its way. */
+  const overAt = new Map<string, number>();
+  const deleted = new Map<string, OffboardingObject>();
+  /** As of when each says that it is locked, by the clock of the world. */
+  const lockedAt = new Map<string, number>();
   const others = new Map(world.realms.map((realm) => [realm, realm.ofOthers()]));
   world.ways.onBorn((identity, realm, way) => {
     if (lockWasTouched && realm.isLocked(identity) === false) return;
@@ -114,7 +120,10 @@ export const createInvariants = (world: World): Invariants => {
       }
       if (isOperator) checkFinalizers(change, retired);
       else if (isSomebodys.has(change.plural)) refresh(world.realms.slice(0, 1));
-      if (change.plural === 'offboardings' && change.type === 'DELETED') deleted.push(change.object as OffboardingObject);
+      if (change.plural === 'offboardings' && change.type === 'DELETED') {
+        overAt.set(change.object.metadata.uid, world.now());
+        deleted.set(change.object.metadata.uid, change.object as OffboardingObject);
+      }
       if (change.plural !== 'offboardings' || change.type === 'DELETED') return;
       const before = change.previous as OffboardingObject | undefined;
       const after = change.object as OffboardingObject;
@@ -123,7 +132,10 @@ export const createInvariants = (world: World): Invariants => {
       lookAtLocks();
       checkConditions(after);
       checkForgotten(before, after);
-      checkIntent(world, before, after);
+      const { uid } = after.metadata;
+      if (after.status?.lockedAt !== before.status?.lockedAt) lockedAt.set(uid, world.sentAt());
+      if (hasEnded(after.status) && !hasEnded(before.status)) overAt.set(uid, world.now());
+      checkIntent(world, before, after, lockedAt.get(uid));
       checkConfirmed(world, before, after, change.by);
       checkLocked(world, after, lostAt);
       if (!isTrue(after, 'Ready') || isTrue(before, 'Ready')) return;
@@ -132,10 +144,13 @@ export const createInvariants = (world: World): Invariants => {
     },
     onRequest: (request, realm) => {
       if (world.startedAt(request.from) === undefined) return;
-      if (realm.isIrreversible(request)) {
-        checkAllowed([...world.offboardings(), ...deleted], request, realm);
+      const ends = realm.ends(request);
+      if (ends !== undefined) {
+        const isOver = ({ metadata: { uid } }: OffboardingObject): boolean => world.now() - (overAt.get(uid) ?? Infinity) > longestWork;
+        const runs = [...world.offboardings(), ...deleted.values()].filter((run) => announces(run, realm.name, ends) && !isOver(run));
+        if (runs.length === 0) throw new Violation('IntentFirst', `${request.from} ${request.method} ${request.path}, and no run that is under way has announced that`);
         checkAlone(world, request);
-        checkOrder(world, request, realm);
+        checkOrder(world, request, realm, runs);
       }
       if (request.method !== 'GET' && request.method !== 'LIST' && realm.ofOthers() !== others.get(realm)) {
         throw new Violation('NeighboursKeepTheirs', `${request.from} ${request.method} ${request.path} changed what others have in ${realm.name}:\n${others.get(realm) ?? ''}\n→ ${realm.ofOthers()}`);
@@ -203,8 +218,11 @@ const checkForgotten = (before: OffboardingObject, after: OffboardingObject): vo
   }
 };
 
+/** Milliseconds from when something was seen to the write that tells it, with what a time of whole seconds leaves out. */
+const rounded = 2_000;
+
 /** The write that announces the end of something must find a run that may go on: its version is a condition of the write. */
-const checkIntent = (world: World, before: OffboardingObject, after: OffboardingObject): void => {
+const checkIntent = (world: World, before: OffboardingObject, after: OffboardingObject, lockedAt: number | undefined): void => {
   const begins = before.status?.revokeStartedAt === undefined && after.status?.revokeStartedAt !== undefined;
   const intends = dependenciesOf(after).some(({ name, credentials = [] }) => {
     const known = new Map(credentialsOf(before, name).map((each) => [trackedKey(each), each]));
@@ -218,8 +236,8 @@ const checkIntent = (world: World, before: OffboardingObject, after: Offboarding
   if (begins && isTrue(after, 'Cancelled')) throw new Violation('NothingBeforeItsTime', `${nameOf(after)} was cancelled, and is about to revoke`);
   if (!begins || spec.urgency === 'Emergency' || world.clocksWereSet()) return;
   const soak = Number(/^(\d+)s$/.exec(spec.soak ?? '0s')?.[1] ?? 0) * 1000;
-  const soaked = Date.parse(status.revokeStartedAt ?? '') - Date.parse(status.lockedAt ?? '');
-  if (status.lockedAt === undefined || soaked < soak) throw new Violation('NothingBeforeItsTime', `${nameOf(after)} is about to revoke ${String(soaked)} ms after it was locked, and is to soak ${String(soak)} ms`);
+  const soaked = world.now() - (lockedAt ?? world.now());
+  if (status.lockedAt === undefined || soaked < soak - rounded) throw new Violation('NothingBeforeItsTime', `${nameOf(after)} is about to revoke ${String(soaked)} ms after it was locked, and is to soak ${String(soak)} ms`);
 };
 
 /** Two observations of one process span the settle time: so none is believed sooner than that after the process began to lead, and to look. */
@@ -250,15 +268,10 @@ const checkConditions = (run: OffboardingObject): void => {
   if (first !== undefined) throw new Violation('ConditionsConform', `${nameOf(run)}: ${first}`);
 };
 
-/** What is about to be ended for good must have been announced in the stored status of a run. */
-const checkAllowed = (offboardings: readonly OffboardingObject[], request: WireRequest, realm: Realm): void => {
-  const runs = offboardings.filter(({ spec, status }) => spec.mode === 'Enforce' && status?.revokeStartedAt !== undefined);
-  const announced = runs.some((run) => announces(run, realm.name));
-  if (!announced) throw new Violation('IntentFirst', `${request.from} ${request.method} ${request.path}, and no run has announced it`);
-};
-
 /** Milliseconds for which a request may be on its way. */
 const longestWay = 20_000;
+/** The same of all that one look at a run may still send. */
+const longestWork = 60_000;
 
 const checkAlone = (world: World, { from, method, path }: WireRequest): void => {
   const leader = world.leader();
@@ -267,12 +280,10 @@ const checkAlone = (world: World, { from, method, path }: WireRequest): void => 
 };
 
 /** What comes after another dependency is not touched while anything of that works. */
-const checkOrder = (world: World, { from, method, path }: WireRequest, realm: Realm): void => {
-  for (const run of world.offboardings()) {
+const checkOrder = (world: World, { from, method, path }: WireRequest, realm: Realm, runs: readonly OffboardingObject[]): void => {
+  for (const run of runs) {
     const person = personOfRun(world, run);
-    // It may be another identity's end that is asked for.
-    const isAnnounced = announces(run, realm.name);
-    const after = isAnnounced ? (run.status?.target?.dependencies?.find(({ name }) => name === realm.name)?.after ?? []) : [];
+    const after = run.status?.target?.dependencies?.find(({ name }) => name === realm.name)?.after ?? [];
     for (const name of after) {
       const before = world.realms.find((each) => each.name === name);
       const isWaived = dependencyOf(run, name)?.state === 'Waived';

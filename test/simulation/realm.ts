@@ -47,13 +47,13 @@ export interface Realm {
   readonly act: (identity: Person, random: Random) => void;
   /** What people, or whoever is this identity, can do here and nowhere else. */
   readonly acts?: Partial<Readonly<Record<RealmAct, (identity: Person) => void>>>;
-  /** Whether a request, if it is taken, ends something for good: not a question, and not what can be taken back. */
-  readonly isIrreversible: (request: WireRequest) => boolean;
+  /** Which credentials a request, if it is taken, ends for good; undefined of a question, and of what can be taken back. */
+  readonly ends: (request: WireRequest) => ((credential: { readonly id: string; readonly uid?: string }) => boolean) | undefined;
   /** Whether it may begin something that is no stored object, such as a token. */
   readonly gives: (request: WireRequest) => boolean;
   /** Which list of what there is a request asks for, by a name for it. */
   readonly listed: (request: WireRequest) => string | undefined;
-  /** The lists in which everything is that the identity can have there. */
+  /** The lists in which everything is that the identity can have there, whose account has that UID. */
   readonly lists: (identity: Person, uid: string | undefined) => readonly string[];
   /** Where a request tries something that is of an account: by the UID of that, and whether it was taken or refused. */
   readonly tried?: (request: WireRequest, answer: WireAnswer | WireStream) => { readonly uid: string; readonly taken: boolean } | undefined;

@@ -18,5 +18,6 @@ export const dependencyOf = (run: OffboardingObject, wanted: string): Dependency
 
 export const credentialsOf = (run: OffboardingObject, dependency: string): readonly CredentialStatus[] => dependencyOf(run, dependency)?.credentials ?? [];
 
-/** Whether it says of anything there that it is to end. */
-export const announces = (run: OffboardingObject, dependency: string): boolean => credentialsOf(run, dependency).some(({ revokeRequestedAt }) => revokeRequestedAt !== undefined);
+/** Whether it says of one of those there that it is to end. */
+export const announces = (run: OffboardingObject, dependency: string, which: (credential: CredentialStatus) => boolean): boolean =>
+  run.spec.mode === 'Enforce' && run.status?.revokeStartedAt !== undefined && credentialsOf(run, dependency).some((credential) => credential.revokeRequestedAt !== undefined && which(credential));

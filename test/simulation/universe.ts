@@ -10,7 +10,7 @@ import type { Network, Receiver } from './engine/network.ts';
 import { createNetwork } from './engine/network.ts';
 import { between, streamOf } from './engine/random.ts';
 import { createScheduler } from './engine/scheduler.ts';
-import type { WireServer } from './engine/wire.ts';
+import type { WireRequest, WireServer } from './engine/wire.ts';
 import { createFaults } from './faults.ts';
 import type { EndsLater } from './incidents.ts';
 import { createIncidents } from './incidents.ts';
@@ -86,8 +86,14 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
   const stepped = plan.incidents.some(({ kind }) => kind === 'StepWall');
   const ways = createWays(scheduler.now, realms, identities);
   const looks = createLooks(scheduler.now);
+  const realmAt = new Map(realms.flatMap((realm) => realm.servers.map(({ origin }) => [origin, realm] as const)));
+  /** When each request was sent, and which is taking effect. */
+  const sent = new WeakMap<WireRequest, number>();
+  let inHand: WireRequest | undefined;
   const world: World = {
-    now: scheduler.now, realms, ways, looks, people: identities,
+    now: scheduler.now,
+    sentAt: () => (inHand === undefined ? undefined : sent.get(inHand)) ?? scheduler.now(),
+    realms, ways, looks, people: identities,
     personOf: ({ namespace: home, name }) => identities.find((each) => each.namespace === home && each.name === name),
     offboardings: runs,
     startedAt: (name) => replicas?.startedAt(name),
@@ -126,11 +132,13 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
   const servers = realms.flatMap((realm) => realm.servers.map((server): WireServer => ({
     ...server,
     handle: (request) => {
+      inHand = request;
       const answer = server.handle(request);
+      inHand = undefined;
       if (realm.gives(request)) ways.look();
       invariants.onRequest(request, realm);
       looks.onAnswered(request, realm, answer);
-      claims.onAnswered(request, realm, answer.status);
+      claims.onAnswered(request, realm, answer);
       records.onAnswered(request, realm, answer);
       if (world.startedAt(request.from) !== undefined) reactions?.onAnswered(request, answer.status);
       return answer;
@@ -140,9 +148,10 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
   const network: Network = {
     ...wire,
     send: (origin, request, receiver) => {
+      sent.set(request, scheduler.now());
       // Thrown here it would only be one more error of the network to whoever sends.
       try {
-        claims.onSent(request);
+        claims.onSent(request, realmAt.get(origin));
       } catch (error) {
         fail(error);
       }

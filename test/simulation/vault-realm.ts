@@ -136,7 +136,13 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster,
       if (chance(chances, 0.3)) lease(identity, token);
       if (chance(chances, 0.1)) keep(identity, vault.people.child(token));
     },
-    isIrreversible: ({ method, path }) => method !== 'GET' && method !== 'LIST' && (/\/(auth\/token|sys\/leases)\/revoke/.test(path) || (method === 'DELETE' && path.includes('/auth/'))),
+    ends: ({ method, path, body }) => {
+      const isRole = method === 'DELETE' && path.includes('/auth/');
+      if (method === 'GET' || (!isRole && !/\/(auth\/token|sys\/leases)\/revoke/.test(path))) return undefined;
+      const { accessor, lease_id: lease } = JSON.parse(body ?? '{}') as Readonly<Record<string, string | undefined>>;
+      const wanted = isRole ? path.slice(path.indexOf('/auth/') + 1) : accessor === undefined ? lease : `auth/token accessor ${accessor}`;
+      return ({ id }) => id === wanted;
+    },
     gives: () => false,
     listed: ({ path, body }) => {
       if (path.endsWith('?list=true')) return /\/(auth\/token\/accessors|sys\/leases\/lookup\/.+)\?/.exec(path)?.[1];

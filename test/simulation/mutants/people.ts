@@ -47,6 +47,18 @@ export const people: readonly Mutant[] = [
     patches: [{ file: 'src/reconcile/offboarding/soak.ts', find: "parseDuration(spec.soak ?? '0s');", replace: "parseDuration(spec.soak ?? '0s') / 1_000;" }],
   },
   {
+    name: 'locked-at-backdated',
+    lie: 'The time in which everything can be taken back is counted from when the run was made, and not from when it was locked.',
+    who: aTiredEngineer,
+    patches: [{ file: 'src/reconcile/offboarding/lock.ts', find: 'next(withDraft(run, { lockedAt: timestamp(context.clock) }))', replace: 'next(withDraft(run, { lockedAt: run.offboarding.metadata.creationTimestamp }))' }],
+  },
+  {
+    name: 'missing-right-ignored',
+    lie: 'A run begins that cannot end what it is to end, and was told so.',
+    who: aTiredEngineer,
+    patches: [{ file: 'src/policy/obstacle.ts', find: '  missing.length === 0\n', replace: '  missing.length >= 0\n' }],
+  },
+  {
     name: 'preflight-ignored',
     lie: 'Some access is revoked before anybody knows whether all of it can be.',
     who: aTiredEngineer,

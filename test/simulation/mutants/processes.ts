@@ -53,6 +53,12 @@ export const processes: readonly Mutant[] = [
     ],
   },
   {
+    name: 'second-wave-unannounced',
+    lie: 'What is found after the first revoke is revoked before anybody has written down that it is.',
+    who: aTiredEngineer,
+    patches: [{ file: revoke, find: '  if (recordIntent(run, context) > 0) run.memory', replace: '  if (recordIntent(run, context) > 0 && run.draft.revokeStartedAt === undefined) run.memory' }],
+  },
+  {
     name: 'intent-is-done',
     lie: 'What an earlier process meant to revoke counts as revoked, and nobody sends it again.',
     who: aTiredEngineer,
