@@ -122,6 +122,22 @@ describe('a service in trouble', () => {
     expect(await run(well)).toBe('answer');
   });
 
+  it('is well once a call that began before ends well, whatever becomes of the trial', async () => {
+    const { run, clock, well, fail } = setup(10);
+    const [early, trial] = [held(), held()];
+    const first = run(early.call);
+    await clock.settle();
+    await fail(5);
+    await clock.advance(1_000);
+    const second = expect(run(trial.call)).rejects.toThrow('dead');
+    await clock.settle();
+    early.resolve('x');
+    await first;
+    trial.reject(new Error('dead'));
+    await second;
+    expect(await run(well)).toBe('answer');
+  });
+
   it('is not held to be worse for calls that began before', async () => {
     const { run, clock, well } = setup(10);
     const calls = Array.from({ length: 10 }, held);

@@ -69,9 +69,9 @@ export const createBreaker = ({ clock, random, limit, tolerance = defaultToleran
       return;
     }
     troubles += 1;
-    // Calls that began before it opened end one after another, and tell nothing new.
-    if (isTrial) openFor(diagnosis, (open?.failedTrials ?? 0) + 1);
-    else if (open === undefined && troubles >= tolerance) openFor(diagnosis, 0);
+    // Calls that began before it opened end one after another, and tell nothing new. Where one ended well, a trial is a call like any other.
+    if (open === undefined && troubles >= tolerance) openFor(diagnosis, 0);
+    else if (open !== undefined && isTrial) openFor(diagnosis, open.failedTrials + 1);
   };
 
   /** Resolves when a call may begin. */
