@@ -12,7 +12,7 @@ import { fitted, labelled, table, wrap } from './screen.ts';
 import { offboardLine } from './shell.ts';
 
 const hostile = fc.constantFrom('', "'", '"', '\\', '\n', '\r\n', '\t', '\u001b[31m', '\u202e', '\u0000', '\u0085', '\u2028', '\ufeff', '$(id)', '`id`', '~', '!', '*', ';', '#', ' #', ': ', '- ', '{', '}', '[', ']', '&', '%', '|', '>', '@', '…', '😀', '漢', 'true', 'no', 'null', '0x1f', '1e3', '2026-01-01', '__offboard_hidden_0_', '--', '-n', '=', '=a');
-const texts = fc.oneof(fc.array(fc.oneof(hostile, fc.string({ unit: 'grapheme', maxLength: 6 })), { maxLength: 5 }).map((parts) => parts.join('')), fc.string({ unit: 'binary', maxLength: 20 }).map((text) => text.toWellFormed()));
+const texts = fc.oneof(fc.constantFrom('__offboard_hidden_0_', '\u001b[2J', 'a__offboard_hidden_1_'), fc.array(fc.oneof(hostile, fc.string({ unit: 'grapheme', maxLength: 6 })), { maxLength: 5 }).map((parts) => parts.join('')), fc.string({ unit: 'binary', maxLength: 20 }).map((text) => text.toWellFormed()));
 const names = fc.oneof(texts, fc.stringMatching(/^[a-z][-a-z0-9]{0,10}$/), fc.constantFrom('y', 'on', 'null', 'nan', 'a.', 'e1'));
 /** Nothing that a terminal would act on, or that turns text round. */
 const unseen = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/;
@@ -86,7 +86,10 @@ describe('a manifest with comments', () => {
         const text = manifestText(found);
         expect(load(text)).toEqual(manifestOf(found));
         if (unseen.test(text)) throw new Error(JSON.stringify(text));
+        // kubectl reads YAML 1.1, in which these are no texts.
+        if (/^[^#]*[:-] (?:y|n|yes|no|on|off|true|false|null|nan|inf)$/im.test(text)) throw new Error(text);
       }),
+      100,
     );
   });
 });
