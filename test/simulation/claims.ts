@@ -8,6 +8,7 @@ import { Violation, epoch } from './invariants.ts';
 import type { Realm } from './realm.ts';
 import { announces, conditionOf, credentialsOf, dependenciesOf, dependencyOf, isTrue, nameOf } from './runs.ts';
 import type { Life } from './ways.ts';
+import { isOf } from './ways.ts';
 
 export interface Claims {
   readonly onStored: (change: Stored) => void;
@@ -77,9 +78,6 @@ export const livesOf = (world: World, { status }: OffboardingObject, realm: Real
   const person = status?.target === undefined ? undefined : world.personOf(status.target.serviceAccount);
   return person === undefined ? [] : world.ways.of(person, realm);
 };
-
-/** One that took the name of another is another. */
-export const isOf = ({ id, uid }: Pick<CredentialStatus, 'id' | 'uid'>, life: Life): boolean => life.credential === id && (uid === undefined || life.uid === undefined || life.uid === uid);
 
 /** Milliseconds. What was made again a moment ago was not there yet when it was asked about. */
 const moment = 1_000;

@@ -1,9 +1,11 @@
 /** Google Cloud as a system in which an identity can get in: as its service account, by keys, and by members of policies that mean it. */
 import { reasons } from '../../src/api/v1alpha1/conditions.ts';
 import { connectors, serviceAccounts } from '../../src/kube/resources.ts';
+import { accountId } from '../../src/revokers/google-cloud/ids.ts';
 import { publishedPermissions } from '../env/google-roles.ts';
 import { between, chance } from './engine/random.ts';
 import { createSimulatedGoogle } from './google-cloud/server.ts';
+import { projectId } from './google-cloud/ground.ts';
 import type { Planted } from './google-cloud/people.ts';
 import type { Way } from './google-cloud/truth.ts';
 import { keyOf, neighbour } from './people.ts';
@@ -19,6 +21,9 @@ const bucket = '//storage.googleapis.com/acme-artifacts';
 const untilLater = { title: 'until later', expression: 'request.time < timestamp("2099-01-01T00:00:00Z")' };
 
 const claimsIn = (jwt: string): Readonly<Record<string, unknown>> | undefined => JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as Readonly<Record<string, unknown>>;
+
+/** The operator follows neither by a name of its own where the account is to end: none of them works without it. */
+const goesWithAccount: ReadonlySet<Way['kind']> = new Set(['AccessToken', 'Impersonation']);
 
 export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }: OutsideOptions): OutsideRealm => {
   const admin = cluster.as('kubernetes-admin');
@@ -72,7 +77,8 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
     settle,
     waysIn: (identity) => {
       const broughtBackAt = broughtBack.get(keyOf(identity));
-      return waysOf(identity).flatMap(({ id, works, isStored }) => (works ? [{ id, credential: id, atSource: isStored, ...(broughtBackAt !== undefined && { broughtBackAt }) }] : []));
+      const account = accountId(projectId, `sa-${identity.namespace}-${identity.name}@${projectId}.iam.gserviceaccount.com`);
+      return waysOf(identity).flatMap(({ kind, id, works, isStored }) => (works ? [{ id, credential: goesWithAccount.has(kind) ? account : id, atSource: isStored, ...(broughtBackAt !== undefined && { broughtBackAt }) }] : []));
     },
     onChange: (listener) => { google.truth.onChange(listener); },
     isLocked: () => undefined,

@@ -12,7 +12,8 @@ import type { WireRequest } from './engine/wire.ts';
 import type { Looks } from './looks.ts';
 import type { Person, Realm, Way } from './realm.ts';
 import { announces, credentialsOf, dependenciesOf, dependencyOf, isTrue, nameOf } from './runs.ts';
-import type { Ways } from './ways.ts';
+import type { Life, Ways } from './ways.ts';
+import { isOf } from './ways.ts';
 
 export const invariantNames = [
   'NeverLies', 'SettleTimeHolds', 'SettlesInOneProcess', 'NothingForgotten', 'NeighboursKeepTheirs', 'LockHolds', 'StaysDead', 'LooksLast',
@@ -101,6 +102,8 @@ export const createInvariants = (world: World): Invariants => {
   const deleted = new Map<string, OffboardingObject>();
   /** As of when each says that it is locked, by the clock of the world. */
   const lockedAt = new Map<string, number>();
+  /** The same of when each started. */
+  const startedAt = new Map<string, number>();
   const others = new Map(world.realms.map((realm) => [realm, realm.ofOthers()]));
   world.ways.onBorn((identity, realm, way) => {
     if (lockWasTouched && realm.isLocked(identity) === false) return;
@@ -134,12 +137,14 @@ export const createInvariants = (world: World): Invariants => {
       checkForgotten(before, after);
       const { uid } = after.metadata;
       if (after.status?.lockedAt !== before.status?.lockedAt) lockedAt.set(uid, world.sentAt());
+      if (after.status?.startedAt !== before.status?.startedAt) startedAt.set(uid, world.now());
       if (hasEnded(after.status) && !hasEnded(before.status)) overAt.set(uid, world.now());
       checkIntent(world, before, after, lockedAt.get(uid));
       checkConfirmed(world, before, after, change.by);
       checkLocked(world, after, lostAt);
       if (!isTrue(after, 'Ready') || isTrue(before, 'Ready')) return;
       checkReady(world, after, change.by);
+      checkTracked(world, after, startedAt.get(uid) ?? 0);
       retired.add(after.status?.identity ?? '');
     },
     onRequest: (request, realm) => {
@@ -203,6 +208,17 @@ const checkReady = (world: World, run: OffboardingObject, by: string): void => {
 
 /** Milliseconds: longer than a status takes to be written. */
 export const justNow = 30_000;
+
+/** What is not followed under the name by which the world knows it is not held to what is true of it, either. */
+const checkTracked = (world: World, run: OffboardingObject, startedAt: number): void => {
+  const person = personOfRun(world, run);
+  for (const realm of person === undefined ? [] : world.realms) {
+    const tracked = credentialsOf(run, realm.name);
+    const wasThere = ({ bornAt, diedAt = Infinity }: Life): boolean => bornAt < startedAt && diedAt > startedAt;
+    const untold = world.ways.of(person as Person, realm).find((life) => wasThere(life) && !tracked.some((credential) => isOf(credential, life)) && realm.unfollowed?.(life, run.status?.target?.serviceAccount.uid) !== true);
+    if (untold !== undefined) throw new Violation('NeverLies', `${nameOf(run)} is Ready, and ${untold.id}, which worked when it started, is none of what it has followed in ${realm.name}`);
+  }
+};
 
 const checkWaiver = (world: World, run: OffboardingObject, dependency: string): void => {
   const inForce = world.waivers().some(({ spec }) => spec.offboardingRef.uid === run.metadata.uid && spec.dependency === dependency && Date.parse(spec.expiresAt) > epoch + world.now() - justNow);

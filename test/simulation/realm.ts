@@ -59,6 +59,8 @@ export interface Realm {
   readonly tried?: (request: WireRequest, answer: WireAnswer | WireStream) => { readonly uid: string; readonly taken: boolean } | undefined;
   /** Why a person has to act, and whether that is so of this identity, or was a moment ago. */
   readonly shares?: Readonly<Record<string, (identity: Person) => boolean>>;
+  /** What a run for the account of that UID need not follow, though it works there. */
+  readonly unfollowed?: (way: Way, uid: string | undefined) => boolean;
   /** Everything that others have there, in a form that can be compared. */
   readonly ofOthers: () => string;
   /** Where access is given by whole documents that are read and written back: whether this reads one, and somebody else's change of it. */

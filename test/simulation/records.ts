@@ -5,12 +5,13 @@ import type { Predicate, RecordedCredential, RecordedDependency } from '../../sr
 import type { KubeObject } from '../../src/kube/objects.ts';
 import { trackedKey } from '../../src/policy/credential.ts';
 import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
-import { isOf, livesOf } from './claims.ts';
+import { livesOf } from './claims.ts';
 import type { WireAnswer, WireRequest, WireStream } from './engine/wire.ts';
 import type { Stored, World } from './invariants.ts';
 import { Violation, epoch, justNow } from './invariants.ts';
 import type { Realm } from './realm.ts';
 import { conditionOf, credentialsOf, dependenciesOf, isTrue, nameOf } from './runs.ts';
+import { isOf } from './ways.ts';
 
 export interface Records {
   readonly onStored: (change: Stored) => void;

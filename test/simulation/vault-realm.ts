@@ -143,6 +143,8 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster,
       const wanted = isRole ? path.slice(path.indexOf('/auth/') + 1) : accessor === undefined ? lease : `auth/token accessor ${accessor}`;
       return ({ id }) => id === wanted;
     },
+    // Nobody can log in as an account that is gone, whatever Vault would say; its tokens are followed.
+    unfollowed: ({ id }, uid) => id.startsWith('Login ') && (uid === undefined || !id.endsWith(uid)),
     gives: () => false,
     listed: ({ path, body }) => {
       if (path.endsWith('?list=true')) return /\/(auth\/token\/accessors|sys\/leases\/lookup\/.+)\?/.exec(path)?.[1];

@@ -1,4 +1,5 @@
 /** The life of every way in: when it began to work, and when it ended at its source. This is what all claims are held against. */
+import type { CredentialStatus } from '../../src/api/v1alpha1/index.ts';
 import type { Person, Realm, Way } from './realm.ts';
 
 export interface Life extends Way {
@@ -6,6 +7,9 @@ export interface Life extends Way {
   /** Undefined while it works, other than by a cache. */
   diedAt: number | undefined;
 }
+
+/** One that took the name of another is another. */
+export const isOf = ({ id, uid }: Pick<CredentialStatus, 'id' | 'uid'>, life: Life): boolean => life.credential === id && (uid === undefined || life.uid === undefined || life.uid === uid);
 
 export interface Ways {
   /** Of one identity in one system, all that ever were. */

@@ -60,6 +60,12 @@ export const looking: readonly Mutant[] = [
     patches: [{ file: verify, find: "revoker.inventory(run.draft.target, 'Fresh', signal);", replace: "revoker.inventory(run.draft.target, 'Cached', signal);" }],
   },
   {
+    name: 'token-secret-untold',
+    lie: 'The token in a Secret goes with its account, and no status and no record has ever named it.',
+    who: aTiredEngineer,
+    patches: [{ file: 'src/revokers/kubernetes/inventory.ts', find: 'tokenSecrets: tokenSecrets && [...tokenSecrets].sort(', replace: 'tokenSecrets: tokenSecrets && [...tokenSecrets].slice(0, 0).sort(' }],
+  },
+  {
     name: 'last-look-elsewhere',
     lie: 'The last look at Vault is one at its leases, and what tokens it has is taken from an earlier one.',
     who: aTiredEngineer,

@@ -17,6 +17,7 @@ export const seen: Readonly<Record<string, number>> = {
   'observed-called-probed': 3,
   'record-omits-a-credential': 3,
   'status-written-over': 3,
+  'token-secret-untold': 3,
   'suspended-run-goes-on': 3,
   'unlisted-is-forgotten': 3,
   'accepted-before-sent': 5,
