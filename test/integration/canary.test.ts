@@ -223,6 +223,15 @@ describe('the canary', () => {
     await other.controls.drop(subject.target, never);
   });
 
+  it('goes with its account where no process is left to remove it', async () => {
+    const process = start();
+    const subject = await anAccount();
+    await process.controls.take(subject.target, never);
+    await end(subject);
+    await waitFor(async () => (await secretOf(subject)) === '', { what: 'the garbage collector to take the Secret', timeout: 60_000 });
+    expect(await untilAbsent(process, subject), 'and is refused for the account all the same').toMatchObject({ tried: { servers: 2, deadAtSource: true } });
+  });
+
   it('is refused at the source as soon as its Secret is gone, which is no end of the account', async () => {
     const process = start();
     const subject = await anAccount();
@@ -293,4 +302,11 @@ it('may not delete tokens of accounts where it may not find them', async () => {
   const kubeconfig = cluster.kubeconfigFor({ token });
   await waitFor(() => cluster.kubectl(['auth', 'can-i', 'delete', 'secrets', '-n', 'elsewhere'], { kubeconfig }), { what: 'the right' });
   await expect(cluster.kubectl(['delete', 'secret', 'legacy', '-n', 'elsewhere'], { kubeconfig })).rejects.toThrow('Offboard deletes no Secrets but its own canaries');
+});
+
+it('a token of ten minutes is our wish: whoever asks for one of 41 years gets it', async () => {
+  const { name } = await anAccount('elsewhere');
+  const [, claims = ''] = (await cluster.kubectl(['create', 'token', name, '-n', 'elsewhere', '--duration=360000h'])).split('.');
+  const { exp, iat } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { readonly exp: number; readonly iat: number };
+  expect(exp - iat).toBe(360_000 * 3_600);
 });
