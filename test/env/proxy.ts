@@ -36,14 +36,25 @@ export interface Rewritten {
   readonly send: Pick<Exchange, 'path' | 'body'>;
 }
 
+/** It is passed on when this has resolved, whether the caller still waits or has given up. */
+export interface Late {
+  readonly late: Promise<unknown>;
+}
+
+/** Of the answer come the head and half of the body, and no more of it until this has resolved and the connection is broken. */
+export interface Stalled {
+  readonly stalled: Promise<unknown>;
+}
+
 /** What is heard instead of what the server answered, which is read to its end first. */
 export interface Edited {
   readonly edit: (body: string) => string | OwnAnswer;
 }
 
-/** A stream of which nothing more is heard from the moment on in which this is false; it stays open. */
+/** A stream of lines. From the moment on in which it hears nothing any more it only stays open; until then it hears what it keeps. */
 export interface Heard {
   readonly hears: () => boolean;
+  readonly keeps: (line: string) => boolean;
 }
 
 /** Resolves to false where the caller's connection is to be broken instead. */
@@ -51,9 +62,9 @@ export type Gate<Seen extends Exchange, Instead> = (seen: Seen) => boolean | Ins
 
 export interface Gates {
   /** Asked before a request is passed on: what is refused or answered here never arrives. */
-  readonly onRequest?: Gate<Exchange, OwnAnswer | Rewritten>;
+  readonly onRequest?: Gate<Exchange, OwnAnswer | Rewritten | Late>;
   /** Asked when the server has answered: what is refused here was done, and the caller hears nothing of it, or half, or something else. */
-  readonly onAnswer?: Gate<Exchange & { readonly status: number }, 'cut' | Edited | Heard>;
+  readonly onAnswer?: Gate<Exchange & { readonly status: number }, 'cut' | Edited | Heard | Stalled>;
 }
 
 export interface ProxyOptions extends Gates {
@@ -91,7 +102,9 @@ export const startForwarder = async (upstream: Upstream, { onRequest, onAnswer }
   const pass = async (from: IncomingMessage, to: ServerResponse): Promise<void> => {
     const asked: Exchange = { method: from.method ?? '', path: from.url ?? '', body: (await readAll(from)).toString('utf8') };
     const instead = (await onRequest?.(asked)) ?? true;
-    if (instead === false || to.destroyed) {
+    const isLate = typeof instead === 'object' && 'late' in instead;
+    if (isLate) await instead.late;
+    if (instead === false || (to.destroyed && !isLate)) {
       to.destroy();
       return;
     }
@@ -100,7 +113,7 @@ export const startForwarder = async (upstream: Upstream, { onRequest, onAnswer }
       return;
     }
     const { host: _, 'content-length': __, 'transfer-encoding': ___, ...headers } = from.headers;
-    const { path, body } = instead === true ? asked : instead.send;
+    const { path, body } = instead === true || isLate ? asked : instead.send;
     const sent = Buffer.from(body);
     const length = sent.length === 0 ? {} : { 'content-length': sent.length };
     const onward = request(new URL(path, upstream.url), { method: asked.method, headers: { ...headers, ...length }, agent });
@@ -116,6 +129,7 @@ export const startForwarder = async (upstream: Upstream, { onRequest, onAnswer }
     answer.once('error', () => to.destroy());
     const heard = (await onAnswer?.(seen)) ?? true;
     if (heard === false || to.destroyed) {
+      answer.resume();
       to.destroy();
       return;
     }
@@ -129,6 +143,13 @@ export const startForwarder = async (upstream: Upstream, { onRequest, onAnswer }
     if (heard === 'cut') {
       answer.once('data', (chunk: Buffer) => to.write(chunk.subarray(0, chunk.length / 2), () => to.destroy()));
       answer.once('end', () => to.destroy());
+      return;
+    }
+    if (typeof heard === 'object' && 'stalled' in heard) {
+      to.flushHeaders();
+      answer.once('data', (chunk: Buffer) => to.write(chunk.subarray(0, chunk.length / 2)));
+      await heard.stalled;
+      to.destroy();
       return;
     }
     // Whoever watches waits for the head as the sign that the watch has begun.
@@ -175,13 +196,17 @@ const answerWith = (to: ServerResponse, { status, headers, body }: OwnAnswer): v
   to.writeHead(status, headers).end(body);
 };
 
-const passWhileHeard = (answer: IncomingMessage, to: ServerResponse, { hears }: Heard): void => {
+const passWhileHeard = (answer: IncomingMessage, to: ServerResponse, { hears, keeps }: Heard): void => {
   let deaf = false;
-  answer.on('data', (chunk: Buffer) => {
+  let rest = '';
+  answer.setEncoding('utf8');
+  answer.on('data', (text: string) => {
     deaf ||= !hears();
-    if (!deaf) to.write(chunk);
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (!deaf && keeps(line)) to.write(`${line}\n`);
   });
   answer.once('end', () => {
-    if (!deaf) to.end();
+    if (!deaf) to.end(rest);
   });
 };

@@ -174,7 +174,7 @@ export interface CompareOptions {
 
 export const compare = async (site: Site, { policies, faults, atOnce }: CompareOptions): Promise<readonly Comparison[]> => {
   const brought = await Promise.all(Object.entries(kinds).map(async ([subject, start]) => ({ subject, bring: await start(site) })));
-  const tried = [undefined, ...faults.filter(({ alone = false }) => !alone)];
+  const tried = [undefined, ...faults.filter(({ alone = false, of }) => !alone && of === undefined)];
   const all = policies.flatMap((policy) => tried.flatMap((fault) => brought.map((each) => ({ policy, fault, ...each }))));
   const results: Comparison[] = [];
   await inParallel([...all.entries()], atOnce, async ([index, { policy, fault, subject, bring }]) => {

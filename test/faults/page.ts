@@ -1,5 +1,7 @@
 /** docs/fault-matrix.md: written from what was measured, and read back by a test that holds it to the code. */
+import { lasting } from './catalogue.ts';
 import type { Case, Outcome } from './matrix.ts';
+import { isExcused, windows } from './matrix.ts';
 import type { Comparison } from './comparison.ts';
 import type { Fault } from './catalogue.ts';
 import type { Policy } from './policies.ts';
@@ -21,7 +23,7 @@ export interface Plan {
   readonly policies: readonly Policy[];
 }
 
-const scopes: Readonly<Record<Fault['on'], string>> = { Changes: 'writes', Reads: 'reads', Everything: 'every request' };
+const scopes: Readonly<Record<Fault['on'], string>> = { Changes: 'writes', Reads: 'reads', Lists: 'lists', Releases: 'writes of finalizers', Everything: 'every request' };
 
 const row = (...cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
 
@@ -29,6 +31,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 
 const heads = {
   subject: ['fault', 'meets', 'what was seen meanwhile', 'time to the honest state', 'false completions'],
+  lasting: ['dependency', 'requests that were lied to', 'what was said while the lie lasted', 'how sure it is said to be', 'whether it was believed'],
   policies: ['it says that it is over when', 'as in', 'faults that it met', 'said that it was over', 'false completions'],
   summary: ['dependency', 'offboardings', 'false completions', 'longest time to the honest state'],
 } as const;
@@ -53,9 +56,11 @@ const countLies = (outcomes: readonly Outcome[]): number => outcomes.reduce((sum
 /** Several credentials may have worked when one claim was made. */
 export const falseClaims = (lies: readonly string[]): number => new Set(lies.map((lie) => lie.split(', and ')[0])).size;
 
+const isOrdinary = (name: string) => ({ subject, fault }: Case): boolean => subject.name === name && fault.name !== lasting;
+
 const subjectPart = ({ name, title, words }: Subject, cases: readonly Case[], outcomes: readonly Outcome[]): string => {
   const rows = cases
-    .filter(({ subject }) => subject.name === name)
+    .filter(isOrdinary(name))
     .map(({ fault }) => {
       const outcome = outcomes.find((each) => each.subject === name && each.fault === fault.name);
       if (outcome === undefined) throw new Error(`${name}: ${fault.name} was not measured`);
@@ -65,12 +70,29 @@ const subjectPart = ({ name, title, words }: Subject, cases: readonly Case[], ou
   return `## ${title}\n\nIn the way: ${words}.\n\n${table(heads.subject, rows)}`;
 };
 
+/** Those that have a table of their own. */
+const ordinaryOf = (subjects: readonly Subject[], cases: readonly Case[]): readonly Subject[] => subjects.filter(({ name }) => cases.some(isOrdinary(name)));
+
 const summaryPart = (subjects: readonly Subject[], outcomes: readonly Outcome[]): string => {
   const rows = subjects.map(({ name, title }) => {
-    const own = outcomes.filter(({ subject }) => subject === name);
+    const own = outcomes.filter(({ subject, fault }) => subject === name && fault !== lasting);
     return [title, String(own.length), String(countLies(own)), seconds(Math.max(...own.map((each) => each.seconds)))];
   });
   return table(heads.summary, rows);
+};
+
+const lastingPart = (cases: readonly Case[], outcomes: readonly Outcome[]): string => {
+  const rows = cases
+    .filter(({ fault }) => fault.name === lasting)
+    .map(({ subject: { name, title } }) => {
+      const outcome = outcomes.find((each) => each.subject === name && each.fault === lasting);
+      if (outcome === undefined) throw new Error(`${name}: ${lasting} was not measured`);
+      if (!isExcused(outcome)) throw new Error(`${name}: ${lasting} was believed, and must not be: ${outcome.lies.join('; ')}`);
+      const { seen, struck, believed = false, strengths = [] } = outcome;
+      const wasBelieved = believed ? `**believed**: ${outcome.lies.length === 0 ? 'by the lock alone nothing of it worked' : `${String(falseClaims(outcome.lies))} claims were not true`}` : `not believed; ${honestState(outcome)}`;
+      return [title, String(struck), `\`${seen.reason}\`: ${shortened(told(seen.message), 110)}`, strengths.map((each) => `\`${each}\``).join(', '), wasBelieved];
+    });
+  return table(heads.lasting, rows);
 };
 
 const policiesPart = (policies: readonly Policy[], comparisons: readonly Comparison[]): string => {
@@ -86,7 +108,9 @@ const undisturbed = (comparisons: readonly Comparison[]): string => {
   return `${String(own.filter(({ over }) => over).length)} of ${String(own.length)} said that it was over, and ${String(own.filter(({ lied }) => lied).length)} of those were wrong`;
 };
 
-export const renderPage = ({ subjects, cases, policies }: Plan, { outcomes, comparisons, machine, minutes, settle }: Measured): string => `# The fault matrix
+export const renderPage = ({ subjects, cases, policies }: Plan, { outcomes, comparisons, machine, minutes, settle }: Measured): string => {
+  const ordinary = ordinaryOf(subjects, cases);
+  return `# The fault matrix
 
 What Offboard says when the way to a dependency fails while it revokes. A proxy stands between the operator, which is a process of its own,
 and real servers. It lets an identity be locked, breaks one thing from the first request on that meets it, for 8 s (12 s for what hangs), and lets
@@ -96,16 +120,26 @@ gone: \`Ready=True\`, a WorkloadIdentity that says \`Retired\`, or one that is l
 \`make faults\` wrote this page, in ${minutes.toFixed(0)} minutes. ${machine}. Each row is one
 offboarding; several run side by side, and the times are those of a busy machine. One replica, without leader election. An absence must hold for ${String(settle)} s everywhere, which is in each time.
 
-${summaryPart(subjects, outcomes)}
+${summaryPart(ordinary, outcomes)}
 
 - **What was seen meanwhile** is the condition \`Ready\`, which is \`False\`, when the fault ends.
 - **Time to the honest state** is from there to \`Ready=True\`, with nobody's help. Where a run is blocked until a person does something, that is to be seen before
   the fault ends; it is looked at again within five minutes, or at once when it is woken.
 - A watch that stays open and tells nothing is given up within three minutes; until then nobody's wishes are seen, and nothing more is claimed.
 - A lie in a dependency's own words (“there is no such thing”; left out of lists; done, and nothing happened) is found out where it ends before the settle
-  time does. One that lasts longer is told from the truth only by trying: that is what [probes](probe.md) are for, and why everything else is called \`Observed\`.
+  time does. One that lasts longer is not in these figures, but [below](#what-no-observation-can-tell).
+- A fault begins with the first revoke where its name does not say otherwise. At the release the run is \`Ready\` already, and what is timed is until all is let go.
 
-${subjects.map((subject) => subjectPart(subject, cases, outcomes)).join('\n\n')}
+${ordinary.map((subject) => subjectPart(subject, cases, outcomes)).join('\n\n')}
+
+## What no observation can tell
+
+The same, and the lie does not end: every change is answered as done, and whoever asks is told that there is no such thing, for ${String((windows.Lie ?? 0) / 1_000)} s or until
+it is believed. What the lock has not ended already works all the time. Only who tries it knows: with [the probe](probe.md) the lie is found out. Where nothing is tried, by choice or because the
+dependency offers nothing to try, Offboard has no more than the dependency's word: what it claims then is called \`Observed\` in status and record, never \`Probed\`, and is
+not true if that word is not.
+
+${lastingPart(cases, outcomes)}
 
 ## The same faults, and other ways to let go
 
@@ -118,6 +152,7 @@ ${table(['without a fault'], [[undisturbed(comparisons)]])}
 
 ${policiesPart(policies, comparisons)}
 `;
+};
 
 // ---- reading it back -------------------------------------------------------------------------------------------
 
@@ -146,8 +181,8 @@ export const complaintsAbout = (page: string, { subjects, cases, policies }: Pla
   const rows = rowsOf(page);
   const part = (title: string): readonly PageRow[] => rows.filter((each) => each.part === title);
   const summary = part('The fault matrix');
-  const perSubject = subjects.flatMap(({ name, title }) => {
-    const expected = cases.filter(({ subject }) => subject.name === name).map(({ fault }) => fault.name);
+  const perSubject = ordinaryOf(subjects, cases).flatMap(({ name, title }) => {
+    const expected = cases.filter(isOrdinary(name)).map(({ fault }) => fault.name);
     const found = part(title).map(({ cells: [fault = ''] }) => fault);
     const lies = part(title).filter(({ cells }) => cells.length !== heads.subject.length || cells.at(-1) !== '0');
     const own = summary.find(({ cells: [first] }) => first === title)?.cells;
@@ -158,7 +193,12 @@ export const complaintsAbout = (page: string, { subjects, cases, policies }: Pla
       ...(own?.[1] === String(expected.length) && own[2] === '0' ? [] : [`${title}: the summary does not say ${String(expected.length)} offboardings without a false completion`]),
     ];
   });
+  const lied = cases.filter(({ fault }) => fault.name === lasting).flatMap(({ subject: { name, title } }) => {
+    const cells = part('What no observation can tell').find(({ cells: [first] }) => first === title)?.cells ?? [];
+    if (cells.length !== heads.lasting.length) return [`${title}: a lie that lasts is not told of`];
+    return name === 'kubernetes' && !(cells.at(-1) ?? '').startsWith('not believed') ? [`${title}: a lie that lasts was believed, whatever the probe said`] : [];
+  });
   const compared = part('The same faults, and other ways to let go').map(({ cells }) => cells.join(' | '));
   const missing = policies.filter(({ name, words, source }) => !compared.some((each) => each.includes(`**${name}**: ${words}`) && each.includes(`(${source})`)));
-  return [...perSubject, ...missing.map(({ name }) => `the policy "${name}" is missing, or another source is named`)];
+  return [...perSubject, ...lied, ...missing.map(({ name }) => `the policy "${name}" is missing, or another source is named`)];
 };

@@ -38,7 +38,7 @@ export interface Site {
   /** Between the operator and the API server, for what is about one identity. */
   readonly between: { readonly put: (obstacle: Obstacle) => void; readonly takeAway: (obstacle: Obstacle) => void };
   /** Between the operator and the API server, for everybody. */
-  readonly everybody: { readonly raise: (fault: Fault) => void; readonly lift: () => void; readonly struck: () => number };
+  readonly everybody: Pick<Obstacle, 'raise' | 'lift' | 'struck'>;
   readonly stop: () => Promise<void>;
 }
 
@@ -76,7 +76,10 @@ const createGates = () => {
   const obstacles = new Set<Obstacle>();
   let raised: { readonly fault: Fault; readonly over: Promise<undefined>; readonly end: () => void } | undefined;
   let struck = 0;
-  const about = (asked: Exchange): Obstacle | undefined => [...obstacles].find((each) => each.concerns(asked));
+  const about = (asked: Exchange): Obstacle | undefined => {
+    const all = [...obstacles].filter((each) => each.concerns(asked));
+    return all.find((each) => each.isRaised()) ?? all[0];
+  };
   const isWatch = ({ path }: Exchange): boolean => path.includes('watch=true');
   const isBindings = ({ method, path }: Exchange): boolean => method === 'GET' && !path.includes('watch=') && /\/(?:cluster)?rolebindings\?/.test(path);
 
@@ -110,6 +113,7 @@ const createGates = () => {
             struck += 1;
             return false;
           },
+          keeps: (line: string) => [...obstacles].every((each) => each.keeps(line)),
         };
       }
       return (await about(seen)?.gates.onAnswer(seen)) ?? true;

@@ -6,14 +6,15 @@ import type { Guarded } from '../e2e/oracle.ts';
 import type { AccessPath } from '../env/build-agent.ts';
 import { accountName, member, projectId } from '../env/google-cloud-world.ts';
 import { startForwarder } from '../env/proxy.ts';
-import type { Upstream } from '../env/proxy.ts';
-import type { Effect } from './catalogue.ts';
-import { createAgent } from '../soak/agents.ts';
+import type { Exchange, Upstream } from '../env/proxy.ts';
+import { waitFor } from '../env/wait-for.ts';
+import type { Act, Effect } from './catalogue.ts';
+import { bindingOf, createAgent } from '../soak/agents.ts';
 import { createObstacle } from './obstacle.ts';
-import type { Obstacle } from './obstacle.ts';
+import type { Ambush, Obstacle } from './obstacle.ts';
 import { elsewhere, home } from './site.ts';
 import type { Site } from './site.ts';
-import { accessWire, googleWire, runWire, vaultWire } from './wires.ts';
+import { accessWire, googleWire, lockWire, recordWire, reviewWire, runWire, vaultWire } from './wires.ts';
 
 export interface Victim {
   /** With every way in, each of which can be tried. */
@@ -21,7 +22,22 @@ export interface Victim {
   /** Of the WorkloadIdentity, besides its ServiceAccount. */
   readonly spec: object;
   readonly obstacle: Obstacle;
+  /** What others can do to it. */
+  readonly acts?: Partial<Readonly<Record<Act, Deed>>>;
   readonly stop: () => Promise<void>;
+}
+
+/** What somebody does while a fault lasts. */
+export interface Deed {
+  /** As soon as it lasts. */
+  readonly begin?: () => Promise<unknown>;
+  readonly ambush?: Ambush;
+  /** One more way in, which works until it was given and cannot be tried before. */
+  readonly given?: AccessPath;
+  /** When the fault is over. */
+  readonly undo?: () => Promise<unknown>;
+  /** In words, what somebody else has lost by the run; asked before it is undone, and at the end. */
+  readonly lost?: () => Promise<readonly string[]>;
 }
 
 export interface Subject {
@@ -31,6 +47,8 @@ export interface Subject {
   readonly words: string;
   /** Faults that it cannot meet: where nothing is watched, or nothing of the identity is in a list any more when lists are read. */
   readonly without: readonly Effect['kind'][];
+  /** Whether it meets only what names it. */
+  readonly special?: boolean;
   /** Whether a request that hangs keeps one of few connections from everybody. */
   readonly scarce: boolean;
   /** An identity of this name that is alive in the cluster and there. */
@@ -39,18 +57,66 @@ export interface Subject {
 
 const inCluster = ({ insist, oracle }: Site, name: string): Promise<Guarded> => createAgent(insist, oracle.asUser, home, elsewhere, name);
 
-const behind = (site: Site, obstacle: Obstacle, agent: Guarded, spec: object): Victim => {
+const behind = (site: Site, obstacle: Obstacle, agent: Guarded, spec: object, acts: Victim['acts'] = {}): Victim => {
   site.between.put(obstacle);
   return {
     agent,
     spec,
     obstacle,
+    acts,
     stop: () => {
       site.between.takeAway(obstacle);
       return Promise.resolve();
     },
   };
 };
+
+/** The first time that it is asked to do so. */
+const once = (isIt: (asked: Exchange) => boolean, act: () => Promise<unknown>): Ambush => {
+  let isDone = false;
+  return (asked) => {
+    if (isDone || !isIt(asked)) return undefined;
+    isDone = true;
+    return act();
+  };
+};
+
+const bindingsElsewhere = `/apis/rbac.authorization.k8s.io/v1/namespaces/${elsewhere}/rolebindings`;
+
+/** One more binding where it has one already: whoever ends only what was there leaves it its access. */
+const bindAgain = ({ insist }: Site, name: string) => (): Promise<unknown> => insist('POST', bindingsElsewhere, { ...bindingOf(name, home), metadata: { name: `${name}-more` } });
+
+/** A neighbour is named in one of its bindings, until the fault is over. */
+const joinBinding = ({ insist, oracle }: Site, name: string): Deed => {
+  const path = `${bindingsElsewhere}/${name}`;
+  const user = `neighbour-of-${name}`;
+  const { attempt } = oracle.asUser(user, user, `/api/v1/namespaces/${elsewhere}/configmaps`);
+  const { subjects } = bindingOf(name, home);
+  let isJoined = false;
+  return {
+    ambush: once(({ path: asked, method }) => method !== 'GET' && asked.split('?')[0] === path, async () => {
+      await insist('PATCH', path, { subjects: [...subjects, { apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }] });
+      await waitFor(async () => (await attempt()) === 200, { what: `${user} to be let in` });
+      isJoined = true;
+    }),
+    lost: async () => (isJoined && (await attempt()) !== 200 ? [`${user} lost its access`] : []),
+    undo: async () => {
+      isJoined = false;
+      await insist('PATCH', path, { subjects });
+    },
+  };
+};
+
+/** Somebody's finalizer, until the fault is over. */
+const keepAccount = ({ insist }: Site, name: string): Deed => {
+  const path = `/api/v1/namespaces/${home}/serviceaccounts/${name}`;
+  return {
+    begin: () => insist('PATCH', path, { metadata: { finalizers: ['example.com/kept'] } }),
+    undo: () => insist('PATCH', path, { metadata: { finalizers: null } }),
+  };
+};
+
+const bringUnprobed = async (site: Site, name: string): Promise<Victim> => behind(site, createObstacle(accessWire(name)), await inCluster(site, name), {});
 
 const bringToKubernetes = async (site: Site, name: string): Promise<Victim> => {
   const agent = await inCluster(site, name);
@@ -62,7 +128,7 @@ const bringToKubernetes = async (site: Site, name: string): Promise<Victim> => {
     const { status, body } = await site.insist('GET', path);
     obstacle.remember({ method: 'GET', path, body: '' }, { status, body });
   }
-  return behind(site, obstacle, agent, { kubernetes: { probe: true } });
+  return behind(site, obstacle, agent, { kubernetes: { probe: true } }, { Issue: { begin: bindAgain(site, name) }, Meddle: joinBinding(site, name), Keep: keepAccount(site, name) });
 };
 
 /** A Connector of its own for each, so that what one meets is met by nobody else. */
@@ -87,6 +153,7 @@ const tokenFor = async ({ insist }: Site, name: string, audience: string): Promi
   return (JSON.parse(body) as { readonly status: { readonly token: string } }).status.token;
 };
 
+
 const bringToVault = async (site: Site, name: string): Promise<Victim> => {
   const cluster = await inCluster(site, name);
   const { bao } = site.vault;
@@ -95,6 +162,11 @@ const bringToVault = async (site: Site, name: string): Promise<Victim> => {
   const token = await vault.login(jwt);
   const child = await token.child();
   const lease = await token.lease();
+  const more = issuing('one more leased PostgreSQL user', async () => {
+    const { login } = await (await site.vault.orphan([vault.role])).lease(vault.role);
+    return () => login().then((said) => (said === 'ok' ? 200 : 403), () => 503);
+  });
+  const acts = { Issue: { ...more, ambush: once(() => true, more.issue) }, Keep: { begin: () => site.vault.stick(lease), undo: () => site.vault.unstick(lease) } };
   const paths: readonly AccessPath[] = [
     ...cluster.paths,
     { name: 'Vault token', request: 'GET auth/token/lookup-self', attempt: () => token.use().catch(() => 503) },
@@ -109,7 +181,18 @@ const bringToVault = async (site: Site, name: string): Promise<Victim> => {
     grants: [{ ...grantedTo, vault: { authRoles: ['ci-*'], leasePrefixes: ['database/creds/ci-*'] } }],
   }));
   const spec = { dependencies: [{ name: 'vault', vault: { connectorRef: { name }, roles: [vault.role], leases: [{ prefix: vault.prefix, exclusive: true }] } }] };
-  return { agent: { ...cluster, paths }, spec, obstacle, stop };
+  return { agent: { ...cluster, paths }, spec, obstacle, acts, stop };
+};
+
+/** A way in that is not there yet, and how it comes to be. Until then nobody claims that it is gone. */
+const issuing = (name: string, give: () => Promise<AccessPath['attempt']>): { readonly given: AccessPath; readonly issue: () => Promise<void> } => {
+  let attempt: AccessPath['attempt'] = () => Promise.resolve(200);
+  return {
+    given: { name, request: 'what was issued in between', attempt: () => attempt() },
+    issue: async () => {
+      attempt = await give();
+    },
+  };
 };
 
 /** A login that is refused is a refusal; whatever else goes wrong says neither yes nor no. */
@@ -135,13 +218,25 @@ const bringToGoogle = async (site: Site, name: string): Promise<Victim> => {
     way('login by the ServiceAccount', async () => open(await act())),
     way('login by the key', async () => open(await google.keyLogin(key))),
   ];
+  const more = issuing('login by one more key', async () => {
+    const another = await google.addKey(email);
+    return () => google.keyLogin(another).then(open).catch(refused);
+  });
+  const neighbour = `user:neighbour-of-${name}@example.com`;
+  const acts = {
+    Issue: { ...more, ambush: once(() => true, more.issue) },
+    Meddle: {
+      ambush: once(({ path }) => path.includes(`/b/acme-${name}/`), () => google.grant(bucket, 'roles/storage.objectViewer', neighbour)),
+      lost: async () => ((await google.policy(bucket)).bindings?.some(({ members }) => members.includes(neighbour)) === true ? [] : [`${neighbour} lost its grant`]),
+    },
+  };
   const obstacle = createObstacle(googleWire([email, uniqueId, `${home}/${name}]`, key.private_key_id]));
   const stop = await byConnector(site, name, { url: google.url }, obstacle, (url) => ({
     googleCloud: { ...connection, endpoints: Object.fromEntries(Object.keys(google.endpoints).map((service) => [service, url])), accessTokenLifetime: '3s' },
     grants: [{ ...grantedTo, googleCloud: { projects: ['acme-*'], serviceAccounts: [`ci-*@${projectId}.iam.gserviceaccount.com`], resources: ['//storage.googleapis.com/acme-*'] } }],
   }));
   const spec = { dependencies: [{ name: 'google', googleCloud: { connectorRef: { name }, serviceAccount: { email, uniqueId }, resources: [bucket] } }] };
-  return { agent: { ...cluster, paths }, spec, obstacle, stop };
+  return { agent: { ...cluster, paths }, spec, obstacle, acts, stop };
 };
 
 const watchless = ['NoSecondPage', 'Deafen'] as const;
@@ -155,6 +250,7 @@ export const subjects: readonly Subject[] = [
     scarce: true,
     bring: bringToKubernetes,
   },
+  { name: 'unprobed', title: 'Kubernetes without a probe', words: 'the same; the probe is off', without: [], special: true, scarce: true, bring: bringUnprobed },
   {
     name: 'run',
     title: 'Offboard’s own memory',
@@ -165,4 +261,31 @@ export const subjects: readonly Subject[] = [
   },
   { name: 'vault', title: 'Vault', words: 'an OpenBao in front of a PostgreSQL, for everything that its Connector asks, logins too', without: watchless, scarce: false, bring: bringToVault },
   { name: 'google', title: 'Google Cloud', words: 'a protocol fake of Google Cloud IAM, for everything that its Connector asks, logins too', without: watchless, scarce: false, bring: bringToGoogle },
+  {
+    name: 'lock',
+    title: 'The lock',
+    words: 'the API server, for the writes of the ConfigMap that the lock stands on',
+    without: [],
+    special: true,
+    scarce: true,
+    bring: async (site, name) => behind(site, createObstacle(lockWire(name)), await inCluster(site, name), {}, { Issue: { ambush: once(() => true, bindAgain(site, name)) } }),
+  },
+  {
+    name: 'record',
+    title: 'The record',
+    words: 'the API server, for the writes of the record of its end',
+    without: [],
+    special: true,
+    scarce: true,
+    bring: async (site, name) => behind(site, createObstacle(recordWire(name)), await inCluster(site, name), {}),
+  },
+  {
+    name: 'review',
+    title: 'The reviews of the probe',
+    words: 'the API server, for its reviews of the tokens that are tried',
+    without: [],
+    special: true,
+    scarce: true,
+    bring: async (site, name) => behind(site, createObstacle(reviewWire(home, name)), await inCluster(site, name), { kubernetes: { probe: true } }),
+  },
 ];
