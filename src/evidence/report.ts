@@ -98,7 +98,9 @@ export const decisionsOf = ({ people, outcome, record: { supersedes } }: Predica
 export const limitsOf = ({ outcome, run, dependencies }: Predicate): readonly string[] => [
   ...(run.lockLostAt === undefined ? [] : [`a lock was seen not to hold, last at ${run.lockLostAt}`]),
   // Whoever cancels a run has its locks taken back.
-  ...dependencies.flatMap(({ name, lock }) => (outcome === 'Cancelled' || lockWords[lock] === undefined ? [] : [`${name}: ${lockWords[lock]}`])),
+  ...dependencies.flatMap(({ name, lock, lockMessage }) =>
+    outcome === 'Cancelled' || lockWords[lock] === undefined ? [] : [`${name}: ${lockWords[lock]}${lockMessage === undefined ? '' : `: ${lockMessage}`}`],
+  ),
   ...dependencies.flatMap(({ name, findings, outlasting }) => [
     ...findings.flatMap(({ type, object, message }) => (findingWords[type] === undefined ? [] : [`${name}: ${findingWords[type]}: ${object === undefined ? '' : `${object}: `}${message}`])),
     ...outlasting.map(({ until, message }) => `${name}: may outlast it, ${until === undefined ? 'with no end that is known' : `until ${until}`}: ${message}`),
@@ -106,7 +108,7 @@ export const limitsOf = ({ outcome, run, dependencies }: Predicate): readonly st
 ];
 
 /** Of each but one that held to the end. */
-const lockWords: Readonly<Record<string, string>> = {
+const lockWords: Readonly<Partial<Record<Predicate['dependencies'][number]['lock'], string>>> = {
   NotLocked: 'not locked: it could give out more until the end',
   NotLockable: 'it has no lock, and could give out more until the end',
   Unknown: 'nobody could see at the end whether it was locked',

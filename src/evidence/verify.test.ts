@@ -99,6 +99,11 @@ describe('one record', () => {
     expect(check([aRecord(aPredicate({ dependencies: [aRecordedDependency({ lock })] }), key)]).records[0]?.says?.limits).toEqual(limits);
   });
 
+  it('tells why nobody could see a lock', () => {
+    const dependency = aRecordedDependency({ lock: 'Unknown', lockMessage: 'the watch is late' });
+    expect(check([aRecord(aPredicate({ dependencies: [dependency] }), key)]).records[0]?.says?.limits).toEqual(['kubernetes: nobody could see at the end whether it was locked: the watch is late']);
+  });
+
   it('tells first what people decided', () => {
     const { people } = aPredicate();
     const record = aRecord(
