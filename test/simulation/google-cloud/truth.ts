@@ -2,6 +2,7 @@
  * What is true, whatever anybody was told: which of an identity's ways in work at this instant. Worked out anew with every question,
  * from what the policies, accounts and keys are and, for as long as a change takes to be felt, were.
  */
+import { conditionKey } from '../../../src/revokers/google-cloud/policies.ts';
 import { stands } from '../../fakes/google-cloud/tokens.ts';
 import { accountResource, type Binding, type Condition, type Policy } from '../../fakes/google-cloud/world.ts';
 import { holds } from '../../fakes/google-cloud/conditions.ts';
@@ -133,7 +134,7 @@ const bindingWays = (ground: Ground, holder: Holder): readonly Way[] => {
         for (const member of members) {
           if (member !== own && !byPool.has(member)) continue;
           const shown = member === own ? showMember(world, member) : member;
-          const id = `${name} ${role}${condition === undefined ? '' : ` if:${condition.title}`} ${shown}${shown.startsWith('serviceAccount:') && member === own ? `?uid=${holder.account ?? ''}` : ''}`;
+          const id = `${name} ${role}${condition === undefined ? '' : ` if:${conditionKey(condition)}`} ${shown}${shown.startsWith('serviceAccount:') && member === own ? `?uid=${holder.account ?? ''}` : ''}`;
           if (found.has(id)) continue;
           const works = isThere && (member !== own || isUp) && isOpen(condition, world.nature.now());
           found.set(id, { kind: 'Binding', id, works, isStored: age === 0 });
