@@ -56,6 +56,8 @@ export interface World {
   /** True when a clock of the operator was set during this run: then what goes by the time of day may be early. */
   readonly clocksWereSet: () => boolean;
   readonly records: () => readonly KubeObject[];
+  /** Of which a part was passed off as the whole, for a while. */
+  readonly listsWereShort: () => boolean;
   /** By people: then the chain has an end that nobody can see, or a gap that an auditor is told of. */
   readonly recordsWereDeleted: () => boolean;
   /** Whether something runs as that account. */
@@ -212,7 +214,8 @@ export const justNow = 30_000;
 /** What is not followed under the name by which the world knows it is not held to what is true of it, either. */
 const checkTracked = (world: World, run: OffboardingObject, startedAt: number): void => {
   const person = personOfRun(world, run);
-  for (const realm of person === undefined ? [] : world.realms) {
+  // What no list had, and then went by itself, nobody could follow.
+  for (const realm of person === undefined || world.listsWereShort() ? [] : world.realms) {
     const tracked = credentialsOf(run, realm.name);
     const wasThere = ({ bornAt, diedAt = Infinity }: Life): boolean => bornAt < startedAt && diedAt > startedAt;
     const untold = world.ways.of(person as Person, realm).find((life) => wasThere(life) && !tracked.some((credential) => isOf(credential, life)) && realm.unfollowed?.(life, run.status?.target?.serviceAccount.uid) !== true);
