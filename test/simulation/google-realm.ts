@@ -22,8 +22,8 @@ const untilLater = { title: 'until later', expression: 'request.time < timestamp
 
 const claimsIn = (jwt: string): Readonly<Record<string, unknown>> | undefined => JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as Readonly<Record<string, unknown>>;
 
-/** The operator follows neither by a name of its own where the account is to end: none of them works without it. */
-const goesWithAccount: ReadonlySet<Way['kind']> = new Set(['AccessToken', 'Impersonation']);
+/** The operator follows none of these by a name of its own: they go with the account or, where that stays, with all that can make more of them. */
+const goesWithAnother: ReadonlySet<Way['kind']> = new Set(['AccessToken', 'Impersonation']);
 
 export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }: OutsideOptions): OutsideRealm => {
   const admin = cluster.as('kubernetes-admin');
@@ -77,8 +77,8 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
     settle,
     waysIn: (identity) => {
       const broughtBackAt = broughtBack.get(keyOf(identity));
-      const account = accountId(projectId, `sa-${identity.namespace}-${identity.name}@${projectId}.iam.gserviceaccount.com`);
-      return waysOf(identity).flatMap(({ kind, id, works, isStored }) => (works ? [{ id, credential: goesWithAccount.has(kind) ? account : id, atSource: isStored, ...(broughtBackAt !== undefined && { broughtBackAt }) }] : []));
+      const other = shared.has(keyOf(identity)) ? 'access tokens' : accountId(projectId, `sa-${identity.namespace}-${identity.name}@${projectId}.iam.gserviceaccount.com`);
+      return waysOf(identity).flatMap(({ kind, id, works, isStored }) => (works ? [{ id, credential: goesWithAnother.has(kind) ? other : id, atSource: isStored, ...(broughtBackAt !== undefined && { broughtBackAt }) }] : []));
     },
     onChange: (listener) => { google.truth.onChange(listener); },
     isLocked: () => undefined,

@@ -80,6 +80,13 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster,
     held.set(keyOf(one), [...(held.get(keyOf(one)) ?? []), token].slice(-6));
     lease(one, token);
   };
+  /** Of who logged in by an AppRole: nothing in them says whose they are, and they end with the one that made them. */
+  const endWithParent = new Set<string>();
+  const childOf = (token: Token): Token | undefined => {
+    const child = vault.people.child(token);
+    if (child !== undefined && (token.path.startsWith('auth/approle/') || endWithParent.has(token.accessor))) endWithParent.add(child.accessor);
+    return child;
+  };
   const tokenOf = ({ namespace: home, name }: Person) => cluster.tokens.all().findLast((token) => token.name === name && token.namespace === home);
   const isNeighbours = (owner = ''): boolean => [...uids].some(([key, mine]) => !retired.has(key) && mine.has(owner));
   const usersOfRetired = (): readonly string[] => vault.truth.working().flatMap(({ what, credential, owner }) => (what === 'User' && !isNeighbours(owner) ? [credential] : []));
@@ -134,7 +141,7 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster,
       const token = held.get(keyOf(identity))?.at(-1);
       if (token === undefined) return;
       if (chance(chances, 0.3)) lease(identity, token);
-      if (chance(chances, 0.1)) keep(identity, vault.people.child(token));
+      if (chance(chances, 0.1)) keep(identity, childOf(token));
     },
     ends: ({ method, path, body }) => {
       const isRole = method === 'DELETE' && path.includes('/auth/');
@@ -144,7 +151,7 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster,
       return ({ id }) => id === wanted;
     },
     // Nobody can log in as an account that is gone, whatever Vault would say; its tokens are followed.
-    unfollowed: ({ id }, uid) => id.startsWith('Login ') && (uid === undefined || !id.endsWith(uid)),
+    unfollowed: ({ id }, uid) => (id.startsWith('Login ') && (uid === undefined || !id.endsWith(uid))) || endWithParent.has(id.slice('Token auth/token accessor '.length)),
     gives: () => false,
     listed: ({ path, body }) => {
       if (path.endsWith('?list=true')) return /\/(auth\/token\/accessors|sys\/leases\/lookup\/.+)\?/.exec(path)?.[1];
