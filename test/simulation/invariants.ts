@@ -56,6 +56,8 @@ export interface World {
   /** True when a clock of the operator was set during this run: then what goes by the time of day may be early. */
   readonly clocksWereSet: () => boolean;
   readonly records: () => readonly KubeObject[];
+  /** Whether it had something in common with a neighbour at its beginning: that is not its own to lose. */
+  readonly sharedAtFirst: (person: Person) => boolean;
   /** Of which a part was passed off as the whole, for a while. */
   readonly listsWereShort: () => boolean;
   /** By people: then the chain has an end that nobody can see, or a gap that an auditor is told of. */
@@ -215,7 +217,7 @@ export const justNow = 30_000;
 const checkTracked = (world: World, run: OffboardingObject, startedAt: number): void => {
   const person = personOfRun(world, run);
   // What no list had, and then went by itself, nobody could follow.
-  for (const realm of person === undefined || world.listsWereShort() ? [] : world.realms) {
+  for (const realm of person === undefined || world.listsWereShort() || world.sharedAtFirst(person) ? [] : world.realms) {
     const tracked = credentialsOf(run, realm.name);
     const wasThere = ({ bornAt, diedAt = Infinity }: Life): boolean => bornAt < startedAt && diedAt > startedAt;
     const untold = world.ways.of(person as Person, realm).find((life) => wasThere(life) && !tracked.some((credential) => isOf(credential, life)) && realm.unfollowed?.(life, run.status?.target?.serviceAccount.uid) !== true);

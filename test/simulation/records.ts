@@ -123,7 +123,8 @@ const checkAbsence = (world: World, predicate: Predicate, run: OffboardingObject
   for (const life of livesOf(world, run, realm)) {
     if (!isOf(credential, life) || life.bornAt > absent) continue;
     const ended = (life.diedAt ?? Infinity) - realm.propagation;
-    if (ended > absent) throw lies(predicate, `says that ${credential.id} is absent since ${absentSince}, and ${life.id} ${life.diedAt === undefined ? 'works' : `worked for ${String(Math.round(ended - absent))} ms more`}`);
+    // Less than a millisecond is how times are written.
+    if (ended > absent + 1) throw lies(predicate, `says that ${credential.id} is absent since ${absentSince}, and ${life.id} ${life.diedAt === undefined ? 'works' : `worked for ${String(Math.round(ended - absent))} ms more`}`);
     const looked = enumeratedAt === undefined ? 0 : Date.parse(enumeratedAt) - epoch + 1_000;
     if (state === 'Confirmed' && ended > looked) throw lies(predicate, `says that the last look at ${name} was at ${enumeratedAt ?? 'no time'}, and ${life.id} worked after it`);
   }
@@ -135,6 +136,8 @@ type Listed = Pick<CredentialStatus, 'id' | 'uid' | 'state' | 'revokeRequestedAt
 
 const textOf = (credentials: readonly Listed[]): readonly string[] => credentials.map((each) => `${trackedKey(each)} ${each.state} ${each.revokeRequestedAt ?? ''}`).toSorted();
 
+const keysOf = (credentials: readonly Listed[]): readonly string[] => credentials.map(trackedKey).toSorted();
+
 const stateOf = (state: string): string => (state === 'Confirmed' || state === 'Waived' ? state : 'Open');
 
 const checkSame = (run: OffboardingObject, predicate: Predicate): void => {
@@ -143,7 +146,9 @@ const checkSame = (run: OffboardingObject, predicate: Predicate): void => {
   for (const { name, state } of dependenciesOf(run)) {
     const recorded = predicate.dependencies.find((each) => each.name === name);
     if (recorded?.state !== stateOf(state)) throw lies(predicate, `says that ${name} is ${recorded?.state ?? 'no dependency'}, and ${nameOf(run)} that it is ${state}`);
-    const [said, stored] = [textOf(recorded.credentials), textOf(credentialsOf(run, name))];
+    // A record of what was given up may be of an earlier look: one that was stored while the status could not be.
+    const text = recorded.state === 'Waived' ? keysOf : textOf;
+    const [said, stored] = [text(recorded.credentials), text(credentialsOf(run, name))];
     const [other] = [...stored.filter((each) => !said.includes(each)), ...said.filter((each) => !stored.includes(each))];
     if (other !== undefined) throw lies(predicate, `and the status of ${nameOf(run)} do not say the same of ${name}: ${other}`);
   }

@@ -98,6 +98,7 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
     offboardings: runs,
     startedAt: (name) => replicas?.startedAt(name),
     clocksWereSet: () => stepped,
+    sharedAtFirst: ({ name }) => plan.identities.some((each) => each.name === name && (each.sharedRole || each.sharedLeases || each.sharedEntity || each.sharedAccount)),
     listsWereShort: () => plan.incidents.some((incident) => incident.kind === 'Wire' && incident.fault === 'ShortLists'),
     recordsWereDeleted: () => plan.incidents.some((incident) => incident.kind === 'Person' && incident.act === 'DeleteRecord'),
     records: () => admin.list(offboardingRecords),
