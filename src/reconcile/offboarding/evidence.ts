@@ -117,7 +117,7 @@ const dependencyOf = (run: Run, revoker: Revoker, context: Context): RecordedDep
     kind: revoker.kind,
     state: state === 'Confirmed' || state === 'Waived' ? state : 'Open',
     ...(state === 'Confirmed' || message === undefined ? {} : { message: told(message) }),
-    settleMilliseconds: revoker.settleTime,
+    settleMilliseconds: memory.settledBy ?? revoker.settleTime,
     ...(memory.enumeratedAt === undefined || memory.enumeratedOn === undefined ? {} : { enumeratedAt: memory.enumeratedOn }),
     ...lockOf(run, revoker),
     credentials: withStoredIntents(statuses, stored?.credentials ?? []).map((status) => credentialOf(status, isWaived)),

@@ -38,6 +38,8 @@ export interface DependencyMemory {
   readonly enumeratedAt: number | undefined;
   /** When that was done, for people (RFC 3339). */
   readonly enumeratedOn?: string;
+  /** Milliseconds: the shortest settle time by which something was confirmed. A Connector may have another one by now, or be gone. */
+  readonly settledBy?: number;
   /** True once this process has seen the lock to hold, and while it does. */
   readonly locked: boolean;
   /** True once this process has seen it to hold, whatever became of it since. */

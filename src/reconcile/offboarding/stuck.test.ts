@@ -11,6 +11,25 @@ beforeEach(() => {
   world = createVaultedWorld();
 });
 
+describe('what ends only once nothing else is left', () => {
+  it('does not wait for ever for what was gone and is back, as with an account that somebody has undeleted', async () => {
+    const vault = world.vault('vault');
+    const key = aCredential({ id: 'key', class: 'Key' });
+    vault.present.set(key.id, key);
+    const open = { held: true };
+    vault.onRevoke = ({ id }) => {
+      if (id === key.id || (!open.held && !vault.present.has(key.id))) vault.present.delete(id);
+      return undefined;
+    };
+    await pass(60_000);
+    expect(dependency('vault')?.credentials?.find(({ id }) => id === key.id)?.state).toBe('Confirmed');
+    vault.present.set(key.id, key);
+    open.held = false;
+    await world.settle();
+    expect(condition('Ready')).toMatchObject({ status: 'True', reason: 'Confirmed' });
+  });
+});
+
 describe('a revoke that cannot be carried out', () => {
   const stuck = (message = 'role "v-app" owns objects') => ({ refused: 'RevocationStuck', message });
 

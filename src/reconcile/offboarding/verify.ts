@@ -39,16 +39,16 @@ const enumerateOne = async (run: TargetedRun, revoker: Revoker, context: Context
   const now = context.clock.monotonic();
   const open = tracked.filter(isOpen);
   const givenUp = run.waivers.has(revoker.name) && !isOnItsWay(tracked, revoker.settleTime, now);
-  if (failure !== undefined || (!givenUp && !open.every((entry) => entry.aggregate === true || outlives(entry, tracked)))) return;
+  if (failure !== undefined || (!givenUp && !open.every((entry) => entry.aggregate === true || isStill(entry)))) return;
   const ended = issuersEndedAt(run, revoker, context);
   if (open.length > 0 || (ended !== undefined && ended <= now)) await enumerate(run, revoker, context, signal);
 };
 
 /**
- * It ends with others, all of which are confirmed, and works: one of them may be there after all, whatever was answered. An enumeration tells.
+ * It is there after all that was done about it. What it lives by may be there again, such as what was confirmed gone with an account that
+ * somebody has undeleted since: an enumeration tells.
  */
-const outlives = ({ credential, status }: Tracked, all: readonly Tracked[]): boolean =>
-  credential.end.by === 'Others' && status.state === 'Present' && all.every((other) => other.credential.end.by === 'Others' || !isOpen(other));
+const isStill = ({ status }: Tracked): boolean => status.state === 'Present';
 
 /**
  * What has no life of its own is looked at only once all the others are absent: until then the answer is known. What is
@@ -95,7 +95,12 @@ const observeSome = async (
     },
     signal,
   );
-  remember(run, revoker, { tracked: tracked.map((entry) => seen.get(trackedKey(entry.credential)) ?? entry) });
+  const { settledBy = revoker.settleTime } = remember(run, revoker, {});
+  const confirms = [...seen.values()].some(({ status }) => status.state === 'Confirmed');
+  remember(run, revoker, {
+    tracked: tracked.map((entry) => seen.get(trackedKey(entry.credential)) ?? entry),
+    ...(confirms && { settledBy: Math.min(settledBy, revoker.settleTime) }),
+  });
 };
 
 const stamp = (observation: Observation, askedAt: number, clock: Clock): Sighting => ({
