@@ -102,6 +102,8 @@ export const createClusterRealm = ({ scheduler, random, epoch, namespace, settin
       admin.requestToken(identity);
     },
     waysIn,
+    // An account of another UID, and what is its, is left alone.
+    unfollowed: ({ uid }, own) => uid !== undefined && own !== undefined && uid !== own,
     onChange: (listener) => {
       cluster.onChange(({ resource }) => {
         if (resource.plural === 'serviceaccounts' || resource.plural === 'secrets' || resource.plural.endsWith('bindings')) listener();

@@ -68,6 +68,9 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
     return shared.has(keyOf(identity)) ? ways.filter(({ kind, id }) => kind !== 'ServiceAccount' && !id.includes('?uid=')) : ways;
   };
 
+  /** So that nobody has looked at it since, perhaps. */
+  const isBackAgain = (key: string): boolean => scheduler.now() - (broughtBack.get(key) ?? -Infinity) < 20_000;
+
   const realm: Realm = {
     name: 'google',
     servers: [google.server],
@@ -127,7 +130,7 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
     lists: (identity) => {
       const account = planted.get(keyOf(identity))?.account;
       // What is in an account that is deleted is not listed by anybody.
-      return ['acme-artifacts', ...(account === undefined || google.people.account(account).deleted ? [] : [`${account}/keys`, `${account}:getIamPolicy`])];
+      return ['acme-artifacts', ...(account === undefined || google.people.account(account).deleted || isBackAgain(keyOf(identity)) ? [] : [`${account}/keys`, `${account}:getIamPolicy`])];
     },
     ofOthers: () => {
       const holders = [...planted].flatMap(([key, holder]) => (retired.has(key) ? [] : [holder]));

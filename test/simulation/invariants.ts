@@ -175,7 +175,7 @@ const personOfRun = ({ personOf }: World, { status }: OffboardingObject): Person
   status?.target === undefined ? undefined : personOf(status.target.serviceAccount);
 
 /** Milliseconds from a question to the write of what was answered. */
-const lastLookAgo = 2_000;
+const lastLookAgo = 20_000;
 
 /** What people bring back after it was looked at is told with the next look. */
 const isBackSinceTheLastLook = ({ now }: World, { broughtBackAt = -Infinity }: Way): boolean => now() - broughtBackAt <= lastLookAgo;

@@ -100,6 +100,16 @@ export const createPeople = ({ cluster, wall, trace, mend }: PeopleOptions): Peo
     }
   };
 
+  const specs = new Map<string, ConnectorObject['spec']>();
+  /** Those that are there, as they were before anybody changed one: whoever puts one back puts that back. */
+  const connectorsAtFirst = (): readonly (StoredObject & Pick<ConnectorObject, 'spec'>)[] =>
+    admin.list(connectors).map((each) => {
+      const { name } = each.metadata;
+      const spec = specs.get(name) ?? (each as unknown as ConnectorObject).spec;
+      specs.set(name, spec);
+      return { ...each, spec };
+    });
+
   const acts: Readonly<Record<ClusterAct, (identity: Person, plan: IdentityPlan, random: Random) => void>> = {
     Suspend: (identity) => { changeRun(identity, { spec: { suspend: true } }, 'suspend'); },
     Resume: (identity) => { changeRun(identity, { spec: { suspend: false } }, 'resume'); },
@@ -148,13 +158,12 @@ export const createPeople = ({ cluster, wall, trace, mend }: PeopleOptions): Peo
     BreakGlass: (identity) => { changeRun(identity, { metadata: { finalizers: null } }, 'break the glass'); },
     EditConnectors: (_, __, random) => {
       const isTaken = chance(random, 0.5);
-      for (const { metadata: { name }, ...before } of admin.list(connectors)) {
-        const { timing, grants } = (before as unknown as Pick<ConnectorObject, 'spec'>).spec;
+      for (const { metadata: { name }, spec: { timing, grants } } of connectorsAtFirst()) {
         tried(`change the Connector ${name}`, () => admin.patch(connectors, { name }, { spec: isTaken ? { grants: [] } : { timing: { ...timing, timeout: '3s' } } }));
         mend(() => { tried(`change the Connector ${name} back`, () => admin.patch(connectors, { name }, { spec: isTaken ? { grants } : { timing } })); });
       }
     },
-    DeleteConnectors: () => { loseForAWhile('the Connector', connectors, admin.list(connectors)); },
+    DeleteConnectors: () => { loseForAWhile('the Connector', connectors, connectorsAtFirst()); },
     DeleteNamespace: ({ namespace }) => { tried(`delete the namespace ${namespace}`, () => { admin.remove(namespaces, { name: namespace }); }); },
     AddDependency: (identity) => {
       const { spec: { dependencies = [] } = {} } = (alice.get(workloadIdentities, identity) ?? {}) as unknown as Partial<WorkloadIdentityObject>;
