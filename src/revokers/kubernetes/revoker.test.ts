@@ -2,15 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { clusterRoleBindings, clusterRoles, roleBindings, secrets, serviceAccounts } from '../../kube/resources.ts';
 import type { RoleBinding } from '../../kube/objects.ts';
-import {
-  accountSubject,
-  cachedOf,
-  clusterRole,
-  group,
-  otherSubject,
-  plant,
-  user,
-} from '../../../test/contract/kubernetes-stage.ts';
+import { accountSubject, cachedOf, clusterRole, group, otherSubject, plant, user } from '../../../test/contract/kubernetes-stage.ts';
 import { createFakeClock } from '../../../test/fakes/clock.ts';
 import { createFakeKube } from '../../../test/fakes/kube.ts';
 import { issuing } from '../../evidence/claims-run.ts';
