@@ -1,4 +1,5 @@
 /** What a status says of one thing, held against what is true at that moment; and who may say and do it at all. */
+import { reasons } from '../../src/api/v1alpha1/conditions.ts';
 import type { CredentialStatus } from '../../src/api/v1alpha1/index.ts';
 import { trackedKey } from '../../src/policy/credential.ts';
 import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
@@ -6,6 +7,7 @@ import type { WireAnswer, WireRequest, WireStream } from './engine/wire.ts';
 import type { Stored, World } from './invariants.ts';
 import { Violation, epoch } from './invariants.ts';
 import type { Realm } from './realm.ts';
+import { lookedAtAgainAfter } from './realm.ts';
 import { announces, conditionOf, credentialsOf, dependenciesOf, dependencyOf, isTrue, nameOf } from './runs.ts';
 import type { Life } from './ways.ts';
 import { isOf } from './ways.ts';
@@ -46,6 +48,7 @@ export const createClaims = (world: World): Claims => {
       checkRights(before, after, denied.get(by));
       checkRevoked(world, before, after, taken);
       checkShared(world, before, after);
+      checkSuperseded(world, before, after);
     },
     onTime: () => { checkOverdue(world); },
     onSent: (request, realm) => {
@@ -158,13 +161,21 @@ const checkAlone = (world: World, before: OffboardingObject, after: OffboardingO
   if (other !== undefined) throw new Violation('Alone', `${nameOf(after)} starts, and ${nameOf(other)} is under way for the same identity`);
 };
 
+/** Whoever gives way gives way to somebody. */
+const checkSuperseded = (world: World, before: OffboardingObject, after: OffboardingObject): void => {
+  const isSuperseded = (run: OffboardingObject): boolean => conditionOf(run, 'Ready')?.reason === reasons.superseded;
+  if (!isSuperseded(after) || isSuperseded(before)) return;
+  const others = world.offboardings().filter(({ metadata, spec, status }) => metadata.uid !== after.metadata.uid && spec.mode === 'Enforce' && status?.identity === after.status?.identity);
+  if (others.length === 0) throw new Violation('Alone', `${nameOf(after)} says that another run took over, and there is none`);
+};
+
 /** That a person must take something apart is said of what others have as well. */
 const checkShared = (world: World, before: OffboardingObject, after: OffboardingObject): void => {
   const [was, is] = [conditionOf(before, 'Stalled'), conditionOf(after, 'Stalled')];
   const person = after.status?.target === undefined ? undefined : world.personOf(after.status.target.serviceAccount);
   if (is?.status !== 'True' || is.reason === was?.reason || person === undefined) return;
-  const answers = world.realms.flatMap(({ shares }) => shares?.[is.reason]?.(person) ?? []);
-  if (answers.includes(false) && !answers.includes(true)) throw new Violation('NeverLies', `${nameOf(after)} waits for ${is.reason}, and it has nothing in common with anybody`);
+  const until = world.realms.flatMap(({ sharedUntil }) => sharedUntil?.[is.reason]?.(person) ?? []);
+  if (until.length > 0 && !until.some((time) => time + lookedAtAgainAfter > world.now())) throw new Violation('NeverLies', `${nameOf(after)} waits for ${is.reason}, and it has nothing in common with anybody`);
 };
 
 /** That every revoke was accepted takes at least one that was, wherever something works that was to be revoked. */

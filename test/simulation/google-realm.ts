@@ -11,6 +11,7 @@ import type { Way } from './google-cloud/truth.ts';
 import { keyOf, neighbour } from './people.ts';
 import type { IdentityPlan } from './plan.ts';
 import type { Person, Realm } from './realm.ts';
+import { lookedAtAgainAfter } from './realm.ts';
 import type { OutsideOptions, OutsideRealm } from './vault-realm.ts';
 
 const settleTime = 14_000;
@@ -36,7 +37,9 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
   /** Whose accounts people deleted, or enabled, in place of the operator. */
   const deletedByPeople = new Set<string>();
   const broughtBack = new Map<string, number>();
-  const shared = new Set<string>();
+  /** Until when a neighbour may act as its account. */
+  const sharedUntil = new Map<string, number>();
+  const untilWhen = (identity: Person): number => sharedUntil.get(keyOf(identity)) ?? -Infinity;
   const retired = new Set<string>();
   const plant = (one: Person, { hmacKey = false, conditional = false }: Partial<Pick<IdentityPlan, 'hmacKey' | 'conditional'>> = {}): Planted => {
     const uid = admin.get(serviceAccounts, one)?.metadata.uid ?? '';
@@ -57,7 +60,7 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
     const mine = plant(identity, plan);
     const other = planted.get(keyOf(neighbour));
     if (!sharedAccount || other === undefined) return;
-    shared.add(keyOf(identity));
+    sharedUntil.set(keyOf(identity), Infinity);
     google.actAs(other, mine);
   };
   /** What is its own: of an account that others use it is its keys, and what it gets by its own name. */
@@ -65,7 +68,7 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
     const holder = planted.get(keyOf(identity));
     if (holder === undefined) return [];
     const ways = google.truth.ways(holder);
-    return shared.has(keyOf(identity)) ? ways.filter(({ kind, id }) => kind !== 'ServiceAccount' && !id.includes('?uid=')) : ways;
+    return untilWhen(identity) === Infinity ? ways.filter(({ kind, id }) => kind !== 'ServiceAccount' && !id.includes('?uid=')) : ways;
   };
 
   /** So that nobody has looked at it since, perhaps. */
@@ -80,7 +83,7 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
     settle,
     waysIn: (identity) => {
       const broughtBackAt = broughtBack.get(keyOf(identity));
-      const other = shared.has(keyOf(identity)) ? 'access tokens' : accountId(projectId, `sa-${identity.namespace}-${identity.name}@${projectId}.iam.gserviceaccount.com`);
+      const other = untilWhen(identity) === Infinity ? 'access tokens' : accountId(projectId, `sa-${identity.namespace}-${identity.name}@${projectId}.iam.gserviceaccount.com`);
       return waysOf(identity).flatMap(({ kind, id, works, isStored }) => (works ? [{ id, credential: goesWithAnother.has(kind) ? other : id, atSource: isStored, ...(broughtBackAt !== undefined && { broughtBackAt }) }] : []));
     },
     onChange: (listener) => { google.truth.onChange(listener); },
@@ -109,6 +112,12 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
         if (account.disabled) broughtBack.set(key, scheduler.now());
         google.people.setDisabled(account.uniqueId, false);
       }),
+      Unshare: (identity) => {
+        const [mine, other] = [planted.get(keyOf(identity)), planted.get(keyOf(neighbour))];
+        if (mine === undefined || other === undefined || untilWhen(identity) !== Infinity) return;
+        sharedUntil.set(keyOf(identity), scheduler.now());
+        google.actAs(other, mine, false);
+      },
     },
     ends: ({ method, path }) => {
       const [, bucket] = (method === 'PUT' ? /\/b\/([^/]+)\/iam(?:\?|$)/.exec(path) : undefined) ?? [];
@@ -120,8 +129,8 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
       return ({ id, uid }) => id === wanted || (uid !== undefined && wanted.endsWith(`/serviceAccounts/${uid}`));
     },
     gives: () => false,
-    staysOpen: (identity) => shared.has(keyOf(identity)),
-    shares: { [reasons.sharedAccount]: (identity) => shared.has(keyOf(identity)) },
+    staysOpen: (identity) => untilWhen(identity) + lookedAtAgainAfter > scheduler.now(),
+    sharedUntil: { [reasons.sharedAccount]: untilWhen },
     listed: ({ method, path }) => {
       const [, of, what] = /\/(\d+)(\/keys|:getIamPolicy)(?:\?|$)/.exec(path) ?? [];
       if (of !== undefined && what !== undefined) return of + what;

@@ -2,14 +2,11 @@
 import { streamOf } from './engine/random.ts';
 import type { Faults } from './faults.ts';
 import type { People } from './people.ts';
-import type { IdentityPlan, Incident, PersonAct, RealmAct } from './plan.ts';
+import type { EndsLater, IdentityPlan, Incident, PersonAct, RealmAct } from './plan.ts';
 import { realmActs } from './plan.ts';
 import type { Reactions } from './reactions.ts';
 import type { Person, Realm } from './realm.ts';
 import type { Replicas } from './replicas.ts';
-
-/** Ends something in so many milliseconds. Until then the universe is in trouble. */
-export type EndsLater = (lasts: number, end: () => void) => void;
 
 export interface IncidentsOptions {
   readonly seed: number;

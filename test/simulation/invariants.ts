@@ -62,6 +62,9 @@ export interface World {
   readonly listsWereShort: () => boolean;
   /** By people: then the chain has an end that nobody can see, or a gap that an auditor is told of. */
   readonly recordsWereDeleted: () => boolean;
+  readonly workloadIdentities: () => readonly KubeObject[];
+  /** The ServiceAccount of that name, whichever it is. */
+  readonly account: (account: Person) => KubeObject | undefined;
   /** Whether something runs as that account. */
   readonly isInUse: (account: Target['serviceAccount']) => boolean;
   readonly waivers: () => readonly OffboardingWaiverObject[];

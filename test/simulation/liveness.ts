@@ -4,18 +4,12 @@ import type { PublicKeys } from '../../src/evidence/keys.ts';
 import { keysById, readPublicKeys } from '../../src/evidence/keys.ts';
 import { verify } from '../../src/evidence/verify.ts';
 import { materialOf } from '../../src/evidence/material.ts';
+import type { KubeObject } from '../../src/kube/objects.ts';
 import type { OffboardingObject } from '../../src/reconcile/objects.ts';
 import type { World } from './invariants.ts';
 import { Violation } from './invariants.ts';
-import { conditionOf, isTrue } from './runs.ts';
-
-/** Named decisions of people. Whatever else a run waits for by itself. */
-const decisions: ReadonlySet<string> = new Set([
-  reasons.inUse, reasons.identityRecreated, reasons.identityUnknown, reasons.identityNotFound, reasons.managedElsewhere, reasons.sharedLeasePath, reasons.sharedRole,
-  reasons.sharedEntity, reasons.sharedAccount, reasons.revocationStuck, reasons.contradicted, 'HeldByFinalizer', reasons.accountUnknown, reasons.uidMismatch, reasons.resurrected, reasons.invalidSpec, reasons.reopened,
-]);
-
-const idle: ReadonlySet<string> = new Set([reasons.planOnly, reasons.suspended, reasons.cancelled, reasons.superseded, reasons.waitingForOtherRun]);
+import { conditionOf, isActing, isTrue, nameOf } from './runs.ts';
+import { isAsWanted, reasonOf, waitsForAPerson } from './waits.ts';
 
 /** In a word: `Ready/Confirmed`, `Stalled/InUse`, `Reconciling/Settling`. */
 export const restsOn = (run: OffboardingObject): string => {
@@ -28,20 +22,43 @@ export const restsOn = (run: OffboardingObject): string => {
 /** What people gave a time of day for. Of a clock that was set back it comes late. */
 const byTheTimeOfDay: ReadonlySet<string> = new Set([reasons.soaking, reasons.waitingForExpiry, reasons.completedWithWaivers]);
 
-const hasEnded = (run: OffboardingObject): boolean => {
-  const { reason = '' } = conditionOf(run, 'Ready') ?? {};
-  // What is given up for a while is asked for again after that.
-  return (isTrue(run, 'Ready') && reason !== reasons.completedWithWaivers) || (isTrue(run, 'Stalled') && decisions.has(reason)) || idle.has(reason);
+/** What is given up for a while is asked for again after that. */
+const isReady = (run: OffboardingObject): boolean => isTrue(run, 'Ready') && reasonOf(run) !== reasons.completedWithWaivers;
+
+const rests = (run: OffboardingObject, world: World): boolean => isReady(run) || isAsWanted(run, world) || waitsForAPerson(run, world);
+
+const isHeld = ({ metadata: { finalizers = [] } }: KubeObject): boolean => finalizers.some((name) => name.startsWith('offboard.dev/'));
+
+const isGoing = ({ metadata }: KubeObject): boolean => metadata.deletionTimestamp !== undefined;
+
+/** Such a run can never begin, so that it holds nobody up who deletes it. */
+const isOfNoUse = (run: OffboardingObject): boolean => run.status?.startedAt === undefined && [reasons.identityNotFound, reasons.identityUnknown].some((reason) => reason === reasonOf(run));
+
+const isUnderWay = (run: OffboardingObject): boolean => run.spec.mode === 'Enforce' && (run.status?.completedAt === undefined || isActing(run));
+
+const tell = (run: OffboardingObject): string => `${nameOf(run)} is ${restsOn(run)}: ${(conditionOf(run, 'Ready') as { readonly message?: string } | undefined)?.message ?? ''}`;
+
+/** What has not come to its end, and is not where it may stay: runs, and what is held though nothing will come of that. */
+export const whatIsOpen = (world: World, mayBeLate: (run: OffboardingObject) => boolean = () => false): readonly string[] => {
+  const runs = world.offboardings();
+  const open = runs.filter((run) => !rests(run, world) && !mayBeLate(run)).map(tell);
+  const kept = runs
+    .filter((run) => isHeld(run) && (run.status?.completedAt !== undefined || (isGoing(run) && isOfNoUse(run))))
+    .map((run) => `${nameOf(run)} has ended, as ${restsOn(run)}, and is not let go`);
+  const stuck = world
+    .workloadIdentities()
+    .filter((identity) => isHeld(identity) && isGoing(identity) && !runs.some((run) => isUnderWay(run) && isOf(run, identity)))
+    .map((identity) => `WorkloadIdentity ${nameOf(identity)} is being deleted, and no run is under way that it could wait for`);
+  return [...open, ...kept, ...stuck];
 };
 
-export const isSettled = (runs: readonly OffboardingObject[]): boolean => runs.every(hasEnded);
+/** Its account has its name here. */
+const isOf = ({ status, spec }: OffboardingObject, { metadata: { namespace = '', name } }: KubeObject): boolean =>
+  status?.identity === `${namespace}/${name}` || (status?.identity === undefined && spec.workloadIdentityRef?.name === name);
 
 export const atTheEnd = (world: World, settled: boolean, publicKey: string): void => {
-  if (!settled) {
-    const open = world.offboardings().filter((run) => !hasEnded(run) && !(world.clocksWereSet() && byTheTimeOfDay.has(conditionOf(run, 'Ready')?.reason ?? '')));
-    if (open.length === 0 && world.clocksWereSet()) return;
-    throw new Violation('Lives', `did not end in time: ${open.map((run) => `${run.metadata.name} is ${restsOn(run)}: ${(conditionOf(run, 'Ready') as { message?: string } | undefined)?.message ?? ''}`).join('; ') || 'what is going on has not ended'}`);
-  }
+  const open = settled ? [] : whatIsOpen(world, (run) => world.clocksWereSet() && byTheTimeOfDay.has(reasonOf(run)));
+  if (open.length > 0) throw new Violation('Lives', `did not end in time: ${open.join('; ')}`);
   checkRecords(world, publicKey);
 };
 

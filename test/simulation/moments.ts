@@ -1,8 +1,7 @@
 /** Makes happen what waits for a moment in the life of a run: so long after the stored status of one told it first. */
 import type { OffboardingObject } from '../../src/reconcile/objects.ts';
-import type { EndsLater } from './incidents.ts';
 import type { Stored } from './invariants.ts';
-import type { Incident, Moment } from './plan.ts';
+import type { EndsLater, Incident, Moment } from './plan.ts';
 import type { Person } from './realm.ts';
 
 export interface Moments {

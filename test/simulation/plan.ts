@@ -133,5 +133,8 @@ export type Incident = { readonly at: number; readonly since?: { readonly moment
   | { readonly kind: 'Reaction'; readonly reaction: Reaction; readonly identity: number }
 );
 
+/** Ends something in so many milliseconds. Until then the universe is in trouble. */
+export type EndsLater = (lasts: number, end: () => void) => void;
+
 /** Without the incidents of these indices. */
 export const without = (plan: Plan, left: (index: number) => boolean): Plan => ({ ...plan, incidents: plan.incidents.filter((_, index) => left(index)) });

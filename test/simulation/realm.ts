@@ -23,6 +23,9 @@ export interface Person {
   readonly name: string;
 }
 
+/** Milliseconds until what waits for a person is looked at again, at most: until then it may still be said. */
+export const lookedAtAgainAfter = 330_000;
+
 export interface Realm {
   /** As the dependency is called in the status of a run. */
   readonly name: 'kubernetes' | 'vault' | 'google';
@@ -43,6 +46,10 @@ export interface Realm {
   readonly isLocked: (identity: Person) => boolean | undefined;
   /** Whether it may get more there although it is locked: what others would be locked out with is left open, and what no lock stops. */
   readonly staysOpen?: (identity: Person) => boolean;
+  /** Whether something of it there cannot be ended before somebody does what only people can. */
+  readonly isStuck?: (identity: Person) => boolean;
+  /** Does it. */
+  readonly free?: (identity: Person) => void;
   /** One thing that an identity, or a neighbour, does: uses what it has, and gets more of it. Nothing where it is refused. */
   readonly act: (identity: Person, random: Random) => void;
   /** What people, or whoever is this identity, can do here and nowhere else. */
@@ -57,8 +64,8 @@ export interface Realm {
   readonly lists: (identity: Person, uid: string | undefined) => readonly string[];
   /** Where a request tries something that is of an account: by the UID of that, and whether it was taken or refused. */
   readonly tried?: (request: WireRequest, answer: WireAnswer | WireStream) => { readonly uid: string; readonly taken: boolean } | undefined;
-  /** Why a person has to act, and whether that is so of this identity, or was a moment ago. */
-  readonly shares?: Readonly<Record<string, (identity: Person) => boolean>>;
+  /** Why a person has to take something apart there, and until when that is so of this identity: Infinity while it is. */
+  readonly sharedUntil?: Readonly<Record<string, (identity: Person) => number>>;
   /** What a run for the account of that UID need not follow, though it works there. */
   readonly unfollowed?: (way: Way, uid: string | undefined) => boolean;
   /** Everything that others have there, in a form that can be compared. */

@@ -11,6 +11,7 @@ import { createProcess } from './engine/process.ts';
 import { streamOf } from './engine/random.ts';
 import type { Scheduler } from './engine/scheduler.ts';
 import { Violation } from './invariants.ts';
+import type { EndsLater } from './plan.ts';
 
 export interface Replicas {
   /** As SIGKILL; another process takes its place so many milliseconds later. */
@@ -29,6 +30,8 @@ export interface ReplicasOptions {
   readonly seed: number;
   readonly count: number;
   readonly scheduler: Scheduler;
+  /** A process that is down is one of the troubles. */
+  readonly endsLater: EndsLater;
   readonly network: Network;
   readonly epoch: number;
   /** Of the API servers, the configured one first. */
@@ -48,7 +51,7 @@ interface Running {
 const leastDown = 1_000;
 
 export const createReplicas = (options: ReplicasOptions): Replicas => {
-  const { scheduler, network, seed, epoch, count, fail } = options;
+  const { scheduler, endsLater, network, seed, epoch, count, fail } = options;
   const config = configOf(options);
   const running: Running[] = [];
   const began = new Map<string, number>();
@@ -79,7 +82,7 @@ export const createReplicas = (options: ReplicasOptions): Replicas => {
     if (one === undefined || !one.process.isAlive()) return;
     one.process.kill();
     doomed.delete(one.process.name);
-    scheduler.after(leastDown + down, () => {
+    endsLater(leastDown + down, () => {
       if (!stopped) running[index] = start(index, one.generation + 1);
     });
   };

@@ -2,11 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { Violation } from './invariants.ts';
 import { draw } from './draw.ts';
 import { without } from './plan.ts';
-import type { Plan } from './plan.ts';
+import type { Incident, PersonAct, Plan } from './plan.ts';
 import { report } from './report.ts';
 import { shrink } from './shrink.ts';
 import type { Outcome } from './universe.ts';
 import { simulate } from './universe.ts';
+
+/** A neighbour has nothing in common with it. */
+const alone = { sharedRole: false, sharedLeases: false, sharedEntity: false, sharedAccount: false } as const;
 
 const withDependency = (name: 'vault' | 'google'): number => {
   for (let seed = 1; ; seed += 1) if (draw(seed).identities.some((each) => each[name])) return seed;
@@ -27,8 +30,7 @@ describe('a run', () => {
 
   it('comes to a true end when nothing goes wrong', async () => {
     const plan = draw(1);
-    const own = { sharedRole: false, sharedLeases: false, sharedEntity: false, sharedAccount: false };
-    const identities = plan.identities.map((each) => ({ ...each, ...own, mode: 'Enforce' as const, soak: 0 }));
+    const identities = plan.identities.map((each) => ({ ...each, ...alone, mode: 'Enforce' as const, soak: 0 }));
     const { violation, ends } = await simulate({ ...plan, identities, incidents: [] }, { trace: false });
     expect(violation).toBeUndefined();
     expect(ends.every((end) => end.startsWith('Ready/'))).toBe(true);
@@ -42,9 +44,31 @@ describe('a run', () => {
   ] as const)('waits for a person with %s where something in %s is a neighbour\'s as well', async (reason, realm, shared) => {
     const [first] = draw(1).identities;
     if (first === undefined) throw new Error('nobody is drawn');
-    const alone = { by: 'Offboarding', mode: 'Enforce', soak: 0, inUse: 0, undeclared: false, idle: false, sharedRole: false, sharedLeases: false, sharedEntity: false, sharedAccount: false } as const;
-    const { violation, ends } = await simulate({ ...draw(1), identities: [{ ...first, ...alone, ...shared, [realm]: true }], incidents: [] }, { trace: false });
-    expect([violation, ends]).toEqual([undefined, [`Stalled/${reason}`]]);
+    const usual = { by: 'Offboarding', mode: 'Enforce', soak: 0, inUse: 0, undeclared: false, idle: false } as const;
+    const { violation, ends } = await simulate({ ...draw(1), identities: [{ ...first, ...usual, ...alone, ...shared, [realm]: true }], incidents: [] }, { trace: false });
+    expect([violation, ends[0]]).toEqual([undefined, `Stalled/${reason}`]);
+    expect(ends.at(-1)).toMatch(/^Ready\//);
+  });
+});
+
+describe('a run of which the identity is suspended', () => {
+  const plan = draw(1);
+  const [identity] = plan.identities;
+  const act = (what: PersonAct, at: number): Incident => ({ at, kind: 'Person', act: what, identity: 0 });
+  const play = (...incidents: readonly Incident[]) =>
+    simulate({ ...plan, identities: identity === undefined ? [] : [{ ...identity, ...alone, at: 2_000, by: 'Offboarding', mode: 'Enforce', inUse: 0 }], incidents }, { trace: false });
+
+  it('is not over before the last of its plan has happened', async () => {
+    const { violation, happened, ends } = await play(act('Suspend', 2_050), act('Resume', 60_000));
+    expect(violation).toBeUndefined();
+    expect(happened).toEqual(['Suspend', 'Resume']);
+    expect(ends).toEqual(['Ready/ConfirmedWithUnprovable']);
+  });
+
+  it('is brought to its end by whoever it waits for', async () => {
+    const { violation, ends } = await play(act('Suspend', 2_050));
+    expect(violation).toBeUndefined();
+    expect(ends).toEqual(['Idle/Suspended', 'Ready/ConfirmedWithUnprovable']);
   });
 });
 

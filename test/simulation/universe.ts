@@ -1,8 +1,9 @@
 /**
- * One run: a cluster, what identities depend on beside it, the operator, people, and everything of a plan. Goes on until all retirements have
- * come to their end and nothing came back for a while, or until one of them did not in the time that it has.
+ * One run: a cluster, what identities depend on beside it, the operator, people, and everything of a plan. Goes on until all of that has
+ * happened, and all retirements have come to their end and nothing came back for a while, also of those that waited for a person; or until
+ * one of them did not in the time that it has.
  */
-import { offboardingRecords, offboardingWaivers, offboardings, pods } from '../../src/kube/resources.ts';
+import { offboardingRecords, offboardingWaivers, offboardings, pods, serviceAccounts, workloadIdentities } from '../../src/kube/resources.ts';
 import type { OffboardingObject, OffboardingWaiverObject } from '../../src/reconcile/objects.ts';
 import { createClaims } from './claims.ts';
 import { createClusterRealm } from './cluster-realm.ts';
@@ -12,15 +13,14 @@ import { between, streamOf } from './engine/random.ts';
 import { createScheduler } from './engine/scheduler.ts';
 import type { WireRequest, WireServer } from './engine/wire.ts';
 import { createFaults } from './faults.ts';
-import type { EndsLater } from './incidents.ts';
 import { createIncidents } from './incidents.ts';
 import { createLooks } from './looks.ts';
 import { createMoments } from './moments.ts';
 import type { Stored, World } from './invariants.ts';
 import { Violation, createInvariants, epoch } from './invariants.ts';
-import { atTheEnd, isSettled, restsOn } from './liveness.ts';
+import { atTheEnd, restsOn, whatIsOpen } from './liveness.ts';
 import { createPeople, namesakeOf, neighbour, operatorNamespace as namespace } from './people.ts';
-import type { IdentityPlan, Plan } from './plan.ts';
+import type { EndsLater, IdentityPlan, Plan } from './plan.ts';
 import { calmAt } from './plan.ts';
 import { type Reactions, createReactions } from './reactions.ts';
 import type { Person, Realm } from './realm.ts';
@@ -31,6 +31,7 @@ import { createGoogleRealm } from './google-realm.ts';
 import type { OutsideOptions, OutsideRealm } from './vault-realm.ts';
 import { createVaultRealm } from './vault-realm.ts';
 import { said, silent, traceLog } from './trace.ts';
+import { createEndOfWaits } from './waits.ts';
 import { createWays } from './ways.ts';
 
 export interface Outcome {
@@ -38,7 +39,7 @@ export interface Outcome {
   /** Of virtual time. */
   readonly milliseconds: number;
   readonly events: number;
-  /** How each retirement stood at the end. */
+  /** How each retirement that waited for a person stood before he acted, and how each stood at the end. */
   readonly ends: readonly string[];
   /** The incidents that happened before the end. */
   readonly happened: readonly string[];
@@ -103,6 +104,8 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
     recordsWereDeleted: () => plan.incidents.some((incident) => incident.kind === 'Person' && incident.act === 'DeleteRecord'),
     records: () => admin.list(offboardingRecords),
     waivers: () => admin.list(offboardingWaivers) as unknown as readonly OffboardingWaiverObject[],
+    workloadIdentities: () => admin.list(workloadIdentities),
+    account: (account) => admin.get(serviceAccounts, account),
     isInUse: ({ namespace: home, name }) => admin.list(pods, home).some((pod) => (pod as { readonly spec?: { readonly serviceAccountName?: string } }).spec?.serviceAccountName === name),
     leader: () => leader,
     calmSince: () => (troubles > 0 ? scheduler.now() : calmSince),
@@ -110,8 +113,8 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
   const invariants = createInvariants(world);
   const claims = createClaims(world);
   const records = createRecords(world);
-  /** Undefined when a run has changed since it was asked. */
-  let settled: boolean | undefined;
+  /** Undefined when something has changed since it was asked. */
+  let isOpen: boolean | undefined;
   let troubles = 0;
   let calmSince = 0;
   let leader: { readonly name: string; readonly since: number } | undefined;
@@ -122,7 +125,7 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
       if (name !== leader?.name) leader = { name, since: scheduler.now() };
     }
     trace(`${change.from} ${change.type} ${change.resource.plural} ${change.object.metadata.namespace ?? ''}/${change.object.metadata.name}${said(change.object, change.previous)}`);
-    if (change.resource.plural === 'offboardings') settled = undefined;
+    isOpen = undefined;
     const stored = { ...change, by: change.from, plural: change.resource.plural };
     onStored?.(stored);
     invariants.onStored(stored);
@@ -179,25 +182,6 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
       ...(each.vault && vault !== undefined ? [{ ...vault.dependencyOf(identity, each), ...after }] : []),
     ]);
   });
-  plan.identities.forEach((each, index) => {
-    const { namespace: home, name } = identities[index] as Person;
-    if (each.certified > 0) scheduler.after(each.at + each.certified, ways.look);
-    if (each.inUse === 0) return;
-    const pod = { namespace: home, name: `${name}-pod` };
-    admin.create(pods, { metadata: pod, spec: { serviceAccountName: name, containers: [{ name: 'agent', image: 'agent' }] } });
-    // With its namespace it went before.
-    scheduler.after(each.at + each.inUse, () => { if (admin.get(pods, pod) !== undefined) admin.remove(pods, pod); });
-  });
-  /** Somebody has changed what is his, or an identity's. */
-  const onPeople = (): void => {
-    ways.look();
-    invariants.onPeople();
-  };
-  onPeople();
-  const operators = replicas = createReplicas({
-    seed: plan.seed, count: plan.replicas, scheduler, network, epoch, namespace, origins: clusterRealm.realm.servers.map(({ origin }) => origin), fail,
-    log: (name) => (traced ? traceLog(name, trace) : silent),
-  });
   const endsLater: EndsLater = (lasts, end) => {
     troubles += 1;
     scheduler.after(lasts, () => {
@@ -206,6 +190,25 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
       end();
     });
   };
+  plan.identities.forEach((each, index) => {
+    const { namespace: home, name } = identities[index] as Person;
+    if (each.certified > 0) scheduler.after(each.at + each.certified, ways.look);
+    if (each.inUse === 0) return;
+    const pod = { namespace: home, name: `${name}-pod` };
+    admin.create(pods, { metadata: pod, spec: { serviceAccountName: name, containers: [{ name: 'agent', image: 'agent' }] } });
+    // With its namespace it went before.
+    endsLater(each.at + each.inUse, () => { if (admin.get(pods, pod) !== undefined) admin.remove(pods, pod); });
+  });
+  /** Somebody has changed what is his, or an identity's. */
+  const onPeople = (): void => {
+    ways.look();
+    invariants.onPeople();
+  };
+  onPeople();
+  const operators = replicas = createReplicas({
+    seed: plan.seed, count: plan.replicas, scheduler, endsLater, network, epoch, namespace, origins: clusterRealm.realm.servers.map(({ origin }) => origin), fail,
+    log: (name) => (traced ? traceLog(name, trace) : silent),
+  });
   const people = createPeople({ cluster, wall: () => new Date(epoch + scheduler.now()), trace, mend: (act) => { endsLater(mendedAfter, act); } });
 
   const meddlers = reactions = createReactions({
@@ -229,11 +232,11 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
   });
   const moments = createMoments({ endsLater, identities, incidents: plan.incidents, happen: incidents.happen });
   cluster.onChange(({ resource: { plural }, object }) => { moments.onStored({ plural, object }); });
-  for (const incident of plan.incidents) if (incident.since === undefined) scheduler.after(incident.at, () => { incidents.happen(incident); });
+  for (const incident of plan.incidents) if (incident.since === undefined) endsLater(incident.at, () => { incidents.happen(incident); });
   plan.identities.forEach((each, index) => {
     const identity = identities[index] as Person;
-    if (each.undeclared) scheduler.after(each.at - undeclaredBefore, () => { people.undeclare(identity); });
-    scheduler.after(each.at, () => { people.retire(identity, each); });
+    if (each.undeclared) endsLater(each.at - undeclaredBefore, () => { people.undeclare(identity); });
+    endsLater(each.at, () => { people.retire(identity, each); });
   });
 
   const acting = streamOf(plan.seed, 'agents');
@@ -257,22 +260,34 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
   };
   neighbours.forEach(stay);
 
-  const lastAsked = Math.max(...plan.identities.map(({ at }) => at));
-  let settledSince: number | undefined;
+  let restsSince: number | undefined;
   const isOver = (): boolean => {
     if (failure !== undefined) return true;
-    if (scheduler.now() < lastAsked + 1_000 || troubles > 0 || !(settled ??= isSettled(runs()))) settledSince = undefined;
-    else settledSince ??= scheduler.now();
-    return settledSince !== undefined && scheduler.now() - settledSince > afterlife;
+    if (troubles > 0 || (isOpen ??= whatIsOpen(world).length > 0)) restsSince = undefined;
+    else restsSince ??= scheduler.now();
+    return restsSince !== undefined && scheduler.now() - restsSince > afterlife;
+  };
+  const waited: string[] = [];
+  const endWaits = createEndOfWaits(world, admin);
+  /** Whether anybody was waited for, so that it must go on now. */
+  const isHelped = (): boolean => {
+    if (failure !== undefined || restsSince === undefined) return false;
+    const rests = endWaits().map(restsOn);
+    waited.push(...rests);
+    if (rests.length === 0) return false;
+    trace(`people: end what is waited for: ${rests.join(', ')}`);
+    restsSince = isOpen = undefined;
+    onPeople();
+    return true;
   };
   try {
-    await scheduler.run(calmAt, isOver);
-    if (settledSince === undefined) await scheduler.run(calmAt + bound, isOver);
-    if (failure === undefined) atTheEnd(world, settledSince !== undefined, clusterRealm.publicKey);
+    do await scheduler.run(Math.max(scheduler.now(), calmAt) + bound, isOver);
+    while (isHelped());
+    if (failure === undefined) atTheEnd(world, restsSince !== undefined, clusterRealm.publicKey);
   } catch (error) {
     fail(error);
   }
   operators.stop();
   if (failure !== undefined && !(failure instanceof Violation)) throw failure instanceof Error ? failure : new Error('a run failed', { cause: failure });
-  return { violation: failure, milliseconds: scheduler.now(), events: scheduler.events(), ends: runs().map(restsOn), happened, trace: lines };
+  return { violation: failure, milliseconds: scheduler.now(), events: scheduler.events(), ends: [...waited, ...runs().map(restsOn)], happened, trace: lines };
 };

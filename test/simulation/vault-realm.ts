@@ -1,6 +1,7 @@
 /** Vault as a system in which an identity can get in: by a login, by tokens, and by the database users of its leases. */
 import { reasons } from '../../src/api/v1alpha1/conditions.ts';
-import { connectors, secrets, serviceAccounts } from '../../src/kube/resources.ts';
+import { connectors, secrets, serviceAccounts, workloadIdentities } from '../../src/kube/resources.ts';
+import type { WorkloadIdentityObject } from '../../src/reconcile/objects.ts';
 import type { Random } from '../../src/runtime/random.ts';
 import type { Cluster } from './cluster/cluster.ts';
 import { between, chance, streamOf } from './engine/random.ts';
@@ -8,6 +9,7 @@ import type { Scheduler } from './engine/scheduler.ts';
 import { keyOf, neighbour } from './people.ts';
 import type { IdentityPlan, Setting } from './plan.ts';
 import type { Person, Realm } from './realm.ts';
+import { lookedAtAgainAfter } from './realm.ts';
 import { certificateOf } from './vault/certificates.ts';
 import { connectorManifest, dependencyFor, secretManifest, vaultSecret } from './vault/manifests.ts';
 import { createVaultServer } from './vault/server.ts';
@@ -87,10 +89,18 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster,
     if (child !== undefined && (token.path.startsWith('auth/approle/') || endWithParent.has(token.accessor))) endWithParent.add(child.accessor);
     return child;
   };
+  /** By the leases that they are behind. */
+  const usersOf = (identity: Person): readonly string[] =>
+    [...(uids.get(keyOf(identity)) ?? [])].flatMap((uid) => vault.truth.working(uid).flatMap(({ what, credential }) => (what === 'User' ? [credential] : [])));
   const tokenOf = ({ namespace: home, name }: Person) => cluster.tokens.all().findLast((token) => token.name === name && token.namespace === home);
   const isNeighbours = (owner = ''): boolean => [...uids].some(([key, mine]) => !retired.has(key) && mine.has(owner));
   const usersOfRetired = (): readonly string[] => vault.truth.working().flatMap(({ what, credential, owner }) => (what === 'User' && !isNeighbours(owner) ? [credential] : []));
-  const sharing = createSharing({ vault, now: scheduler.now, accountOf, jwtOfNeighbour: () => admin.requestToken(neighbour).text });
+  const declareOwn = (identity: Person): void => {
+    const { spec } = (admin.get(workloadIdentities, identity) ?? {}) as unknown as Partial<WorkloadIdentityObject>;
+    const dependencies = spec?.dependencies?.map(({ vault: mine, ...rest }) => ({ ...rest, ...(mine && { vault: { ...mine, leases: mine.leases?.map((each) => ({ ...each, exclusive: true })) } }) }));
+    if (dependencies !== undefined) admin.patch(workloadIdentities, identity, { spec: { dependencies } });
+  };
+  const sharing = createSharing({ vault, now: scheduler.now, accountOf, jwtOfNeighbour: () => admin.requestToken(neighbour).text, declareOwn });
 
   const realm: Realm = {
     name: 'vault',
@@ -120,11 +130,13 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster,
       appRoles.set(keyOf(identity), { login: () => vault.people.loginByAppRole(roleId, id), more: secretId });
       keep(identity, vault.people.loginByAppRole(roleId, id));
     },
-    staysOpen: (identity) => appRoles.has(keyOf(identity)) || sharing.reasons[reasons.sharedEntity]?.(identity) === true,
+    staysOpen: (identity) => appRoles.has(keyOf(identity)) || (sharing.until[reasons.sharedEntity]?.(identity) ?? -Infinity) + lookedAtAgainAfter > scheduler.now(),
     waysIn: (identity) => [...(uids.get(keyOf(identity)) ?? [])].flatMap((uid) =>
       vault.truth.working(uid).flatMap(({ what, credential, orphan }) => (orphan === true ? [] : [{ id: `${what} ${credential}`, credential, atSource: true }]))),
     onChange: (listener) => { vault.truth.onChange(listener); },
     isLocked: () => undefined,
+    isStuck: (identity) => usersOf(identity).some(vault.knobs.isStuckBehind),
+    free: (identity) => { usersOf(identity).forEach(vault.knobs.unstickBehind); },
     acts: {
       AskForMore: (identity) => {
         const jwt = tokenOf(identity);
@@ -133,7 +145,7 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster,
       },
       Unshare: sharing.end,
     },
-    shares: sharing.reasons,
+    sharedUntil: sharing.until,
     act: (identity, chances) => {
       const jwt = tokenOf(identity);
       if (jwt !== undefined && chance(chances, 0.3)) keep(identity, vault.people.login(jwt.text, roleOf(identity)));

@@ -43,8 +43,8 @@ export interface SimulatedGoogle extends Manifests {
   readonly people: People;
   readonly truth: Truth;
   readonly plant: (planting: Planting) => Planted;
-  /** The one may act as the account of the other from now on. */
-  readonly actAs: (one: Planted, other: Planted) => void;
+  /** The one may act as the account of the other from now on, or may no longer. */
+  readonly actAs: (one: Planted, other: Planted, may?: boolean) => void;
   /** Everything that came over the wire and took effect, in order. */
   readonly effects: readonly Effect[];
   /** Members of policies as they stand, by resource: what nobody was registered for must not change but by people. */
@@ -87,7 +87,7 @@ export const createSimulatedGoogle = (options: SimulatedGoogleOptions): Simulate
     truth,
     effects,
     plant: (planting) => plant(ground, register, people, planting),
-    actAs: (one, { account = '' }) => { people.grant(mayActAs(account, formsOf(ground.pool, one).byName)); },
+    actAs: (one, { account = '' }, may = true) => { people[may ? 'grant' : 'ungrant'](mayActAs(account, formsOf(ground.pool, one).byName)); },
     foreignMembers: () => foreignMembers(ground, register),
   };
 };

@@ -2,13 +2,14 @@
 import { belief } from './belief.ts';
 import { classification } from './classification.ts';
 import { effects } from './effects.ts';
+import { ends } from './ends.ts';
 import { looking } from './looking.ts';
 import type { Mutant } from './mutant.ts';
 import { people } from './people.ts';
 import { processes } from './processes.ts';
 import { records } from './records.ts';
 
-export const mutants: readonly Mutant[] = [...classification, ...belief, ...looking, ...effects, ...processes, ...people, ...records];
+export const mutants: readonly Mutant[] = [...classification, ...belief, ...looking, ...effects, ...processes, ...people, ...records, ...ends];
 
 export const mutantNamed = (name: string): Mutant => {
   const found = mutants.find((mutant) => mutant.name === name);

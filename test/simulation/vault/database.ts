@@ -18,6 +18,7 @@ export interface Database {
   /** The user owns something from now on, so that it cannot be dropped. */
   readonly stick: (user: string) => void;
   readonly unstick: (user: string) => void;
+  readonly isStuck: (user: string) => boolean;
   /** Undefined when it was made; else what the database says. */
   readonly create: (user: DatabaseUser) => string | undefined;
   /** Undefined when it is not there any more; else what the database says. */
@@ -36,6 +37,7 @@ export const createDatabase = (changed: () => void): Database => {
     turn: (next) => { state = next; },
     stick: (user) => { owning.add(user); },
     unstick: (user) => { owning.delete(user); },
+    isStuck: (user) => owning.has(user),
     create: (user) => {
       if (state === 'down') return unreachable;
       if (state === 'refuses') return 'ERROR: permission denied to create role (SQLSTATE 42501)';

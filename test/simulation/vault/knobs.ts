@@ -29,6 +29,7 @@ export interface Knobs {
   /** The same of the user behind a lease. */
   readonly stickBehind: (leaseId: string) => void;
   readonly unstickBehind: (leaseId: string) => void;
+  readonly isStuckBehind: (leaseId: string) => boolean;
   /** The lease is irrevocable, as after six refusals in ten minutes. */
   readonly giveUpOn: (leaseId: string) => void;
   /** Takes a path, as the policy names it, out of the operator's rights; all of them unless told. */
@@ -58,15 +59,14 @@ export const createKnobs = ({ core, leases, policies, mounts, tokens }: Parts, p
   database: core.database.turn,
   stick: core.database.stick,
   unstick: core.database.unstick,
-  stickBehind: (leaseId) => {
-    for (const user of core.database.users.values()) if (user.leaseId === leaseId) core.database.stick(user.name);
-  },
-  unstickBehind: (leaseId) => {
-    for (const user of core.database.users.values()) if (user.leaseId === leaseId) core.database.unstick(user.name);
-  },
+  stickBehind: (leaseId) => { for (const user of usersBehind(core, leaseId)) core.database.stick(user); },
+  unstickBehind: (leaseId) => { for (const user of usersBehind(core, leaseId)) core.database.unstick(user); },
+  isStuckBehind: (leaseId) => usersBehind(core, leaseId).some(core.database.isStuck),
   giveUpOn: (leaseId) => { leases.giveUp(leaseId, 'failed to revoke entry: resp: (*logical.Response)(nil) err: marked by a person'); },
   withdraw: people.operatorPolicies.withdraw,
   giveBack: people.operatorPolicies.giveBack,
   revokeOperatorToken: ({ accessor }) => { tokens.end(accessor); },
   leaveDangling: core.leaveDangling,
 });
+
+const usersBehind = ({ database }: Parts['core'], leaseId: string): readonly string[] => [...database.users.values()].flatMap((user) => (user.leaseId === leaseId ? [user.name] : []));

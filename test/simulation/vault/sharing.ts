@@ -10,8 +10,8 @@ export interface Sharing {
   readonly begin: (identity: Person, plan: Pick<IdentityPlan, 'sharedRole' | 'sharedLeases' | 'sharedEntity'>) => void;
   /** A person takes apart what they have in common. */
   readonly end: (identity: Person) => void;
-  /** Whether what a run says of it is so, or was a moment ago. */
-  readonly reasons: Readonly<Record<string, (identity: Person) => boolean>>;
+  /** Until when what a run says of it is so. */
+  readonly until: Readonly<Record<string, (identity: Person) => number>>;
 }
 
 export interface SharingOptions {
@@ -19,27 +19,26 @@ export interface SharingOptions {
   readonly now: () => number;
   readonly accountOf: (person: Person) => Account | undefined;
   readonly jwtOfNeighbour: () => string;
+  /** Says that nobody else has leases under its prefix any more. */
+  readonly declareOwn: (identity: Person) => void;
 }
 
-/** Milliseconds until what waits for a person is looked at again, at most: until then it may still be said. */
-const moment = 330_000;
 /** Longer than any run. */
 const aDay = 86_400_000;
 
 const roleOf = ({ namespace, name }: Person): string => `${namespace}-${name}`;
 const prefixOf = (identity: Person): string => `database/creds/${roleOf(identity)}`;
 
-export const createSharing = ({ vault: { people }, now, accountOf, jwtOfNeighbour }: SharingOptions): Sharing => {
+export const createSharing = ({ vault: { people }, now, accountOf, jwtOfNeighbour, declareOwn }: SharingOptions): Sharing => {
   /** Until when each identity has each in common. */
-  const until = new Map<string, number>();
-  const share = (identity: Person, reason: string): void => { until.set(`${reason} ${keyOf(identity)}`, Infinity); };
+  const ends = new Map<string, number>();
+  const share = (identity: Person, reason: string): void => { ends.set(`${reason} ${keyOf(identity)}`, Infinity); };
+  const untilWhen = (reason: string) => (identity: Person): number => ends.get(`${reason} ${keyOf(identity)}`) ?? -Infinity;
   const part = (identity: Person, reason: string): boolean => {
-    const key = `${reason} ${keyOf(identity)}`;
-    if (until.get(key) !== Infinity) return false;
-    until.set(key, now());
+    if (untilWhen(reason)(identity) !== Infinity) return false;
+    ends.set(`${reason} ${keyOf(identity)}`, now());
     return true;
   };
-  const isShared = (reason: string) => (identity: Person): boolean => (until.get(`${reason} ${keyOf(identity)}`) ?? -Infinity) + moment > now();
   const loginBy = (role: string): Token | undefined => people.login(jwtOfNeighbour(), role);
 
   return {
@@ -66,9 +65,12 @@ export const createSharing = ({ vault: { people }, now, accountOf, jwtOfNeighbou
     end: (identity) => {
       const [account, other] = [accountOf(identity), accountOf(neighbour)];
       if (part(identity, reasons.sharedRole)) people.letIn(roleOf(identity), [identity.name]);
-      if (part(identity, reasons.sharedLeasePath) && other !== undefined) people.endLeases(other, prefixOf(identity));
+      if (part(identity, reasons.sharedLeasePath) && other !== undefined) {
+        people.endLeases(other, prefixOf(identity));
+        declareOwn(identity);
+      }
       if (part(identity, reasons.sharedEntity) && account !== undefined) people.partFrom(account);
     },
-    reasons: Object.fromEntries([reasons.sharedRole, reasons.sharedLeasePath, reasons.sharedEntity].map((reason) => [reason, isShared(reason)])),
+    until: Object.fromEntries([reasons.sharedRole, reasons.sharedLeasePath, reasons.sharedEntity].map((reason) => [reason, untilWhen(reason)])),
   };
 };
