@@ -3,7 +3,7 @@ import type { Random } from '../../src/runtime/random.ts';
 import { between, chance, pick, streamOf } from './engine/random.ts';
 import type { IdentityPlan, Incident, Plan, ServerName } from './plan.ts';
 import { calmAt, personActs, wireFaults } from './plan.ts';
-import { storyOf } from './stories.ts';
+import { sequelOf, storyOf } from './stories.ts';
 import { type Surroundings, happeningsOf, settingOf, surroundingsOf } from './surroundings.ts';
 
 /** The same plan for the same seed. */
@@ -13,7 +13,7 @@ export const draw = (seed: number): Plan => {
   const more = streamOf(seed, 'stories');
   const around = streamOf(seed, 'surroundings');
   const drawn = Array.from({ length: chance(random, 0.25) ? 2 : 1 }, (_, index) => drawIdentity(random, more, index)).map((each) => ({ ...each, ...surroundingsOf(around) }));
-  const incidents = [...drawIncidents(random, replicas, drawn), ...storyOf(more, replicas, drawn), ...happeningsOf(around, drawn)];
+  const incidents = [...drawIncidents(random, replicas, drawn), ...storyOf(more, replicas, drawn), ...happeningsOf(around, drawn), ...sequelOf(streamOf(seed, 'sequels'), replicas, drawn)];
   // That a certificate has expired is told by the time of day, and nothing else tells it: a clock that is wrong is believed.
   const identities = incidents.some(({ kind }) => kind === 'StepWall') ? drawn.map((each) => ({ ...each, certified: 0 })) : drawn;
   return { seed, replicas, identities, setting: settingOf(around), incidents: incidents.sort((one, other) => one.at - other.at) };

@@ -67,6 +67,8 @@ export interface World {
   readonly account: (account: Person) => KubeObject | undefined;
   /** Whether something runs as that account. */
   readonly isInUse: (account: Target['serviceAccount']) => boolean;
+  /** Since when a run has said, without a break, that nothing works there; undefined while it does not say so. */
+  readonly saidAt: (run: OffboardingObject, realm: Realm) => number | undefined;
   readonly waivers: () => readonly OffboardingWaiverObject[];
   /** Who holds the operator's Lease, and since when. */
   readonly leader: () => { readonly name: string; readonly since: number } | undefined;
@@ -149,8 +151,9 @@ export const createInvariants = (world: World): Invariants => {
       checkIntent(world, before, after, lockedAt.get(uid));
       checkConfirmed(world, before, after, change.by);
       checkLocked(world, after, lostAt);
-      if (!isTrue(after, 'Ready') || isTrue(before, 'Ready')) return;
-      checkReady(world, after, change.by);
+      if (!isTrue(after, 'Ready')) return;
+      checkReady(world, before, after, change.by);
+      if (isTrue(before, 'Ready')) return;
       checkTracked(world, after, startedAt.get(uid) ?? 0);
       retired.add(after.status?.identity ?? '');
     },
@@ -183,7 +186,7 @@ const lastLookAgo = 20_000;
 /** What people bring back after it was looked at is told with the next look. */
 const isBackSinceTheLastLook = ({ now }: World, { broughtBackAt = -Infinity }: Way): boolean => now() - broughtBackAt <= lastLookAgo;
 
-const checkReady = (world: World, run: OffboardingObject, by: string): void => {
+const checkReady = (world: World, before: OffboardingObject, run: OffboardingObject, by: string): void => {
   const person = personOfRun(world, run);
   if (person === undefined) throw new Violation('NeverLies', `${nameOf(run)} is Ready, and nobody knows for whom`);
   let lastOfCluster = 0;
@@ -194,13 +197,18 @@ const checkReady = (world: World, run: OffboardingObject, by: string): void => {
       continue;
     }
     if (dependency === undefined && realm.name !== 'kubernetes' && world.ways.of(person, realm).length === 0) continue;
-    const alive = realm.waysIn(person).filter((way) => !isBackSinceTheLastLook(world, way));
+    // What came back since it says so is told, and soon.
+    const saidAt = world.saidAt(run, realm);
+    const lives = world.ways.of(person, realm);
+    const back = new Set(lives.flatMap(({ id, bornAt }) => (bornAt > (saidAt ?? Infinity) ? [id] : [])));
+    const alive = realm.waysIn(person).filter((way) => !back.has(way.id) && !isBackSinceTheLastLook(world, way));
     if (alive.length > 0) throw new Violation('NeverLies', `${nameOf(run)} is Ready, and these work: ${alive.map(({ id }) => id).join(', ')}`);
-    const last = Math.max(0, ...world.ways.of(person, realm).map(({ diedAt }) => diedAt ?? 0));
+    const last = Math.max(0, ...lives.map(({ id, diedAt }) => (back.has(id) ? 0 : (diedAt ?? 0))));
     if (realm.name === 'kubernetes') lastOfCluster = last + realm.settleTime;
     if (world.now() - last < realm.settleTime - realm.propagation) {
       throw new Violation('SettleTimeHolds', `${nameOf(run)} is Ready ${String(Math.round(world.now() - last))} ms after the last way into ${realm.name} ended; an absence must hold ${String(realm.settleTime)} ms`);
     }
+    if (saidAt !== undefined) continue;
     const ended = realm.name === 'kubernetes' ? last : Math.max(last, lastOfCluster);
     const unseen = realm.lists(person, run.status?.target?.serviceAccount.uid).find((list) => world.looks.last(by, realm, list) < ended);
     if (unseen !== undefined) {
@@ -208,6 +216,7 @@ const checkReady = (world: World, run: OffboardingObject, by: string): void => {
     }
   }
   const { recordRef } = run.status ?? {};
+  if (isTrue(before, 'Ready')) return;
   if (recordRef === undefined || !world.records().some(({ metadata: { name } }) => name === recordRef.name)) {
     throw new Violation('RecordTells', `${nameOf(run)} is Ready, and its record is not stored`);
   }

@@ -16,7 +16,7 @@ export interface MomentsOptions {
   readonly happen: (incident: Incident) => void;
 }
 
-const fields: Readonly<Record<Moment, 'startedAt' | 'lockedAt' | 'revokeStartedAt'>> = { Started: 'startedAt', Locked: 'lockedAt', Announced: 'revokeStartedAt' };
+const fields: Readonly<Record<Moment, 'startedAt' | 'lockedAt' | 'revokeStartedAt' | 'completedAt'>> = { Started: 'startedAt', Locked: 'lockedAt', Announced: 'revokeStartedAt', Ended: 'completedAt' };
 
 export const createMoments = ({ endsLater, identities, incidents, happen }: MomentsOptions): Moments => {
   const waiting = new Map(incidents.flatMap((incident) => (incident.since === undefined ? [] : [[incident, incident.since] as const])));

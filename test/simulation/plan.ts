@@ -111,8 +111,8 @@ export const reactions = [
 ] as const;
 export type Reaction = (typeof reactions)[number];
 
-/** In the life of a run, as its stored status tells it: it has started, its locks were seen to hold, its first revoke is announced. */
-export type Moment = 'Started' | 'Locked' | 'Announced';
+/** In the life of a run, as its stored status tells it: it has started, its locks were seen to hold, its first revoke is announced, it has ended. */
+export type Moment = 'Started' | 'Locked' | 'Announced' | 'Ended';
 
 /**
  * Something that happens at a time, in milliseconds; what lasts does so `for` as many. The time counts from the beginning, or, with `since`,

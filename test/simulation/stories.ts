@@ -228,3 +228,20 @@ export const storyOf = (random: Random, replicas: number, identities: readonly I
   if (identity.vault && chance(random, 0.5)) return pick(random, [blindInVault, blindInVault, blindInVault, stuckAndWaived, lateIssuer, misledInVault, misledInVault, balanced, balanced, givenUpForAWhile, busyForEnds])(cast);
   return pick(random, always)(cast);
 };
+
+/** After the end nothing keeps the name away for a while, and somebody makes use of that. */
+const comesBack: Story = (cast) => {
+  const { random } = cast;
+  const act = pick(random, ['RecreateAccount', 'BindAgain', 'BindMore'] as const);
+  return chance(random, 0.7)
+    ? since(cast, 'Ended', person(cast, 'BreakPolicy', between(random, 0, 2_000)), person(cast, act, between(random, 4_000, 15_000)))
+    : since(cast, 'Ended', person(cast, 'TakeLockOff', 1_000), ...[2, 12, 20].map((later) => person(cast, act, 1_000 + later)));
+};
+
+const comesBackIn = 0.06;
+
+/** Beside any other story. */
+export const sequelOf = (random: Random, replicas: number, identities: readonly IdentityPlan[]): readonly Incident[] => {
+  const [identity] = identities;
+  return identity !== undefined && chance(random, comesBackIn) ? comesBack({ identity, index: 0, replicas, random }) : [];
+};

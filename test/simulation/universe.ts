@@ -25,6 +25,7 @@ import { calmAt } from './plan.ts';
 import { type Reactions, createReactions } from './reactions.ts';
 import type { Person, Realm } from './realm.ts';
 import { createRecords } from './records.ts';
+import { createReturns } from './returns.ts';
 import { createReplicas } from './replicas.ts';
 import type { Replicas } from './replicas.ts';
 import { createGoogleRealm } from './google-realm.ts';
@@ -103,6 +104,7 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
     listsWereShort: () => plan.incidents.some((incident) => incident.kind === 'Wire' && incident.fault === 'ShortLists'),
     recordsWereDeleted: () => plan.incidents.some((incident) => incident.kind === 'Person' && incident.act === 'DeleteRecord'),
     records: () => admin.list(offboardingRecords),
+    saidAt: (run, realm) => returns.saidAt(run, realm),
     waivers: () => admin.list(offboardingWaivers) as unknown as readonly OffboardingWaiverObject[],
     workloadIdentities: () => admin.list(workloadIdentities),
     account: (account) => admin.get(serviceAccounts, account),
@@ -113,6 +115,7 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
   const invariants = createInvariants(world);
   const claims = createClaims(world);
   const records = createRecords(world);
+  const returns = createReturns(world);
   /** Undefined when something has changed since it was asked. */
   let isOpen: boolean | undefined;
   let troubles = 0;
@@ -131,6 +134,7 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
     invariants.onStored(stored);
     claims.onStored(stored);
     records.onStored(stored);
+    returns.onStored(stored);
     reactions?.onStored(stored);
   });
 
@@ -245,6 +249,7 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
       for (const realm of realms) realm.act(identity, acting);
       ways.look();
       claims.onTime();
+      returns.onTime();
       live(identity);
     });
   };
@@ -263,7 +268,7 @@ export const simulate = async (plan: Plan, { trace: traced, onStored }: Watched)
   let restsSince: number | undefined;
   const isOver = (): boolean => {
     if (failure !== undefined) return true;
-    if (troubles > 0 || (isOpen ??= whatIsOpen(world).length > 0)) restsSince = undefined;
+    if (troubles > 0 || (isOpen ??= whatIsOpen(world).length + returns.untold().length > 0)) restsSince = undefined;
     else restsSince ??= scheduler.now();
     return restsSince !== undefined && scheduler.now() - restsSince > afterlife;
   };

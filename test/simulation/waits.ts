@@ -25,7 +25,7 @@ const wanted: Readonly<Record<string, IsSo>> = {
   [reasons.planOnly]: ({ spec }) => spec.mode === 'Plan',
   [reasons.cancelled]: ({ spec }) => spec.cancel !== undefined,
   [reasons.waitingForOtherRun]: (run, { offboardings: all }) => all().some((other) => other.metadata.uid !== run.metadata.uid && other.status?.identity === run.status?.identity && isActing(other)),
-  // Held against the truth when they are told: what there was may be gone since.
+  // These two are held against the truth when they are told: what there was may be gone since.
   [reasons.superseded]: () => true,
   [reasons.resurrected]: () => true,
 };

@@ -1,4 +1,4 @@
-/** Something never comes to its end. */
+/** Something never comes to its end, or what comes after the end is not told. */
 import { type Mutant, aTiredEngineer } from './mutant.ts';
 
 const reconciler = 'src/reconcile/offboarding/reconciler.ts';
@@ -60,5 +60,35 @@ export const ends: readonly Mutant[] = [
     lie: 'A run waits for another one that has ended.',
     who: aTiredEngineer,
     patches: [{ file: reconciler, find: 'if (holder.uid === uid) context.claims.delete(identity);', replace: "if (holder.uid === uid && holder.name === '') context.claims.delete(identity);" }],
+  },
+  {
+    name: 'given-up-is-confirmed',
+    lie: 'What a complete run was let off is told to be proven gone, while it stays Ready.',
+    who: aTiredEngineer,
+    patches: [
+      {
+        file: 'src/policy/waiver.ts',
+        find: '  const { approvedBy, expiresAt } = waiver;\n',
+        replace: '  const { approvedBy, expiresAt } = waiver;\n  if (complete) return { ...assessment, state: \'Confirmed\' };\n',
+      },
+    ],
+  },
+  {
+    name: 'return-not-told',
+    lie: 'An identity that is let in again after its end is not seen.',
+    who: aTiredEngineer,
+    patches: [{ file: 'src/reconcile/record/watch.ts', find: 'return { dependency, present: present.map(', replace: 'return { dependency, present: present.slice(0, 0).map(' }],
+  },
+  {
+    name: 'return-told-by-the-record-alone',
+    lie: 'A run stays Ready though its record says that something came back.',
+    who: aTiredEngineer,
+    patches: [{ file: 'src/reconcile/offboarding/finish.ts', find: "return back?.status === 'True' ? stalled", replace: "return back?.status === 'True' && back.message === '' ? stalled" }],
+  },
+  {
+    name: 'return-made-up',
+    lie: 'A run is told to have come undone, and nothing came back.',
+    who: aTiredEngineer,
+    patches: [{ file: 'src/reconcile/offboarding/finish.ts', find: "return back?.status === 'True' ? stalled", replace: 'return back !== undefined ? stalled' }],
   },
 ];
