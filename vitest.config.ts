@@ -15,6 +15,9 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** Milliseconds. Properties take as long as it takes where somebody says how many inputs there are to be, and one that fails is to be made small. */
+const testTimeout = process.env['FUZZ_RUNS'] === undefined ? 60_000 : 3_600_000;
+
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
@@ -22,7 +25,7 @@ export default defineConfig({
     coverage: { provider: 'v8', include: ['src/**/*.ts'], exclude: ['src/**/*.test.ts', 'src/api/**'], reporter: ['text-summary'] },
     projects: [
       // None of them leaves anything behind, so that what one has loaded serves the next: half of the CPU.
-      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'test/fakes/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/docs/**/*.test.ts', 'test/fuzz/**/*.test.ts', 'test/simulation/**/*.test.ts', 'test/soak/**/*.test.ts', 'test/kill/**/*.test.ts', 'test/faults/**/*.test.ts'], isolate: false } },
+      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts', 'test/fakes/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/docs/**/*.test.ts', 'test/fuzz/**/*.test.ts', 'test/simulation/**/*.test.ts', 'test/soak/**/*.test.ts', 'test/kill/**/*.test.ts', 'test/faults/**/*.test.ts'], isolate: false, testTimeout } },
       { extends: true, test: { name: 'integration', include: ['test/env/**/*.test.ts', 'test/integration/**/*.test.ts'], ...onServers, maxWorkers: 3, sequence: { groupOrder: 1 } } },
       { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...onServers, maxWorkers: 3, sequence: { groupOrder: 2 } } },
     ],

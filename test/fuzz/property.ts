@@ -8,14 +8,11 @@
  */
 import { relative } from 'node:path';
 import fc from 'fast-check';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import { printedSeed } from '../fakes/random.ts';
 
 const seed = printedSeed('fuzz') | 0;
 const path = process.env['FUZZ_PATH'];
-
-// As long as it takes: how many inputs there are is for whoever asks, and one that fails is to be made small.
-vi.setConfig({ testTimeout: process.env['FUZZ_RUNS'] === undefined ? 60_000 : 3_600_000 });
 
 /** Inputs for one property where nobody says how many. One that is dear asks for fewer. */
 const usualRuns = 200;
