@@ -136,7 +136,7 @@ describe('a run with 5,000 credentials', () => {
 
   it('is recorded in chunks that etcd takes, and all of it is verified', { timeout: 60_000 }, async () => {
     const started = performance.now();
-    const ref = await one.append(anEnd('long', { predicate: { dependencies: [aRecordedDependency({ credentials })] } }), never);
+    const ref = await one.append(anEnd('long', { predicate: { dependencies: [aRecordedDependency({ credentials: [aRecordedCredential(), ...credentials] })] } }), never);
     console.info(`5,000 credentials: ${Math.round(performance.now() - started)} ms`);
     const all = await stored();
     const chunks = all.filter((each) => !isRoot(each));
