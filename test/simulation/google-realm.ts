@@ -40,6 +40,16 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
   /** Until when a neighbour may act as its account. */
   const sharedUntil = new Map<string, number>();
   const untilWhen = (identity: Person): number => sharedUntil.get(keyOf(identity)) ?? -Infinity;
+  /** Who has its e-mail since. */
+  const newcomers = new Map<string, string>();
+  const newcomerOf = (identity: Person): string | undefined => {
+    const newcomer = newcomers.get(keyOf(identity));
+    return newcomer === undefined || google.people.account(newcomer).deleted ? undefined : newcomer;
+  };
+  const accountOf = (identity: Person): ReturnType<typeof google.people.account> | undefined => {
+    const account = planted.get(keyOf(identity))?.account;
+    return account === undefined ? undefined : google.people.account(account);
+  };
   const retired = new Set<string>();
   const plant = (one: Person, { hmacKey = false, conditional = false }: Partial<Pick<IdentityPlan, 'hmacKey' | 'conditional'>> = {}): Planted => {
     const uid = admin.get(serviceAccounts, one)?.metadata.uid ?? '';
@@ -92,6 +102,19 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
       const holder = planted.get(keyOf(identity));
       if (holder !== undefined && chance(chances, 0.2)) google.truth.takeToken(holder, 20);
     },
+    isStuck: {
+      [reasons.identityRecreated]: (identity) => newcomerOf(identity) !== undefined,
+      [reasons.accountUnknown]: (identity) => accountOf(identity)?.deleted === true && newcomerOf(identity) === undefined,
+    },
+    // Who has its name goes, or it comes back and can be told.
+    free: (identity) => {
+      const [account, newcomer] = [accountOf(identity), newcomerOf(identity)];
+      if (newcomer !== undefined) google.people.deleteAccount(newcomer);
+      else if (account?.deleted === true) {
+        broughtBack.set(keyOf(identity), scheduler.now());
+        google.people.undeleteAccount(account.uniqueId);
+      }
+    },
     acts: {
       DeleteGoogleAccount: withAccount((key, account) => {
         if (account.deleted) return;
@@ -106,7 +129,7 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
       ReplaceGoogleAccount: withAccount((key, account) => {
         if (account.deleted) return;
         deletedByPeople.add(key);
-        google.people.recreateAccount(account.uniqueId);
+        newcomers.set(key, google.people.recreateAccount(account.uniqueId).uniqueId);
       }),
       EnableGoogleAccount: withAccount((key, account) => {
         if (account.disabled) broughtBack.set(key, scheduler.now());

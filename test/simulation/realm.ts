@@ -46,8 +46,8 @@ export interface Realm {
   readonly isLocked: (identity: Person) => boolean | undefined;
   /** Whether it may get more there although it is locked: what others would be locked out with is left open, and what no lock stops. */
   readonly staysOpen?: (identity: Person) => boolean;
-  /** Whether something of it there cannot be ended before somebody does what only people can. */
-  readonly isStuck?: (identity: Person) => boolean;
+  /** Why something of it there cannot be ended before somebody does what only people can, and whether that is so. */
+  readonly isStuck?: Readonly<Record<string, (identity: Person) => boolean>>;
   /** Does it. */
   readonly free?: (identity: Person) => void;
   /** One thing that an identity, or a neighbour, does: uses what it has, and gets more of it. Nothing where it is refused. */

@@ -1,5 +1,6 @@
 /** Vault as a system in which an identity can get in: by a login, by tokens, and by the database users of its leases. */
 import { reasons } from '../../src/api/v1alpha1/conditions.ts';
+import type { Dependency } from '../../src/api/v1alpha1/index.ts';
 import { connectors, secrets, serviceAccounts, workloadIdentities } from '../../src/kube/resources.ts';
 import type { WorkloadIdentityObject } from '../../src/reconcile/objects.ts';
 import type { Random } from '../../src/runtime/random.ts';
@@ -36,6 +37,11 @@ const settleTime = 12_000;
 /** Longer than any run, in milliseconds: of who stays, nothing ends by itself. */
 const aDay = 86_400_000;
 const roleOf = ({ namespace, name }: Person): string => `${namespace}-${name}`;
+
+const declarationOf = (identity: Person, { sharedLeases, appRole, certificate }: IdentityPlan): Dependency =>
+  dependencyFor(roleOf(identity), {
+    exclusive: !sharedLeases, ...(appRole && { appRole: roleOf(identity) }), ...(certificate && { serialNumber: certificateOf(roleOf(identity)).serial }),
+  });
 
 export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster, setting }: OutsideOptions): OutsideRealm => {
   const review = (jwt: string): Account | undefined => {
@@ -95,10 +101,14 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster,
   const tokenOf = ({ namespace: home, name }: Person) => cluster.tokens.all().findLast((token) => token.name === name && token.namespace === home);
   const isNeighbours = (owner = ''): boolean => [...uids].some(([key, mine]) => !retired.has(key) && mine.has(owner));
   const usersOfRetired = (): readonly string[] => vault.truth.working().flatMap(({ what, credential, owner }) => (what === 'User' && !isNeighbours(owner) ? [credential] : []));
+  const plans = new Map<string, IdentityPlan>();
   const declareOwn = (identity: Person): void => {
     const { spec } = (admin.get(workloadIdentities, identity) ?? {}) as unknown as Partial<WorkloadIdentityObject>;
-    const dependencies = spec?.dependencies?.map(({ vault: mine, ...rest }) => ({ ...rest, ...(mine && { vault: { ...mine, leases: mine.leases?.map((each) => ({ ...each, exclusive: true })) } }) }));
-    if (dependencies !== undefined) admin.patch(workloadIdentities, identity, { spec: { dependencies } });
+    const [plan, declared] = [plans.get(keyOf(identity)), spec?.dependencies ?? []];
+    if (spec === undefined || plan === undefined) return;
+    const others = declared.filter(({ name }) => name !== 'vault');
+    const own = { ...declared.find(({ name }) => name === 'vault'), ...declarationOf(identity, { ...plan, sharedLeases: false }) };
+    admin.patch(workloadIdentities, identity, { spec: { dependencies: [...others, own] } });
   };
   const sharing = createSharing({ vault, now: scheduler.now, accountOf, jwtOfNeighbour: () => admin.requestToken(neighbour).text, declareOwn });
 
@@ -117,6 +127,7 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster,
       const account = accountOf(identity);
       if (account === undefined) return;
       retired.add(keyOf(identity));
+      plans.set(keyOf(identity), plan);
       begin(identity, account, plan.sharedRole ? { sharedWith: [neighbour.name], tokenTtl: aDay } : {});
       if (!plan.idle) firstLogin(identity);
       sharing.begin(identity, plan);
@@ -135,7 +146,7 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster,
       vault.truth.working(uid).flatMap(({ what, credential, orphan }) => (orphan === true ? [] : [{ id: `${what} ${credential}`, credential, atSource: true }]))),
     onChange: (listener) => { vault.truth.onChange(listener); },
     isLocked: () => undefined,
-    isStuck: (identity) => usersOf(identity).some(vault.knobs.isStuckBehind),
+    isStuck: { [reasons.revocationStuck]: (identity) => usersOf(identity).some(vault.knobs.isStuckBehind) },
     free: (identity) => { usersOf(identity).forEach(vault.knobs.unstickBehind); },
     acts: {
       AskForMore: (identity) => {
@@ -234,8 +245,6 @@ export const createVaultRealm = ({ scheduler, random, epoch, namespace, cluster,
   }
   return {
     realm,
-    dependencyOf: (identity, { sharedLeases, appRole, certificate }) => dependencyFor(roleOf(identity), {
-      exclusive: !sharedLeases, ...(appRole && { appRole: roleOf(identity) }), ...(certificate && { serialNumber: certificateOf(roleOf(identity)).serial }),
-    }),
+    dependencyOf: declarationOf,
   };
 };

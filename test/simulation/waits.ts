@@ -51,6 +51,14 @@ const inCommon = (reason: string): Cause => ({
   },
 });
 
+/** Something in one of the systems takes a person. */
+const stuckIn = (reason: string): Cause => ({
+  isSo: (run, world) => world.realms.some(({ isStuck }) => isStuck?.[reason]?.(personOf(run, world) ?? keyOf(run)) === true),
+  end: (run, world) => {
+    for (const { isStuck, free } of world.realms) if (isStuck?.[reason]?.(personOf(run, world) ?? keyOf(run)) === true) free?.(personOf(run, world) ?? keyOf(run));
+  },
+});
+
 const forAPerson: Readonly<Record<string, Cause>> = {
   [reasons.suspended]: {
     isSo: ({ spec }) => spec.suspend === true,
@@ -62,9 +70,13 @@ const forAPerson: Readonly<Record<string, Cause>> = {
   [reasons.identityRecreated]: {
     isSo: (run, world) => {
       const account = accountOf(run, world);
-      return account !== undefined && account.metadata.uid !== run.status?.target?.serviceAccount.uid;
+      const isAnother = account !== undefined && account.metadata.uid !== run.status?.target?.serviceAccount.uid;
+      return isAnother || stuckIn(reasons.identityRecreated).isSo(run, world);
     },
-    end: (run, world, hands) => { hands.remove(serviceAccounts, personOf(run, world) ?? keyOf(run)); },
+    end: (run, world, hands) => {
+      if (stuckIn(reasons.identityRecreated).isSo(run, world)) stuckIn(reasons.identityRecreated).end?.(run, world, hands);
+      else hands.remove(serviceAccounts, personOf(run, world) ?? keyOf(run));
+    },
   },
   HeldByFinalizer: {
     isSo: (run, world) => {
@@ -77,12 +89,8 @@ const forAPerson: Readonly<Record<string, Cause>> = {
   [reasons.contradicted]: {
     isSo: (run) => dependenciesOf(run).some(({ credentials = [] }) => credentials.some(({ state, probe }) => state === 'Unknown' && probe !== undefined && probe.refusedAt === undefined)),
   },
-  [reasons.revocationStuck]: {
-    isSo: (run, world) => world.realms.some((realm) => realm.isStuck?.(personOf(run, world) ?? keyOf(run)) === true),
-    end: (run, world) => {
-      for (const realm of world.realms) realm.free?.(personOf(run, world) ?? keyOf(run));
-    },
-  },
+  [reasons.revocationStuck]: stuckIn(reasons.revocationStuck),
+  [reasons.accountUnknown]: stuckIn(reasons.accountUnknown),
 };
 
 /** What it says of itself when it does not say that it goes on by itself. */

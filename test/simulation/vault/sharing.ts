@@ -32,6 +32,8 @@ const prefixOf = (identity: Person): string => `database/creds/${roleOf(identity
 export const createSharing = ({ vault: { people }, now, accountOf, jwtOfNeighbour, declareOwn }: SharingOptions): Sharing => {
   /** Until when each identity has each in common. */
   const ends = new Map<string, number>();
+  /** As they were when it began: an account that is gone has left its part. */
+  const accounts = new Map<string, Account>();
   const share = (identity: Person, reason: string): void => { ends.set(`${reason} ${keyOf(identity)}`, Infinity); };
   const untilWhen = (reason: string) => (identity: Person): number => ends.get(`${reason} ${keyOf(identity)}`) ?? -Infinity;
   const part = (identity: Person, reason: string): boolean => {
@@ -45,6 +47,7 @@ export const createSharing = ({ vault: { people }, now, accountOf, jwtOfNeighbou
     begin: (identity, { sharedRole, sharedLeases, sharedEntity }) => {
       const [account, other] = [accountOf(identity), accountOf(neighbour)];
       if (account === undefined || other === undefined) return;
+      accounts.set(keyOf(identity), account);
       if (sharedRole) {
         share(identity, reasons.sharedRole);
         loginBy(roleOf(identity));
@@ -63,7 +66,7 @@ export const createSharing = ({ vault: { people }, now, accountOf, jwtOfNeighbou
       }
     },
     end: (identity) => {
-      const [account, other] = [accountOf(identity), accountOf(neighbour)];
+      const [account, other] = [accounts.get(keyOf(identity)), accountOf(neighbour)];
       if (part(identity, reasons.sharedRole)) people.letIn(roleOf(identity), [identity.name]);
       if (part(identity, reasons.sharedLeasePath) && other !== undefined) {
         people.endLeases(other, prefixOf(identity));
