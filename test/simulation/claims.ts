@@ -25,6 +25,8 @@ export interface Claims {
 export const createClaims = (world: World): Claims => {
   /** Which dependencies of which runs were ever given up. */
   const waived = new Set<string>();
+  /** Whose end was ever asked for, also by a run that is gone while its last request is under way. */
+  const targets = new Set<string | undefined>();
   /** How many ends of something were taken by each. */
   const taken = new Map<Realm, number>();
   /** What each process was told that it may not do. */
@@ -35,7 +37,8 @@ export const createClaims = (world: World): Claims => {
         const { offboardingRef, dependency } = (object as OffboardingWaiverObject).spec;
         waived.add(`${offboardingRef.uid} ${dependency}`);
       }
-      if (plural === 'serviceaccounts' && type === 'DELETED' && world.startedAt(by) !== undefined) checkTarget(world, object.metadata.uid, object.metadata.name);
+      if (plural === 'serviceaccounts' && type === 'DELETED' && world.startedAt(by) !== undefined) checkTarget(targets, object.metadata.uid, object.metadata.name);
+      if (plural === 'offboardings') targets.add((object as OffboardingObject).status?.target?.serviceAccount.uid);
       if (plural !== 'offboardings' || type === 'DELETED' || previous === undefined || world.startedAt(by) === undefined) return;
       const [before, after] = [previous as OffboardingObject, object as OffboardingObject];
       if (before.status === after.status) return;
@@ -118,8 +121,8 @@ const checkWaived = (waived: ReadonlySet<string>, after: OffboardingObject): voi
 };
 
 /** Whoever took the name of one that went is somebody else. */
-const checkTarget = ({ offboardings }: World, uid: string, name: string): void => {
-  if (name.startsWith('offboard-canary-') || offboardings().some(({ status }) => status?.target?.serviceAccount.uid === uid)) return;
+const checkTarget = (targets: ReadonlySet<string | undefined>, uid: string, name: string): void => {
+  if (name.startsWith('offboard-canary-') || targets.has(uid)) return;
   throw new Violation('NeighboursKeepTheirs', `the account ${name} with UID ${uid} was deleted, and nobody asked for its end`);
 };
 
