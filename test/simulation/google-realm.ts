@@ -126,11 +126,6 @@ export const createGoogleRealm = ({ scheduler, random, epoch, cluster, setting }
         if (deletedByPeople.has(key)) broughtBack.set(key, scheduler.now());
         google.people.undeleteAccount(account.uniqueId);
       }),
-      ReplaceGoogleAccount: withAccount((key, account) => {
-        if (account.deleted) return;
-        deletedByPeople.add(key);
-        newcomers.set(key, google.people.recreateAccount(account.uniqueId).uniqueId);
-      }),
       EnableGoogleAccount: withAccount((key, account) => {
         if (account.disabled) broughtBack.set(key, scheduler.now());
         google.people.setDisabled(account.uniqueId, false);

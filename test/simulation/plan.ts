@@ -90,7 +90,7 @@ export const personActs = [
   'MakeToken', 'ShareBinding', 'TakeLockOff', 'BreakPolicy', 'DeleteIdentity', 'SecondRun', 'BreakGlass',
 ] as const;
 /** What is done in one system alone, where it can be done there. */
-export const realmActs = ['AskForMore', 'UndeleteAccount', 'DeleteGoogleAccount', 'ReplaceGoogleAccount', 'EnableGoogleAccount', 'Unshare'] as const;
+export const realmActs = ['AskForMore', 'UndeleteAccount', 'DeleteGoogleAccount', 'EnableGoogleAccount', 'Unshare'] as const;
 export type RealmAct = (typeof realmActs)[number];
 
 /** Only in stories. */

@@ -109,7 +109,8 @@ export const createEndOfWaits = (world: World, hands: Hands): (() => readonly Of
     const waiting = world.offboardings().filter((run) => waitsForAPerson(run, world) && forAPerson[reasonOf(run)]?.end !== undefined);
     for (const run of waiting) {
       const wait = `${nameOf(run)} for ${reasonOf(run)}`;
-      if (ended.has(wait)) throw new Violation('Lives', `${wait} waits again, after a person did what it takes`);
+      // What is unknown is so again where nobody has seen the account since.
+      if (ended.has(wait) && reasonOf(run) !== reasons.accountUnknown) throw new Violation('Lives', `${wait} waits again, after a person did what it takes`);
       ended.add(wait);
       forAPerson[reasonOf(run)]?.end?.(run, world, hands);
     }
