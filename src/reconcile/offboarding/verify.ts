@@ -39,16 +39,17 @@ const enumerateOne = async (run: TargetedRun, revoker: Revoker, context: Context
   const now = context.clock.monotonic();
   const open = tracked.filter(isOpen);
   const givenUp = run.waivers.has(revoker.name) && !isOnItsWay(tracked, revoker.settleTime, now);
-  if (failure !== undefined || (!givenUp && !open.every((entry) => entry.aggregate === true || isStill(entry)))) return;
+  if (failure !== undefined || (!givenUp && !open.every((entry) => entry.aggregate === true || isStill(entry, open)))) return;
   const ended = issuersEndedAt(run, revoker, context);
   if (open.length > 0 || (ended !== undefined && ended <= now)) await enumerate(run, revoker, context, signal);
 };
 
 /**
- * It is there after all that was done about it. What it lives by may be there again, such as what was confirmed gone with an account that
+ * It is there after all that was done about it, or ends with what is. What that lives by may be there again, such as what was confirmed gone with an account that
  * somebody has undeleted since: an enumeration tells.
  */
-const isStill = ({ status }: Tracked): boolean => status.state === 'Present';
+const isStill = ({ credential, status }: Tracked, open: readonly Tracked[]): boolean =>
+  status.state === 'Present' || (credential.end.by === 'Others' && open.some((other) => other.status.state === 'Present'));
 
 /**
  * What has no life of its own is looked at only once all the others are absent: until then the answer is known. What is
