@@ -63,7 +63,8 @@ const probedProblems = ({ probe, revokeRequestedAt, absentSince = '' }: Recorded
     ...(refusals < 2 ? [`it is Probed, and was refused ${refusals} times; it takes two`] : []),
     ...(isAfter(controlAt, refusedAt) ? ['it is Probed, and was refused before it worked'] : []),
     ...(isAfter(refusedAt, absentSince) ? ['it is Probed, and was not refused from its first absence on'] : []),
-    ...(lastRefusedAt === confirmedAt ? [] : ['it is Probed, and was not refused when it was confirmed']),
+    // A record of an earlier version does not say.
+    ...(lastRefusedAt === undefined || lastRefusedAt === confirmedAt ? [] : ['it is Probed, and was not refused when it was confirmed']),
     ...(lastRefusedAt === refusedAt && settleMilliseconds > 0 ? ['it is Probed, and was refused in one look alone'] : []),
   ];
 };
