@@ -11,7 +11,7 @@ export interface NameClaim {
   readonly account: { readonly namespace: string; readonly name: string };
   /** `spec.supersedes.record`. */
   readonly record: string | undefined;
-  /** The records of its own ends, as far as its runs are still there. */
+  /** The records of its own ends since it said that, as far as its runs are still there. */
   readonly ends?: readonly string[];
 }
 
@@ -33,7 +33,7 @@ export const nameVerdict = ({ uid, account, record, ends = [] }: NameClaim, reco
   // One that was there once may be gone by its retention; which number was never given is known.
   if (found === undefined && record > (records.head() ?? '')) return mismatch(record, `there is no OffboardingRecord "${record}"`, own);
   if (found !== undefined && !isOf(found, account)) return mismatch(record, otherIdentity(found), own);
-  if (ends.includes(record)) return mismatch(record, `OffboardingRecord "${record}" is of the end of this very WorkloadIdentity`, own);
+  if (ends.includes(record)) return mismatch(record, `OffboardingRecord "${record}" is of the end of this very WorkloadIdentity, which asked for it before`, own);
   if (standing === undefined) return undefined;
   if (standing.metadata.name !== record) return mismatch(record, `OffboardingRecord "${record}" is not the last end of this name`, own);
   return reconciling(reasons.superseding, `the lock on the name is about to come off, which OffboardingRecord "${record}" will say; it waits for a run of the same name that is under way`);

@@ -40,7 +40,7 @@ export const stories: Readonly<Record<string, Plan>> = {
   waiverExpires: told(13, {}, does('HoldAccount', 2), does('Waive', 30), does('LetGoOfAccount', 75)),
   waiverForNothing: told(14, {}, does('Waive', ...from(15, 30))),
   resurrected: told(15, {}, does('BreakPolicy', 17), does('RecreateAccount', ...from(18, 24))),
-  recreated: told(16, {}, does('RecreateAccount', ...from(4, 40))),
+  recreated: told(16, {}, does('RecreateAccount', ...from(1, 40))),
   lockLost: told(17, {}, does('TakeLockOff', ...from(12, 40))),
   glassBroken: told(18, { soak: 30 }, does('BreakGlass', 12)),
   runDeleted: told(19, { soak: 10 }, does('Delete', 8)),

@@ -437,7 +437,15 @@ describe('a WorkloadIdentity that supersedes a record', () => {
     expect([lockCalls, status().supersededBy]).toEqual([[], undefined]);
   });
 
-  it('cannot take back its own end, whenever it said so', async () => {
+  it('may be the one that was retired, where it says so since', async () => {
+    const { serviceAccount, probe } = aRecordedEnd(first).identity;
+    put(aRecord(first, { identity: { serviceAccount, probe, workloadIdentity: { namespace: 'ci', name: 'agent', uid: 'uid-of-new', generation: 1 } } }));
+    identities = [claimant({}, { generation: 2 })];
+    await look();
+    expect(status().supersededBy).toMatchObject({ uid: 'uid-of-new' });
+  });
+
+  it('cannot take back its own end before that has come', async () => {
     const { serviceAccount, probe } = aRecordedEnd(first).identity;
     put(aRecord(first, { identity: { serviceAccount, probe, workloadIdentity: { namespace: 'ci', name: 'agent', uid: 'uid-of-new', generation: 1 } } }));
     identities = [claimant()];

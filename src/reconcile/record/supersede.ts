@@ -17,7 +17,7 @@ export const supersede = async (record: OffboardingRecordObject, context: Record
   const claimant = context.claimants(record.metadata.name).filter((identity) => claims(identity, record)).toSorted(byAge)[0];
   if (claimant === undefined || runUnderWay(identityOfRecord(record), context) !== undefined) return undefined;
   const identity = await readAgain(claimant, context, signal);
-  if (identity === undefined || !claims(identity, record) || !(await isOfAnother(identity, record, context, signal))) return undefined;
+  if (identity === undefined || !claims(identity, record) || !(await isSaidSince(identity, record, context, signal))) return undefined;
   await unlock(record, context, signal);
   const { namespace = '', name, uid } = identity.metadata;
   const requestedBy = identity.spec.supersedes?.requestedBy?.username;
@@ -29,12 +29,17 @@ const claims = ({ metadata, spec }: WorkloadIdentityObject, record: OffboardingR
   spec.supersedes?.record === record.metadata.name &&
   `${metadata.namespace ?? ''}/${spec.serviceAccount.name}` === identityOfRecord(record);
 
-/** Nobody takes back an end of its own: a name is used again by somebody else. What is not known to be signed releases nothing. */
-const isOfAnother = async ({ metadata: { uid } }: WorkloadIdentityObject, record: OffboardingRecordObject, context: RecordContext, signal: AbortSignal): Promise<boolean> => {
+/**
+ * Nobody takes back an end of its own that was yet to come: what it asks for must have been said after that began. What is not known to be
+ * signed releases nothing.
+ */
+const isSaidSince = async ({ metadata: { uid, generation = 0 } }: WorkloadIdentityObject, record: OffboardingRecordObject, context: RecordContext, signal: AbortSignal): Promise<boolean> => {
   const { name } = record.metadata;
   const found = await readRecord(context.client, name, signal);
   const opened = found === undefined ? undefined : openEnvelope(name, found.spec, await context.publicKeys(signal));
-  return opened !== undefined && 'predicate' in opened && opened.predicate.identity.workloadIdentity?.uid !== uid;
+  if (opened === undefined || 'problem' in opened) return false;
+  const { workloadIdentity: retired } = opened.predicate.identity;
+  return retired?.uid !== uid || generation > retired.generation;
 };
 
 const byAge = ({ metadata: one }: WorkloadIdentityObject, { metadata: other }: WorkloadIdentityObject): number =>

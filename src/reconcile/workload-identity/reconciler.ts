@@ -231,9 +231,12 @@ const inventoryStatus = async (
   return { ...(uid === undefined ? {} : { uid }), dependencies, verdict, inventoried };
 };
 
-/** The records of the ends of this very identity. */
+/** The records of ends of this very identity, as it is now: nobody takes back an end of its own that was yet to come. */
 const endsOf = (identity: WorkloadIdentityObject, context: WorkloadIdentityContext): readonly string[] =>
-  context.runsFor(identityOf(identity)).flatMap(({ status = {} }) => (status.target?.workloadIdentity?.uid === identity.metadata.uid && status.recordRef !== undefined ? [status.recordRef.name] : []));
+  context.runsFor(identityOf(identity)).flatMap(({ status = {} }) => {
+    const { uid, generation = 0 } = status.target?.workloadIdentity ?? {};
+    return uid === identity.metadata.uid && generation >= (identity.metadata.generation ?? 0) && status.recordRef !== undefined ? [status.recordRef.name] : [];
+  });
 
 const undeclaredOf = (dependencies: readonly IdentityDependency[]): readonly IdentityDependency[] =>
   dependencies.filter(({ declared }) => declared === false);
