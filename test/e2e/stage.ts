@@ -25,7 +25,7 @@ export interface Stage {
   readonly apply: (yaml: string) => Promise<void>;
   /** An Offboarding; `undefined` when it is gone. Its conditions are held to kstatus each time. */
   readonly run: (namespace: string, name: string) => Promise<OffboardingObject | undefined>;
-  /** Waits until the Ready condition has this reason, for 60 s unless told (in milliseconds). */
+  /** Waits until the Ready condition has this reason, for 150 s unless told (in milliseconds). */
   readonly reason: (namespace: string, name: string, reason: string, timeout?: number) => Promise<OffboardingStatus>;
   readonly exists: (...args: readonly string[]) => Promise<boolean>;
   readonly stop: () => Promise<void>;
