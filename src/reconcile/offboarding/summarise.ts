@@ -1,5 +1,5 @@
 /** The whole status of an Offboarding, made from what the steps wrote, what is tracked, and the verdict. */
-import { reasons } from '../../api/v1alpha1/conditions.ts';
+import { conditionOf, conditionTypes, reasons } from '../../api/v1alpha1/conditions.ts';
 import type { DependencyState, DependencyStatus, OffboardingStatus } from '../../api/v1alpha1/index.ts';
 import { conditionsOf, factsOf } from '../../policy/conditions.ts';
 import { type Foreseen, forecastOf, forecastOfAll, foreseen } from '../../policy/forecast.ts';
@@ -135,5 +135,12 @@ const lockability = (run: Run, { reason }: Verdict): Lockability => {
   });
   const lockable = revokers.some(({ lock }) => lock.kind === 'Lockable');
   const takenBack = run.cancels === true || reason === reasons.cancelled;
-  return { lockable, explanation: explanations.join('; '), takenBack, ...(lost === undefined ? {} : { lost }) };
+  const explanation = explanations.length === 0 ? saidBefore(run) : explanations.join('; ');
+  return { lockable, explanation, takenBack, ...(lost === undefined ? {} : { lost }) };
+};
+
+/** What the status says of a lock that holds, where this process has not looked at it, or does not any more. */
+const saidBefore = ({ offboarding: { status } }: Run): string => {
+  const locked = conditionOf(status, conditionTypes.locked);
+  return locked?.reason === reasons.lockHeld ? locked.message.split('; ').slice(1).join('; ') : '';
 };
