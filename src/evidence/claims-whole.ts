@@ -15,10 +15,13 @@ export const wholeProblems = (predicate: Predicate): readonly string[] => {
   ];
 };
 
+const confirmedCluster = (dependencies: readonly RecordedDependency[]): RecordedDependency | undefined =>
+  dependencies.find(({ name, state }) => name === cluster && state === 'Confirmed');
+
 /** It is revoked in every run, also where it is gone before. */
 const accountProblems = ({ identity, dependencies }: Predicate): readonly string[] => {
   const { uid } = identity.serviceAccount;
-  const confirmed = dependencies.find(({ name, state }) => name === cluster && state === 'Confirmed');
+  const confirmed = confirmedCluster(dependencies);
   if (confirmed === undefined || uid === undefined) return [];
   const accounts = confirmed.credentials.filter((each) => each.class === 'ServiceAccount' && (each.uid === uid || each.count !== undefined));
   const isUnasked = accounts.some(({ revokeRequestedAt, foundAbsent, returned, count }) => count === undefined && revokeRequestedAt === undefined && foundAbsent !== true && returned === undefined);
@@ -30,7 +33,7 @@ const accountProblems = ({ identity, dependencies }: Predicate): readonly string
 
 /** Nobody can revoke a certificate: where the cluster is confirmed, each had its time. */
 const certificateProblems = ({ identity, dependencies, run }: Predicate): readonly string[] => {
-  const confirmed = dependencies.find(({ name, state }) => name === cluster && state === 'Confirmed');
+  const confirmed = confirmedCluster(dependencies);
   if (confirmed === undefined) return [];
   return (identity.certificates ?? []).flatMap(({ commonName, notAfter }) => [
     ...(hasCertificate(confirmed, commonName) ? [] : [`${cluster}: there is a certificate of "${commonName}", and nothing is said of it`]),

@@ -84,6 +84,12 @@ export const readRecord = async (client: KubeClient, name: string, signal: Abort
   }
 };
 
+/** What a record that is stored holds, once that is known to be signed. */
+export const readSigned = async (name: string, { client, publicKeys }: Pick<RecordContext, 'client' | 'publicKeys'>, signal: AbortSignal): Promise<ReturnType<typeof openEnvelope>> => {
+  const found = await readRecord(client, name, signal);
+  return found === undefined ? { problem: 'it is not there any more' } : openEnvelope(name, found.spec, await publicKeys(signal));
+};
+
 /** What is signed, once it is known that it is, by a key that the cluster publishes, and that the spec says the same. */
 export const openEnvelope = (name: string, spec: OffboardingRecordSpec, published: PublicKeys): { readonly predicate: Predicate } | { readonly problem: string } => {
   const { signature, keyid = '', problem, payload, digest = '' } = checkEnvelope(spec.envelope, { trusted: published, published: new Map() });

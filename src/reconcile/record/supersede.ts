@@ -6,7 +6,7 @@ import { workloadIdentities } from '../../kube/resources.ts';
 import type { OffboardingRecordObject, WorkloadIdentityObject } from '../objects.ts';
 import { identityOfRecord, runUnderWay } from './context.ts';
 import type { RecordContext } from './context.ts';
-import { openEnvelope, readRecord } from './sound.ts';
+import { readSigned } from './sound.ts';
 import { unlock } from './watch.ts';
 
 /**
@@ -34,10 +34,8 @@ const claims = ({ metadata, spec }: WorkloadIdentityObject, record: OffboardingR
  * signed releases nothing.
  */
 const isSaidSince = async ({ metadata: { uid, generation = 0 } }: WorkloadIdentityObject, record: OffboardingRecordObject, context: RecordContext, signal: AbortSignal): Promise<boolean> => {
-  const { name } = record.metadata;
-  const found = await readRecord(context.client, name, signal);
-  const opened = found === undefined ? undefined : openEnvelope(name, found.spec, await context.publicKeys(signal));
-  if (opened === undefined || 'problem' in opened) return false;
+  const opened = await readSigned(record.metadata.name, context, signal);
+  if ('problem' in opened) return false;
   const { workloadIdentity: retired } = opened.predicate.identity;
   return retired?.uid !== uid || generation > retired.generation;
 };

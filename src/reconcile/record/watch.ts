@@ -16,7 +16,7 @@ import { identityOfRecord } from './context.ts';
 import type { RecordContext } from './context.ts';
 import { betweenLooksElsewhere } from './memory.ts';
 import type { RecordMemory } from './memory.ts';
-import { openEnvelope, readRecord } from './sound.ts';
+import { readRecord, readSigned } from './sound.ts';
 
 /** The identity as far as the cluster is concerned. */
 export const targetOf = ({ spec, signed }: OffboardingRecordObject): Target => {
@@ -103,10 +103,7 @@ const nothingLeft: Signed = { dependencies: [], left: () => [] };
 
 /** Nothing that is not signed is gone by. */
 const readWhole = async (record: OffboardingRecordObject, context: RecordContext, signal: AbortSignal): Promise<Whole> => {
-  const { name } = record.metadata;
-  const found = await readRecord(context.client, name, signal);
-  const opened = found === undefined ? undefined : openEnvelope(name, found.spec, await context.publicKeys(signal));
-  if (opened === undefined) return { problem: 'it is not there any more' };
+  const opened = await readSigned(record.metadata.name, context, signal);
   if ('problem' in opened) return opened;
   const { predicate } = opened;
   const left = new Map<string, readonly RecordedCredential[]>();
